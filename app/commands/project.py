@@ -1,0 +1,179 @@
+"""Verbs about a project as a whole: init, app, demo, doctor."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.options import AsJson, ProjectFolder, now
+from app.printing import print_json, print_line, print_table, progress_bar
+from diagnostics.errors import WinnowError
+
+if TYPE_CHECKING:
+    from curation.project import Project
+
+
+def init(
+    project: Annotated[Path, typer.Argument(metavar="PROJECT", help="The folder to make the project in.")],
+    data: Annotated[
+        Path,
+        typer.Option(help="CSV, Parquet, folder of class folders, or a folder with train/, valid/, test/ …"),
+    ],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder or zip the paths of a table are relative to.")
+    ] = None,
+    val: Annotated[Path | None, typer.Option(help="A given validation set: CSV, Parquet or folder.")] = None,
+    test: Annotated[Path | None, typer.Option(help="The gold test set: CSV, Parquet or folder.")] = None,
+    unlabelled: Annotated[
+        Path | None, typer.Option(help="Items without labels: CSV, Parquet or folder.")
+    ] = None,
+    path_column: Annotated[
+        str | None, typer.Option(help="Column of the paths. Guessed and shown otherwise.")
+    ] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the labels.")] = None,
+    id_column: Annotated[
+        str | None, typer.Option(help="Column of the ids. Default: the path is the id.")
+    ] = None,
+    split_column: Annotated[
+        str | None, typer.Option(help="Column that says train, val, test or unlabelled.")
+    ] = None,
+    label_from_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX", help="The label in a flat folder's file names: group `label`, or the first."
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="The classes, separated by commas. Default: the labels that occur.")
+    ] = None,
+    val_fraction: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Share taken for validation if none is given.")
+    ] = 0.2,
+    seed: Annotated[
+        int, typer.Option(help="Of the validation split. The same seed gives the same split.")
+    ] = 0,
+    encoding: Annotated[str, typer.Option(help="Of the CSV files.")] = "utf-8",
+    json: AsJson = False,
+) -> None:
+    """Make a project: take a dataset in, check every item, set broken ones aside and say why."""
+    from curation.dataset.intake import IntakeSpec, take_in
+    from curation.project import Project, refuse_occupied
+
+    refuse_occupied(project)
+    spec = IntakeSpec(
+        data=data,
+        images=images,
+        val=val,
+        test=test,
+        unlabelled=unlabelled,
+        path_column=path_column,
+        label_column=label_column,
+        id_column=id_column,
+        split_column=split_column,
+        label_from_name=label_from_name,
+        classes=tuple(name.strip() for name in classes.split(",")) if classes else None,
+        val_fraction=val_fraction,
+        seed=seed,
+        encoding=encoding,
+    )
+    with progress_bar(quiet=json) as show:
+        intake = take_in(spec, on_progress=show)
+    made = Project.create(project, intake, now=now())
+    _print_made(made, json)
+
+
+def app(
+    project: ProjectFolder,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
+    address: Annotated[
+        str, typer.Option(help="Address to listen on; other machines cannot reach 127.0.0.1.")
+    ] = ("127.0.0.1"),
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+) -> None:
+    """Open the project in the browser."""
+    from app.server import serve
+    from curation.project import Project
+
+    Project.open(project)
+    serve(project, port=port, address=address, headless=not browser)
+
+
+def demo(
+    project: Annotated[
+        Path, typer.Argument(metavar="[PROJECT]", help="The folder to make the project in.")
+    ] = Path("winnow-demo"),
+    open_app: Annotated[
+        bool, typer.Option("--app/--no-app", help="Open the app when the queue is ready.")
+    ] = True,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the app.")] = 8501,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+    json: AsJson = False,
+) -> None:
+    """Handwritten digits with planted errors: make the project, train, rank, open the app at the Performance page."""
+    from app.demo import make_demo
+
+    with progress_bar(quiet=json) as show:
+        made = make_demo(project, on_progress=show)
+    if json:
+        print_json(made)
+    else:
+        print_line(f"Project: {made.project}")
+        print_line(f"First ranked queue after {made.seconds:.0f} s: {made.queue}")
+    if open_app:
+        from app.server import serve
+
+        serve(made.project, port=port, headless=not browser, open_page="performance")
+
+
+def doctor(json: AsJson = False) -> None:
+    """Check this machine: versions that fit each other, GPU, mixed precision, pretrained weights."""
+    from diagnostics.environment import check_environment
+
+    findings = check_environment()
+    if json:
+        print_json({"checks": findings})
+    else:
+        columns = {"check": "left", "outcome": "left", "detail": "left", "what to do": "left"}
+        rows: list[dict[str, object]] = [
+            {"check": row.name, "outcome": row.outcome, "detail": row.detail, "what to do": row.remedy}
+            for row in findings
+        ]
+        print_table("This machine", columns, rows)
+    if any(row.outcome == "problem" for row in findings):
+        raise WinnowError("At least one check found a problem; see the table.")
+
+
+def _print_made(project: "Project", json: bool) -> None:
+    from curation.dataset.findings import CHECKS, count_findings
+    from diagnostics.task import SPLITS
+
+    counts = project.counts()
+    found = count_findings(project.findings)
+    found = found[found["n"] > 0]
+    splits = {split: int(counts[split].sum()) for split in SPLITS}
+    if json:
+        return print_json(
+            {
+                "project": project.folder,
+                "classes": project.info.classes,
+                "columns": project.info.columns,
+                "n_items": splits,
+                "fingerprint": project.info.fingerprint,
+                "findings": found,
+                "details": project.findings,
+            }
+        )
+    columns = ", ".join(f"{role} = {name}" for role, name in project.info.columns.items())
+    print_line(
+        f"{project.folder}: {len(project.items)} items" + (f"; columns used: {columns}" if columns else "")
+    )
+    headings = {"class": "left"} | dict.fromkeys(SPLITS, "right")
+    print_table("Items", headings, [dict(zip(headings, row, strict=True)) for row in counts.to_numpy()])
+    if found.empty:
+        print_line(f"{len(CHECKS)} checks found nothing wrong.")
+    for row in found.to_dict("records"):
+        print_line(f"{row['severity']}: {row['n']} × {row['title']}. {row['remedy']}")
+    if not found.empty:
+        print_line(f"Every finding, with file and row: winnow app {project.folder}, page Data; or --json.")
+    print_line(f"Next: winnow train {project.folder}")
+    return None

@@ -1,0 +1,347 @@
+"""Verbs about models: train, jobs, report, rank, compare."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.commands.options import AsJson, ProjectFolder, RunId, Split, now, with_train_options
+from app.printing import (
+    difference,
+    plain,
+    print_json,
+    print_line,
+    print_table,
+    progress_bar,
+    share,
+    with_interval,
+)
+
+IN_SAMPLE_NOTE = ", IN SAMPLE: the model was trained on these items, so memorised errors look right"
+
+
+class Ranker(StrEnum):
+    loss = "loss"
+    confusion = "confusion"
+    margin = "margin"
+    entropy = "entropy"
+    label_quality = "label_quality"
+
+
+@with_train_options
+def train(
+    project: ProjectFolder,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an unfinished run.")] = None,
+    job: Annotated[str | None, typer.Option(hidden=True)] = None,
+    json: AsJson = False,
+    **options: Any,
+) -> None:
+    """Train on the newest dataset version, predict every item, score it."""
+    from curation.jobs import running_job
+    from curation.project import Project
+    from curation.runs import read_run, train_project
+    from diagnostics.training.config import TrainConfig
+
+    opened = Project.open(project)
+    config = TrainConfig.from_json({name: value for name, value in options.items() if value is not None})
+    argv = [str(opened.folder) if argument == str(project) else argument for argument in sys.argv[1:]]
+    with progress_bar(quiet=json) as show, running_job(opened, "train", argv, job_id=job) as watched:
+        run_id = train_project(opened, config, job=watched, on_progress=show, resume_run_id=resume)
+    info = read_run(opened, run_id).info
+    if json:
+        return print_json({"run_id": run_id, "seconds": info.seconds, "info": plain(info)})
+    print_line(f"{run_id} finished in {info.seconds:.0f} s on {info.device}.")
+    print_line(
+        f"Next: winnow report {project}, winnow rank {project} --split train --by loss, winnow app {project}"
+    )
+    return None
+
+
+def jobs(
+    project: ProjectFolder,
+    cancel: Annotated[str | None, typer.Option(metavar="JOB", help="Stop a job.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="JOB", help="Go on with a lost or cancelled job.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """List background jobs; cancel or resume one."""
+    from curation.jobs import cancel_job, list_jobs, resume_job
+    from curation.project import Project
+
+    opened = Project.open(project)
+    if cancel is not None:
+        cancel_job(opened, cancel, now=now())
+    if resume is not None:
+        resume_job(opened, resume, now=now())
+    rows = list_jobs(opened, now=now())
+    if json:
+        return print_json({"jobs": rows})
+    columns = {"job": "left", "verb": "left", "state": "left", "run": "left", "started": "left", "": "left"}
+    print_table("Jobs, newest first", columns, [_job_row(row) for row in rows])
+    return None
+
+
+def report(
+    project: ProjectFolder,
+    split: Annotated[Split, typer.Option(help="Which items.")] = Split.val,
+    run_id: RunId = None,
+    json: AsJson = False,
+) -> None:
+    """Precision, recall and F1 of each class, worst first, each with its 95 % interval."""
+    from curation.project import Project
+    from curation.reports import labelled_predictions
+    from diagnostics.metrics import UNDERPERFORMING_RULE
+
+    found = labelled_predictions(Project.open(project), split.value, run_id)
+    measured = found.class_report()
+    if json:
+        return print_json(
+            {
+                "run_id": found.run_id,
+                "split": found.split,
+                "dataset_version": found.version,
+                "in_sample": found.in_sample,
+                "n_items": measured.n_items,
+                "n_without_prediction": found.n_without_prediction,
+                **_estimate("accuracy", measured.accuracy),
+                **_estimate("macro_f1", measured.macro_f1),
+                "classes": measured.worst_first(),
+            }
+        )
+    print_line(
+        f"{found.run_id}, {found.split} ({measured.n_items} items), labels of dataset version {found.version}"
+        + (IN_SAMPLE_NOTE if found.in_sample else "")
+    )
+    for title, estimate in (("accuracy", measured.accuracy), ("macro F1", measured.macro_f1)):
+        print_line(f"{title}: {with_interval(estimate.value, estimate.low, estimate.high)}")
+    columns = {
+        "class": "left",
+        "precision": "right",
+        "recall": "right",
+        "F1": "right",
+        "items": "right",
+        "": "left",
+    }
+    print_table(
+        "Classes, worst first", columns, [_class_row(row) for row in _records(measured.worst_first())]
+    )
+    print_line(UNDERPERFORMING_RULE)
+    return None
+
+
+def rank(
+    project: ProjectFolder,
+    split: Annotated[
+        str, typer.Option(help="train, val, test, unlabelled, or several with commas.")
+    ] = "train",
+    by: Annotated[Ranker, typer.Option(help="What makes an item suspect.")] = Ranker.loss,
+    k: Annotated[
+        int, typer.Option(min=2, help="confusion: the largest minus the k-th largest probability.")
+    ] = 2,
+    given: Annotated[str | None, typer.Option(help="Only items labelled with this class.")] = None,
+    predicted: Annotated[str | None, typer.Option(help="Only items predicted as this class.")] = None,
+    pair: Annotated[str | None, typer.Option(help="Only a confused pair of classes: A,B.")] = None,
+    search: Annotated[str, typer.Option(help="Only paths that contain this text.")] = "",
+    undecided: Annotated[bool, typer.Option("--undecided", help="Only items nobody has decided on.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Rows of the table on the screen.")] = 20,
+    out: Annotated[Path | None, typer.Option(help="Write the whole ranking to this CSV.")] = None,
+    run_id: RunId = None,
+    json: AsJson = False,
+) -> None:
+    """Rank items, most suspect first."""
+    from curation.export import write_table
+    from curation.project import Project
+    from curation.queues import QueueQuery, ranked_table
+    from curation.runs import read_run
+
+    splits, classes = _splits(split), _pair(pair)
+    opened = Project.open(project)
+    run = read_run(opened, run_id).info
+    in_sample = run.in_sample and "train" in splits
+    query = QueueQuery(
+        run_id=run.run_id,
+        splits=splits,
+        by=by.value,
+        k=k,
+        given=given,
+        predicted=predicted,
+        pair=classes,
+        decided="open" if undecided else "any",
+        search=search,
+    )
+    ranked = ranked_table(opened, query)
+    if out is not None:
+        write_table(ranked, out)
+    if json:
+        items = {} if out else {"items": ranked}
+        return print_json(
+            {
+                "run_id": query.run_id,
+                "by": by.value,
+                "n_items": len(ranked),
+                "in_sample": in_sample,
+                "out": out,
+                **items,
+            }
+        )
+    columns = {
+        "rank": "right",
+        "item": "left",
+        "given": "left",
+        "predicted": "left",
+        "p(given)": "right",
+        "p(predicted)": "right",
+        by.value: "right",
+    }
+    print_table(
+        f"{len(ranked)} items of {split} by {by.value}, {query.run_id}"
+        + (IN_SAMPLE_NOTE if in_sample else ""),
+        columns,
+        [_ranked_row(row, by.value) for row in _records(ranked.head(limit))],
+    )
+    if out is not None:
+        print_line(f"Written: {out}")
+    return None
+
+
+def compare(
+    project: ProjectFolder,
+    split: Annotated[Split, typer.Option(help="Which items.")] = Split.val,
+    before: Annotated[
+        str | None, typer.Option(help="A run. Default: the newest on an earlier version.")
+    ] = None,
+    after: Annotated[str | None, typer.Option(help="A run. Default: the newest.")] = None,
+    json: AsJson = False,
+) -> None:
+    """What changed between two runs on the same items and labels, per class and item by item."""
+    from curation.project import Project
+    from curation.reports import compare_runs
+    from diagnostics.compare import BROKEN, FIXED, STILL_WRONG
+
+    found = compare_runs(Project.open(project), split.value, before, after)
+    result = found.comparison
+    flips = {change: result.n_flips(change) for change in (FIXED, BROKEN, STILL_WRONG)}
+    if json:
+        return print_json(
+            {
+                "before": {"run_id": found.run_before, **_headline(result.before)},
+                "after": {"run_id": found.run_after, **_headline(result.after)},
+                "split": found.split,
+                "dataset_version": found.version,
+                "in_sample": found.in_sample,
+                "accuracy_difference": result.accuracy_difference,
+                "macro_f1_difference": result.macro_f1_difference,
+                "n_flips": flips,
+                "classes": result.classes,
+                "flips": result.flips,
+            }
+        )
+    print_line(
+        f"{found.run_before} → {found.run_after} on {split.value} ({result.after.n_items} items), "
+        f"labels of dataset version {found.version}" + (IN_SAMPLE_NOTE if found.in_sample else "")
+    )
+    for title, old, new in (
+        ("accuracy", result.before.accuracy, result.after.accuracy),
+        ("macro F1", result.before.macro_f1, result.after.macro_f1),
+    ):
+        print_line(
+            f"{title}: {with_interval(old.value, old.low, old.high)} → {with_interval(new.value, new.low, new.high)}, "
+            f"{difference(new.value - old.value)} points"
+        )
+    columns = {
+        "class": "left",
+        "items": "right",
+        "F1 before": "right",
+        "F1 after": "right",
+        "points": "right",
+    }
+    rows = result.classes.sort_values(["f1_difference", "label"], ignore_index=True)
+    print_table("Classes, largest loss first", columns, [_difference_row(row) for row in _records(rows)])
+    print_line(", ".join(f"{n} {change}" for change, n in flips.items()))
+    print_line("Plain differences of one run each: they do not say whether a change is more than chance.")
+    return None
+
+
+def _splits(text: str) -> tuple[str, ...]:
+    from diagnostics.task import SPLITS
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name not in SPLITS]
+    if unknown or not names:
+        raise typer.BadParameter(
+            f"--split takes train, val, test, unlabelled or several with commas; found {text!r}."
+        )
+    return names
+
+
+def _pair(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    first, comma, second = text.partition(",")
+    if not comma:
+        raise typer.BadParameter(f"--pair takes two classes with a comma between them; found {text!r}.")
+    return first.strip(), second.strip()
+
+
+def _records(table: Any) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = table.to_dict("records")
+    return records
+
+
+def _estimate(name: str, estimate: Any) -> dict[str, float]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _headline(measured: Any) -> dict[str, object]:
+    return {
+        "n_items": measured.n_items,
+        **_estimate("accuracy", measured.accuracy),
+        **_estimate("macro_f1", measured.macro_f1),
+    }
+
+
+def _class_row(row: dict[str, Any]) -> dict[str, object]:
+    shares = {
+        heading: with_interval(row[key], row[f"{key}_low"], row[f"{key}_high"])
+        for heading, key in (("precision", "precision"), ("recall", "recall"), ("F1", "f1"))
+    }
+    return {"class": row["label"], **shares, "items": row["support"], "": row["mark"]}
+
+
+def _difference_row(row: dict[str, Any]) -> dict[str, object]:
+    return {
+        "class": row["label"],
+        "items": row["support"],
+        "F1 before": share(row["f1_before"]),
+        "F1 after": share(row["f1_after"]),
+        "points": difference(row["f1_difference"]),
+    }
+
+
+def _ranked_row(row: dict[str, Any], by: str) -> dict[str, object]:
+    def number(value: float) -> str:
+        return "–" if value != value else f"{value:.4f}"
+
+    return {
+        "rank": row["rank"],
+        "item": row["item_id"],
+        "given": row["given_label"] if isinstance(row["given_label"], str) else "–",
+        "predicted": row["predicted_label"],
+        "p(given)": number(row["p_given"]),
+        "p(predicted)": number(row["p_predicted"]),
+        by: number(row[by]),
+    }
+
+
+def _job_row(row: Any) -> dict[str, object]:
+    return {
+        "job": row.job_id,
+        "verb": row.verb,
+        "state": row.state,
+        "run": row.run_id or "–",
+        "started": f"{row.started_at:%Y-%m-%d %H:%M}" if row.started_at else "–",
+        "": row.error or "",
+    }

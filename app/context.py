@@ -1,0 +1,153 @@
+"""Which project is served, to whom, and what is kept in memory for it: the only place with caches and session keys."""
+
+import getpass
+import os
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache, wraps
+from pathlib import Path
+from typing import ParamSpec
+from urllib.parse import unquote
+
+import streamlit as st
+
+from app.tokens import sign
+from curation.project import Project
+from curation.queues import Queue, QueueQuery, open_queue
+from curation.rounds import rounds_table
+from curation.runs import list_runs
+from curation.thumbnails import Picture, Thumbnails
+from diagnostics.errors import ProjectError, WinnowError
+from diagnostics.run_folder import RunInfo
+
+PROJECT_VARIABLE = "WINNOW_PROJECT"
+Params = ParamSpec("Params")
+
+ANNOTATOR_KEY, RUN_KEY, PROBLEM_KEY = "annotator", "run", "problem"
+NEWEST = ""
+ANNOTATOR_COOKIE = "winnow_annotator"
+MAX_NAME = 80
+MAX_QUEUES = 24
+
+TOKEN_SECRET = secrets.token_bytes(32)
+
+
+def now() -> datetime:
+    """The time that pages and routes hand to the libraries."""
+    return datetime.now(UTC)
+
+
+def current_project() -> Project:
+    """The project this process serves."""
+    folder = os.environ.get(PROJECT_VARIABLE)
+    if not folder:
+        raise ProjectError("No project is being served. Start the app with: winnow app PROJECT")
+    return _open(Path(folder))
+
+
+@cache
+def _open(folder: Path) -> Project:
+    return Project.open(folder)
+
+
+def telling(callback: Callable[Params, None]) -> Callable[Params, None]:
+    """A callback whose known errors are kept for `main` to show, instead of ending the page."""
+
+    @wraps(callback)
+    def told(*args: Params.args, **kwargs: Params.kwargs) -> None:
+        try:
+            callback(*args, **kwargs)
+        except WinnowError as error:
+            st.session_state[PROBLEM_KEY] = str(error)
+
+    return told
+
+
+def take_problem() -> str:
+    """What a callback ran into since the page was drawn last, "" if nothing; told once."""
+    return str(st.session_state.pop(PROBLEM_KEY, ""))
+
+
+# ---------------------------------------------------------------- who
+
+
+def annotator() -> str:
+    """The name that decisions of this session are kept under."""
+    if ANNOTATOR_KEY not in st.session_state:
+        st.session_state[ANNOTATOR_KEY] = remembered_name() or getpass.getuser()
+    return str(st.session_state[ANNOTATOR_KEY]).strip()[:MAX_NAME] or getpass.getuser()
+
+
+def remembered_name() -> str:
+    """The name that this browser decided under last, "" if none."""
+    return unquote(st.context.cookies.get(ANNOTATOR_COOKIE) or "")
+
+
+def token() -> str:
+    """What the routes ask for from a page of this session."""
+    return sign(project_key(), annotator(), secret=TOKEN_SECRET, now=now())
+
+
+def project_key() -> str:
+    """A name of this project that does not tell where it lies."""
+    info = current_project().info
+    return f"{info.name}:{info.fingerprint[:16]}"
+
+
+# ---------------------------------------------------------------- what
+
+
+def finished_runs() -> list[RunInfo]:
+    """The finished runs, newest first."""
+    return sorted(list_runs(current_project()), key=lambda info: info.run_id, reverse=True)
+
+
+def current_run_id() -> str | None:
+    """The run that pages show: the one picked in the sidebar, else the newest; None before the first."""
+    known = [info.run_id for info in finished_runs()]
+    picked = st.session_state.get(RUN_KEY)
+    return picked if picked in known else (known[0] if known else None)
+
+
+def n_open_decisions() -> int:
+    """How many decisions of the open round stand; they are in no dataset version yet."""
+    return int(rounds_table(current_project())["decisions"].iloc[-1])
+
+
+_queues: OrderedDict[tuple[str, QueueQuery], Queue] = OrderedDict()
+_queues_lock = threading.Lock()
+
+
+def open_view(query: QueueQuery) -> Queue:
+    """The queue of a query, its order frozen for as long as it is in use; the least recently used are dropped."""
+    project = current_project()
+    key = (str(project.folder), query)
+    with _queues_lock:
+        if key not in _queues:
+            _queues[key] = open_queue(project, query)
+        _queues.move_to_end(key)
+        while len(_queues) > MAX_QUEUES:
+            _queues.popitem(last=False)
+        return _queues[key]
+
+
+@cache
+def _thumbnails(folder: Path) -> Thumbnails:
+    project = _open(folder)
+    return Thumbnails(project.cache_dir / "thumbnails.db", project.read_image)
+
+
+@cache
+def _content_hashes(folder: Path) -> dict[str, str]:
+    items = _open(folder).items
+    return dict(zip(items["item_id"], items["content_hash"], strict=True))
+
+
+def thumbnails(item_ids: list[str]) -> list[bytes]:
+    """The JPEG thumbnails of these items, empty bytes where a picture cannot be read; KeyError for an unknown item."""
+    folder = Path(os.environ[PROJECT_VARIABLE])
+    hashes = _content_hashes(folder)
+    return _thumbnails(folder).get([Picture(item_id, hashes[item_id]) for item_id in item_ids])

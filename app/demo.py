@@ -1,0 +1,59 @@
+"""The demo: handwritten digits with planted errors, from nothing to a ranked queue."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diagnostics.progress import ProgressCallback
+
+if TYPE_CHECKING:
+    from curation.project import Project
+
+QUEUE_FILE = "ranked-train.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What the demo made: the project, its run, and the ranked queue as a CSV, after so many seconds."""
+
+    project: Path
+    run_id: str
+    queue: Path
+    seconds: float
+
+
+def make_demo(folder: Path, *, on_progress: ProgressCallback) -> Demo:
+    """Take the digits in, train five folds, rank the training items by loss. A demo made earlier is used again."""
+    from curation.export import write_table
+    from curation.jobs import running_job
+    from curation.project import Project, is_project
+    from curation.queues import QueueQuery, ranked_table
+    from curation.runs import list_runs, train_project
+    from diagnostics.training.config import TrainConfig
+
+    started = time.perf_counter()
+    project = Project.open(folder) if is_project(folder) else _take_in_digits(folder, on_progress)
+    if not list_runs(project):
+        with running_job(project, "train", ["train", str(project.folder)]) as job:
+            train_project(project, TrainConfig(), job=job, on_progress=on_progress)
+    run_id = list_runs(project)[-1].run_id
+    queue = project.folder / QUEUE_FILE
+    write_table(ranked_table(project, QueueQuery(run_id=run_id, splits=("train",), by="loss")), queue)
+    return Demo(project.folder, run_id, queue, round(time.perf_counter() - started, 2))
+
+
+def _take_in_digits(folder: Path, on_progress: ProgressCallback) -> "Project":
+    from curation.dataset.intake import IntakeSpec, take_in
+    from curation.project import Project
+    from data_samples import digits_folder
+
+    digits = digits_folder()
+    spec = IntakeSpec(
+        data=digits / "train.csv",
+        val=digits / "valid.csv",
+        test=digits / "test.csv",
+        unlabelled=digits / "images" / "unlabelled",
+    )
+    return Project.create(folder, take_in(spec, on_progress=on_progress), now=datetime.now(UTC))

@@ -1,0 +1,205 @@
+"""Charts: a table in, a Plotly figure out. Colours and fonts come from the app's theme."""
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+MAX_MATRIX_CLASSES = 25
+MANY_CLASSES = 60
+MAX_WRITTEN_CELLS = 15
+HEADROOM = 1.6
+ROW_PX = 26
+NEUTRAL = "#8b979f"
+
+
+def confusion_matrix_figure(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
+    """The confusion matrix with a clickable square a cell; a click carries (given, predicted) as customdata.
+
+    table : as diagnostics.confusion.confusion_matrix_table gives it
+    """
+    n = len(classes)
+    counts = table["n"].to_numpy().reshape(n, n)
+    shares = table["share"].to_numpy().reshape(n, n)
+    heatmap = go.Heatmap(
+        z=np.nan_to_num(shares),
+        zmin=0,
+        zmax=1,
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        hoverinfo="skip",
+        text=np.where(counts > 0, counts.astype(str), ""),
+        texttemplate="%{text}" if n <= MAX_WRITTEN_CELLS else None,
+    )
+    figure = go.Figure([heatmap, _click_squares(table, n)])
+    names = [html.escape(name) for name in classes]
+    axis = {
+        "tickvals": list(range(n)),
+        "ticktext": names,
+        "showgrid": False,
+        "zeroline": False,
+        "range": [-0.5, n - 0.5],
+    }
+    figure.update_xaxes(title="Predicted by the model", side="top", tickangle=-40, **axis)
+    figure.update_yaxes(title="Label", **(axis | {"range": [n - 0.5, -0.5]}))
+    return figure.update_layout(
+        height=min(620, 130 + ROW_PX * max(n, 10)),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        showlegend=False,
+        dragmode=False,
+    )
+
+
+def _click_squares(table: pd.DataFrame, n_classes: int) -> go.Scatter | go.Scattergl:
+    """A heatmap reports no clicks: invisible squares over its cells do."""
+    scatter = go.Scattergl if n_classes >= MANY_CLASSES else go.Scatter
+    cells = np.arange(n_classes * n_classes)
+    texts = [
+        f"{n} labelled <b>{html.escape(given)}</b>, predicted <b>{html.escape(predicted)}</b>"
+        for given, predicted, n in zip(
+            table["given_label"], table["predicted_label"], table["n"], strict=True
+        )
+    ]
+    return scatter(
+        x=cells % n_classes,
+        y=cells // n_classes,
+        mode="markers",
+        text=texts,
+        customdata=table[["given_label", "predicted_label", "n"]].to_numpy(dtype=object),
+        marker={"symbol": "square", "size": max(10, min(34, 520 // max(n_classes, 1))), "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def loss_curves_figure(history: pd.DataFrame) -> go.Figure:
+    """Training (dotted) and validation (solid) loss of every fold over the epochs.
+
+    The axis ends where single peaks begin: they would press everything else flat.
+    """
+    figure = go.Figure()
+    losses = history[["train_loss", "valid_loss"]]
+    top = float(max(losses["train_loss"].quantile(0.95), losses["valid_loss"].quantile(0.75))) * HEADROOM
+    if losses.to_numpy().max(initial=0.0) > top:
+        figure.update_yaxes(range=[0, top])
+    for position, (fold, rows) in enumerate(
+        history.assign(fold=history["fold"] + 1, epoch=history["epoch"] + 1).groupby("fold", sort=True)
+    ):
+        for column, name, dash in (("train_loss", "training", "dot"), ("valid_loss", "validation", "solid")):
+            figure.add_scatter(
+                x=rows["epoch"],
+                y=rows[column],
+                mode="lines+markers" if len(rows) == 1 else "lines",
+                name=f"{name} loss",
+                legendgroup=name,
+                showlegend=position == 0,
+                line={"dash": dash, "width": 2 if dash == "solid" else 1.4},
+                hovertemplate=f"fold {fold}, epoch %{{x}}: %{{y:.3f}}<extra>{name}</extra>",
+            )
+            figure.data[-1].line.color = FOLD_COLOURS[position % len(FOLD_COLOURS)]
+    return _plain(figure, x_title="Epoch", y_title="Loss (nats)")
+
+
+FOLD_COLOURS = ("#2a8a96", "#b5762f", "#7d81c9", "#8f9440", "#bd668a", "#74838d")
+
+
+def lr_finder_figure(curve: pd.DataFrame) -> go.Figure:
+    """The learning rate finder's curve with the chosen rate marked.
+
+    curve : columns lr, loss, chosen (True in the row of the chosen rate)
+    """
+    figure = go.Figure(
+        go.Scatter(
+            x=curve["lr"],
+            y=curve["loss"],
+            mode="lines",
+            line={"color": FOLD_COLOURS[0]},
+            hovertemplate="learning rate %{x:.2g}: loss %{y:.3f}<extra></extra>",
+        )
+    )
+    for lr in curve.loc[curve["chosen"].astype(bool), "lr"]:
+        figure.add_vline(x=lr, line={"dash": "dash", "width": 1, "color": NEUTRAL})
+        figure.add_annotation(
+            x=float(np.log10(lr)),
+            y=1,
+            yref="paper",
+            text=f"chosen: {lr:.2g}",
+            showarrow=False,
+            xanchor="left",
+            xshift=5,
+        )
+    figure.update_xaxes(type="log")
+    return _plain(figure, x_title="Learning rate", y_title="Loss (nats)")
+
+
+def class_difference_figure(table: pd.DataFrame, metric: str) -> go.Figure:
+    """Before and after of one metric a class, joined by a line; the biggest gain on top.
+
+    table : as diagnostics.compare gives it, columns label, <metric>_before, <metric>_after, <metric>_difference
+    """
+    rows = table.dropna(subset=[f"{metric}_difference"]).sort_values(f"{metric}_difference")
+    before, after = rows[f"{metric}_before"], rows[f"{metric}_after"]
+    labels = rows["label"].astype(str).map(html.escape)
+    figure = go.Figure()
+    gaps = np.full(len(rows), None)
+    figure.add_scatter(
+        x=np.column_stack([before, after, gaps]).ravel(),
+        y=np.repeat(labels.to_numpy(), 3),
+        mode="lines",
+        line={"width": 2, "color": NEUTRAL},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    marks = (("before", before, "circle-open"), ("after", after, "circle"))
+    for name, values, symbol in marks:
+        figure.add_scatter(
+            x=values,
+            y=labels,
+            mode="markers",
+            name=name,
+            marker={"symbol": symbol, "size": 9, "color": FOLD_COLOURS[0], "line": {"width": 2}},
+            hovertemplate=f"%{{y}} {name}: %{{x:.3f}}<extra></extra>",
+        )
+    figure.update_yaxes(type="category")
+    figure.update_layout(height=90 + ROW_PX * len(rows))
+    return _plain(figure, x_title=METRIC_NAMES[metric], y_title="", height=None)
+
+
+METRIC_NAMES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
+
+
+def image_sizes_figure(items: pd.DataFrame) -> go.Figure:
+    """How many images have each width and height, in pixels.
+
+    items : columns width, height
+    """
+    sizes = items.groupby(["width", "height"]).size().rename("n").reset_index()
+    scale = sizes["n"] / sizes["n"].max()
+    figure = go.Figure(
+        go.Scatter(
+            x=sizes["width"],
+            y=sizes["height"],
+            mode="markers",
+            customdata=sizes["n"],
+            marker={"size": 5 + 20 * np.sqrt(scale), "opacity": 0.55, "color": FOLD_COLOURS[0]},
+            hovertemplate="%{x} × %{y} px: %{customdata} images<extra></extra>",
+        )
+    )
+    return _plain(figure, x_title="Width (px)", y_title="Height (px)")
+
+
+def _plain(figure: go.Figure, *, x_title: str, y_title: str, height: int | None = 300) -> go.Figure:
+    figure.update_xaxes(title=x_title, zeroline=False)
+    figure.update_yaxes(title=y_title, zeroline=False)
+    figure.update_layout(
+        margin={"l": 10, "r": 10, "t": 24, "b": 10},
+        legend={"orientation": "h", "y": 1.12, "x": 0},
+        hovermode="closest",
+    )
+    if height is not None:
+        figure.update_layout(height=height)
+    return figure

@@ -1,0 +1,65 @@
+"""The label grid: one component without a build step, its modules served by the app's own routes."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+
+ASSETS = Path(__file__).parent
+ASSETS_URL = "/winnow/grid"
+
+_LOADER = """
+export default async function (component) {
+  const url = new URL(component.data.module, document.baseURI).href;
+  const module = await import(url);
+  return module.mount(component);
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class GridData:
+    """What the grid needs to ask the routes for its pages.
+
+    view : names the queue and its frozen order; another value means page 1 of another queue
+    query : the queue as the query string of /api/page
+    by : the ranker
+    queue : what decisions made here are filed under
+    locked : test items cannot be decided on
+    empty_text : shown when the queue has no items
+    """
+
+    project: str
+    token: str
+    classes: Sequence[str]
+    view: str
+    query: str
+    by: str
+    queue: str
+    locked: bool
+    empty_text: str
+
+
+def label_grid(data: GridData, *, key: str, on_renew: Callable[[], None]) -> None:
+    """Draw the grid. `on_renew` is called when its token has run out; drawing it again hands it a new one."""
+    values = asdict(data) | {"module": f"{assets_url()}/grid.js", "api": "/api/"}
+    _component()(key=key, data=values, on_renew_change=on_renew, height="content")
+
+
+@cache
+def _component():  # type: ignore[no-untyped-def]
+    return st.components.v2.component(
+        "winnow_label_grid", js=_LOADER, css=(ASSETS / "grid.css").read_text(encoding="utf-8")
+    )
+
+
+@cache
+def assets_url() -> str:
+    """Where the modules are served; the name changes with their content, so that browsers may keep them for good."""
+    digest = hashlib.sha256()
+    for path in sorted(ASSETS.glob("*.js")):
+        digest.update(path.read_bytes())
+    return f"{ASSETS_URL}/{digest.hexdigest()[:16]}"

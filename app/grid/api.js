@@ -1,0 +1,75 @@
+// The routes of the app, as functions. Every answer that is no success becomes a Failure with the server's own words.
+
+import { splitThumbnails } from "./logic.js";
+
+export class Failure extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export class Api {
+  constructor({ base, token }) {
+    this.base = base;
+    this.token = token;
+  }
+
+  async page(query, page, size) {
+    const answer = await this.send(`page?${query}&page=${page}&size=${size}`);
+    return answer.json();
+  }
+
+  /** JPEG bytes of these items as Blobs, null where a picture is missing. */
+  async thumbnails(itemIds) {
+    const ids = encodeURIComponent(JSON.stringify(itemIds));
+    const answer = await this.send(`thumbs?ids=${ids}`);
+    const parts = splitThumbnails(await answer.arrayBuffer());
+    return parts.map((bytes) => bytes && new Blob([bytes], { type: "image/jpeg" }));
+  }
+
+  async picture(itemId) {
+    const answer = await this.send(`image?id=${encodeURIComponent(itemId)}`);
+    return answer.blob();
+  }
+
+  async decide(client, acts) {
+    return this.post("decisions", { client, acts }, acts.length < 50);
+  }
+
+  /** direction: "undo" or "redo"; safe to repeat with the same number. */
+  async step(direction, client, seq) {
+    return this.post(direction, { client, seq });
+  }
+
+  async post(path, body, keepalive = false) {
+    const answer = await this.send(path, {
+      method: "POST",
+      body: JSON.stringify(body),
+      keepalive,
+      headers: { "Content-Type": "application/json" },
+    });
+    return answer.json();
+  }
+
+  async send(path, options = {}) {
+    const headers = { ...options.headers, Authorization: `Bearer ${this.token}` };
+    let answer;
+    try {
+      answer = await fetch(this.base + path, { ...options, headers });
+    } catch (error) {
+      throw new Failure("The server does not answer.", 0);
+    }
+    if (!answer.ok) throw new Failure(await errorText(answer), answer.status);
+    return answer;
+  }
+}
+
+async function errorText(answer) {
+  const text = await answer.text();
+  try {
+    return JSON.parse(text).error || text;
+  } catch (error) {
+    return `The server answered ${answer.status}.`;
+  }
+}

@@ -1,0 +1,79 @@
+"""A queue as query parameters: the address of the Review page and the requests of the grid name queues the same way."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+from curation.queues import DECIDED, RANKERS, QueueQuery
+from diagnostics.errors import ProjectError
+from diagnostics.task import SPLITS
+
+DEFAULT_SPLIT, DEFAULT_RANKER, DEFAULT_K = "train", "loss", 2
+
+Params = Mapping[str, Sequence[str]]
+
+
+def query_of(params: Params, *, run_id: str, classes: Sequence[str]) -> QueueQuery:
+    """The queue that the parameters name; what is not named has its default.
+
+    params : split, by, k, given, predicted, pair (twice), decided, search, as_of
+    raises : ProjectError naming a value that is unknown
+    """
+    pair = tuple(params.get("pair", ()))
+    if len(pair) not in (0, 2):
+        raise ProjectError(f"A confused pair is two classes; the link names {len(pair)}.")
+    for label in (*pair, *params.get("given", ()), *params.get("predicted", ())):
+        _one_of("class", label, classes)
+    as_of = _first(params, "as_of", "")
+    return QueueQuery(
+        run_id=run_id,
+        splits=(_one_of("split", _first(params, "split", DEFAULT_SPLIT), SPLITS),),
+        by=_one_of("ranking", _first(params, "by", DEFAULT_RANKER), tuple(RANKERS)),
+        k=_whole("k", _first(params, "k", str(DEFAULT_K)), low=2),
+        given=_first(params, "given", "") or None,
+        predicted=_first(params, "predicted", "") or None,
+        pair=(pair[0], pair[1]) if pair else None,
+        decided=_one_of("filter", _first(params, "decided", "any"), DECIDED),  # type: ignore[arg-type]
+        search=_first(params, "search", ""),
+        as_of_event=_whole("as_of", as_of, low=0) if as_of else None,
+    )
+
+
+def params_of(query: QueueQuery) -> dict[str, str | list[str]]:
+    """The parameters that `query_of` reads back, without those that have their default, the run and the event."""
+    named: dict[str, str | list[str]] = {
+        "split": query.splits[0],
+        "by": query.by,
+        "k": str(query.k),
+        "given": query.given or "",
+        "predicted": query.predicted or "",
+        "pair": list(query.pair or ()),
+        "decided": query.decided,
+        "search": query.search,
+    }
+    defaults = {"split": DEFAULT_SPLIT, "by": DEFAULT_RANKER, "k": str(DEFAULT_K), "decided": "any"}
+    return {name: value for name, value in named.items() if value and value != defaults.get(name)}
+
+
+def encoded(query: QueueQuery) -> str:
+    """The whole query, with its run and event, as the query string of a request."""
+    params = params_of(query) | {"run": query.run_id}
+    if query.as_of_event is not None:
+        params["as_of"] = str(query.as_of_event)
+    return urlencode(params, doseq=True)
+
+
+def _first(params: Params, name: str, default: str) -> str:
+    values = params.get(name, ())
+    return values[0] if values else default
+
+
+def _one_of(what: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise ProjectError(f"The link names the {what} {value!r}; known are: {', '.join(known)}.")
+    return value
+
+
+def _whole(name: str, text: str, *, low: int) -> int:
+    if not text.isdecimal() or int(text) < low:
+        raise ProjectError(f"The link's {name} must be a whole number of at least {low}, found {text!r}.")
+    return int(text)

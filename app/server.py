@@ -1,0 +1,87 @@
+"""The web process: Streamlit and the routes of the label grid, served together by one ASGI server."""
+
+import gc
+import os
+import sys
+import threading
+import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from app import context
+from app.routes import make_routes
+from app.theme import theme_options
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+DEFAULT_PAGE = "data"
+MAIN_SCRIPT = Path(__file__).with_name("main.py")
+
+
+def serve(
+    project_folder: Path,
+    *,
+    port: int = 8501,
+    address: str = "127.0.0.1",
+    open_page: str = DEFAULT_PAGE,
+    headless: bool = True,
+) -> None:
+    """Serve the app for one project until it is stopped; `headless` = do not open a browser.
+
+    open_page : data, train, performance, review, rounds or export
+    """
+    os.environ[context.PROJECT_VARIABLE] = str(project_folder.resolve())
+    context.current_project()
+    path = "" if open_page == DEFAULT_PAGE else open_page
+    url = f"http://{'localhost' if address in LOOPBACK else address}:{port}/{path}"
+    app = make_app(url, open_browser=not headless)
+    app.run(config=server_options(port=port, address=address))
+
+
+def make_app(url: str, *, open_browser: bool) -> st.App:
+    """The ASGI application; the project comes from the environment. `url` is printed once it serves."""
+    return st.App(MAIN_SCRIPT, routes=make_routes(), lifespan=_lifespan(url, open_browser))
+
+
+def server_options(*, port: int, address: str) -> dict[str, object]:
+    """Every Streamlit option that the app relies on."""
+    options: dict[str, object] = {
+        "server.port": port,
+        "server.address": address,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.runOnSave": False,
+        "server.enableStaticServing": False,
+        "browser.gatherUsageStats": False,
+        "browser.serverAddress": "localhost" if address in LOOPBACK else address,
+        "client.toolbarMode": "viewer",
+        "client.showErrorDetails": "full",
+        "client.showSidebarNavigation": True,
+        "logger.hideWelcomeMessage": True,
+        "runner.postScriptGC": False,
+        "runner.magicEnabled": False,
+    }
+    if address in LOOPBACK:
+        options["server.allowedHosts"] = list(LOOPBACK)
+    return options | theme_options()
+
+
+def _lifespan(url: str, open_browser: bool):  # type: ignore[no-untyped-def]
+    @asynccontextmanager
+    async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
+        freeze_imports()
+        sys.stdout.write(f"Winnow is at {url} (Ctrl+C stops it)\n")
+        sys.stdout.flush()
+        if open_browser:
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        yield {}
+
+    return lifespan
+
+
+def freeze_imports() -> None:
+    """Keep what the imports made out of every later garbage collection, which would hold up answers."""
+    gc.collect()
+    gc.freeze()

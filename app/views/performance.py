@@ -1,0 +1,238 @@
+"""Performance: how well each class is recognised, and which classes are taken for which."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import context
+from app.figures import MAX_MATRIX_CLASSES, confusion_matrix_figure
+from app.widgets.page import (
+    EM_DASH,
+    SPLIT_NAMES,
+    empty_state,
+    estimate_metric,
+    heading,
+    interval_text,
+    table_height,
+)
+from curation.reports import LabelledPredictions, labelled_predictions
+from diagnostics.metrics import UNDERPERFORMING, UNDERPERFORMING_RULE, ClassReport
+
+MARKS = {UNDERPERFORMING: "▼ underperforming"}
+PREDICTED_COLUMNS = ("precision", "precision_interval")
+
+
+def show() -> None:
+    """The page."""
+    heading(
+        "Performance",
+        "How well the model recognises each class, worst first. Click a class to review its items.",
+    )
+    run_id = context.current_run_id()
+    if run_id is None:
+        empty_state(
+            "There is no finished run yet, so there is nothing to measure.",
+            page="train",
+            action="Train a first model",
+            icon=":material/model_training:",
+        )
+        return
+    split = _split_picker()
+    found = labelled_predictions(context.current_project(), split, run_id)
+    if len(found.codes) == 0:
+        st.info(f"{run_id} has no predictions for labelled items of this split.", icon=":material/info:")
+        return
+    _warnings(found)
+    report = found.class_report()
+    _totals(report)
+    _class_table(report, split)
+    matrix, pairs = st.columns([3, 2], gap="medium")
+    with matrix:
+        _confusion_matrix(found)
+    with pairs:
+        _confused_pairs(found)
+
+
+def _split_picker() -> str:
+    names = {"val": "Validation", "test": "Test (gold)", "train": "Train"}
+    picked = st.segmented_control(
+        "Measured on",
+        list(names),
+        format_func=names.__getitem__,
+        default="val",
+        required=True,
+        key="performance_split",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return str(picked)
+
+
+def _warnings(found: LabelledPredictions) -> None:
+    if found.in_sample:
+        st.warning(
+            "**In sample.** The model was trained on these very items, labels and errors alike, so these numbers are "
+            "too good and memorised label errors look right. Train with folds to get predictions out of fold.",
+            icon=":material/warning:",
+        )
+    elif found.split == "train":
+        st.caption("Out of fold: each training item is predicted by a model that did not see it.")
+    elif found.split == "test":
+        st.caption(
+            "The gold test set is only looked at: changing one of its labels needs an explicit unlock, which is logged."
+        )
+    if found.n_without_prediction:
+        st.caption(f"{found.n_without_prediction:,} labelled items came after this run and are not counted.")
+
+
+def _totals(report: ClassReport) -> None:
+    n_under = int((report.table["mark"] == UNDERPERFORMING).sum())
+    accuracy, macro, items, under = st.columns(4)
+    with accuracy.container(border=True, gap="xxsmall", height="stretch"):
+        estimate = report.accuracy
+        estimate_metric(
+            "Accuracy",
+            estimate.value,
+            estimate.low,
+            estimate.high,
+            help_text="Share of items predicted as labelled.",
+        )
+    with macro.container(border=True, gap="xxsmall", height="stretch"):
+        estimate = report.macro_f1
+        estimate_metric(
+            "Macro F1",
+            estimate.value,
+            estimate.low,
+            estimate.high,
+            help_text="Mean of the classes' F1, each counting the same.",
+        )
+    with items.container(border=True, gap="xxsmall", height="stretch"):
+        st.metric("Items", f"{report.n_items:,}")
+        st.caption("with a label and a prediction")
+    with under.container(border=True, gap="xxsmall", height="stretch"):
+        st.metric("Underperforming", f"{n_under} of {len(report.table)}")
+        st.caption("classes, by the rule below")
+
+
+def _class_table(report: ClassReport, split: str) -> None:
+    st.subheader("Classes", anchor=False)
+    table = _with_intervals(report.worst_first())
+    event = st.dataframe(
+        table,
+        hide_index=True,
+        placeholder=EM_DASH,
+        width="stretch",
+        height=table_height(len(table)),
+        on_select="rerun",
+        selection_mode="single-cell",
+        key=f"classes_{split}",
+        column_config=_class_columns(),
+    )
+    st.caption(
+        f"{UNDERPERFORMING_RULE} A click opens Review: on a precision, what the model predicts as that class; "
+        "anywhere else in the row, what is labelled as it."
+    )
+    for row, column in event.selection.cells:
+        side = "predicted" if column in PREDICTED_COLUMNS else "given"
+        st.switch_page("views/review.py", query_params={"split": split, side: str(table["label"].iloc[row])})
+
+
+def _with_intervals(table: pd.DataFrame) -> pd.DataFrame:
+    shown: dict[str, Any] = {"label": table["label"], "mark": table["mark"].replace(MARKS)}
+    for name in ("f1", "precision", "recall"):
+        shown[name] = table[name]
+        shown[f"{name}_interval"] = [
+            interval_text(low, high)
+            for low, high in zip(table[f"{name}_low"], table[f"{name}_high"], strict=True)
+        ]
+    shown |= {"support": table["support"], "n_predicted": table["n_predicted"]}
+    return pd.DataFrame(shown)
+
+
+def _class_columns() -> dict[str, Any]:
+    config = st.column_config
+    columns: dict[str, Any] = {
+        "label": config.TextColumn("Class"),
+        "mark": config.TextColumn("Mark", width=130, help=UNDERPERFORMING_RULE),
+        "support": config.NumberColumn("Labelled", help="Items with this label (support)."),
+        "n_predicted": config.NumberColumn("Predicted", help="Items the model predicts as this class."),
+    }
+    helps = {
+        "f1": "Harmonic mean of precision and recall.",
+        "precision": "Of the items predicted as this class, the share labelled so.",
+        "recall": "Of the items labelled as this class, the share predicted so.",
+    }
+    for name, text in helps.items():
+        title = "F1" if name == "f1" else name.capitalize()
+        columns[name] = config.NumberColumn(title, format="%.3f", help=text)
+        columns[f"{name}_interval"] = config.TextColumn("95 %", help=f"95 % interval of the {title}.")
+    return columns
+
+
+def _confusion_matrix(found: LabelledPredictions) -> None:
+    st.subheader("Confusion matrix", anchor=False)
+    if len(found.classes) > MAX_MATRIX_CLASSES:
+        st.caption(
+            f"With more than {MAX_MATRIX_CLASSES} classes the list of confused pairs says more than a matrix."
+        )
+        return
+    event = st.plotly_chart(
+        confusion_matrix_figure(found.confusion_matrix(), found.classes),
+        on_select="rerun",
+        selection_mode="points",
+        key=f"matrix_{found.split}",
+        config={"displayModeBar": False},
+        alt="Confusion matrix: rows are labels, columns are predictions",
+    )
+    st.caption("Colour: share of the label's items. Click a cell to review its items.")
+    for point in event.selection.points:
+        given, predicted = point["customdata"][:2]
+        params = {"split": found.split, "given": str(given), "predicted": str(predicted)}
+        st.switch_page("views/review.py", query_params=params)
+
+
+def _confused_pairs(found: LabelledPredictions) -> None:
+    st.subheader("Confused pairs", anchor=False)
+    pairs = found.confused_pairs()
+    if pairs.empty:
+        st.caption(f"No item of {SPLIT_NAMES[found.split]} is predicted as another class than its label.")
+        return
+    shown = pd.DataFrame(
+        {
+            "pair": pairs["first_label"].astype(str) + "  ↔  " + pairs["second_label"].astype(str),
+            "n": pairs["n"],
+            "share": 100 * pairs["share"],
+            "forth": pairs["n_first_as_second"],
+            "back": pairs["n_second_as_first"],
+        }
+    )
+    config = st.column_config
+    event = st.dataframe(
+        shown,
+        hide_index=True,
+        placeholder=EM_DASH,
+        height=table_height(len(shown)),
+        key=f"pairs_{found.split}",
+        on_select="rerun",
+        selection_mode="single-cell",
+        column_config={
+            "pair": config.TextColumn("Pair", width="medium"),
+            "n": config.NumberColumn("Items", help="Labelled as one and predicted as the other, both ways."),
+            "share": config.NumberColumn(
+                "Share", format="%.1f %%", help="Of all items labelled with either."
+            ),
+            "forth": config.NumberColumn("→", help="Labelled as the first, predicted as the second."),
+            "back": config.NumberColumn("←", help="Labelled as the second, predicted as the first."),
+        },
+    )
+    st.caption("Click a pair to review its items.")
+    for row, _column in event.selection.cells:
+        first, second = pairs["first_label"].iloc[row], pairs["second_label"].iloc[row]
+        st.switch_page(
+            "views/review.py", query_params={"split": found.split, "pair": [str(first), str(second)]}
+        )
+
+
+if __name__ == "__main__":
+    show()

@@ -1,0 +1,86 @@
+"""Review: a ranked queue as a grid of pictures, to confirm labels, put them right, or set items aside."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from app import context
+from app.grid import GridData, label_grid
+from app.queue_link import encoded, query_of
+from app.widgets.gold import gold_banner
+from app.widgets.page import empty_state, heading
+from app.widgets.queue_filters import queue_filters
+from curation.project import Project
+from curation.queues import RANKERS, Queue, QueueQuery
+
+FROZEN_KEY = "review_frozen"
+
+
+def show() -> None:
+    """The page."""
+    project = context.current_project()
+    heading(
+        "Review",
+        "The most suspect items first. Confirm the label, pick the right one, or set the item aside.",
+    )
+    run_id = context.current_run_id()
+    if run_id is None:
+        empty_state(
+            "There is no finished run yet, so nothing is ranked.",
+            page="train",
+            action="Train a first model",
+            icon=":material/model_training:",
+        )
+        return
+    params = {name: st.query_params.get_all(name) for name in st.query_params}
+    query = query_of(params, run_id=run_id, classes=project.task.classes)
+    queue_filters(project, query)
+    locked = gold_banner(project) if "test" in query.splits else False
+    _grid(project, _frozen(project, query), locked=locked)
+
+
+def _frozen(project: Project, query: QueueQuery) -> QueueQuery:
+    """The query as of the moment it was asked for, so that items do not leave the page while they are decided."""
+    asked = (context.annotator(), query)
+    kept = st.session_state.get(FROZEN_KEY)
+    if kept is None or kept[0] != asked:
+        kept = (asked, project.decisions.last_event())
+        st.session_state[FROZEN_KEY] = kept
+    return replace(query, as_of_event=kept[1]) if query.decided != "any" else query
+
+
+def _grid(project: Project, query: QueueQuery, *, locked: bool) -> None:
+    queue = context.open_view(query)
+    if queue.n_left_out and len(queue):
+        st.caption(f"{queue.n_left_out:,} items without a label are left out: {_needs_label(query)}.")
+    view = encoded(query)
+    label_grid(
+        GridData(
+            project=context.project_key(),
+            token=context.token(),
+            classes=project.task.classes,
+            view=view,
+            query=view,
+            by=query.by,
+            queue=f"{query.run_id} {query.splits[0]} by {query.by}",
+            locked=locked,
+            empty_text=_empty_text(queue),
+        ),
+        key="label_grid",
+        on_renew=lambda: None,
+    )
+
+
+def _empty_text(queue: Queue) -> str:
+    if queue.n_left_out:
+        why = _needs_label(queue.query)
+        return f"{queue.n_left_out:,} items fit, but {why}. Rank them by confusion or entropy instead."
+    return "No item fits these filters. Widen them above."
+
+
+def _needs_label(query: QueueQuery) -> str:
+    return f"{RANKERS[query.by].title.lower()} needs a given label to compare with"
+
+
+if __name__ == "__main__":
+    show()

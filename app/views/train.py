@@ -1,0 +1,164 @@
+"""Train: start a run, watch it, stop it, take it up again, and look at how training went."""
+
+import pandas as pd
+import streamlit as st
+
+from app import context
+from app.figures import loss_curves_figure, lr_finder_figure
+from app.widgets.jobs import (
+    ENDED_BADLY,
+    duration_text,
+    job_log,
+    job_problem,
+    latest_job,
+    log_tail,
+    running_job,
+    watch_job,
+)
+from app.widgets.page import EM_DASH, heading
+from app.widgets.train_options import train_options
+from curation.jobs import start_job
+from curation.project import Project
+from curation.rounds import close_round, current_round, dataset_version
+from curation.runs import read_run
+from diagnostics.run_folder import LOG_FILE, Run, RunInfo
+from diagnostics.training.config import TrainConfig
+
+
+def show() -> None:
+    """The page."""
+    project = context.current_project()
+    heading("Train", "Train on the current dataset version, predict every item, and score every label.")
+    if running_job(project) is None:
+        _start(project)
+    watch_job(project, compact=False)
+    job = latest_job(project)
+    if job is not None and job.state != "done":
+        job_log(project, job)
+    run_id = context.current_run_id()
+    if run_id is None:
+        st.caption("Loss curves and the list of runs appear here once the first run has finished.")
+        return
+    _runs_table(context.finished_runs())
+    run = read_run(project, run_id)
+    _curves(run)
+    with st.expander(f"Log of {run_id}", icon=":material/article:"):
+        text = log_tail(run.folder / LOG_FILE)
+        st.code(text or "This run wrote no log.", language=None, wrap_lines=True)
+
+
+def _start(project: Project) -> None:
+    last = latest_job(project)
+    if last is not None and last.state in ENDED_BADLY:
+        job_problem(project, last)
+    n_open = context.n_open_decisions()
+    with st.container(border=True):
+        if n_open:
+            st.info(
+                f"{n_open:,} decisions of round {current_round(project).number} are not in the next run until the "
+                "round is closed: a run trains on the version that the last closed round fixed.",
+                icon=":material/info:",
+            )
+        with st.expander("Options", icon=":material/tune:"):
+            options = train_options()
+        config = TrainConfig.from_json(options)
+        title = f"Train {config.folds} folds" if config.folds else "Train one model"
+        with st.container(horizontal=True):
+            if n_open:
+                _start_button(
+                    project, options, f"Close round and {title[0].lower()}{title[1:]}", closing=True
+                )
+            _start_button(project, options, title if not n_open else f"{title} without them", closing=False)
+        version = dataset_version(project, None)
+        st.caption(
+            f"Trains on dataset version {version.number}, in the background; closing the browser does not stop it."
+        )
+
+
+def _start_button(project: Project, options: dict[str, object], title: str, *, closing: bool) -> None:
+    primary = closing or not context.n_open_decisions()
+    st.button(
+        title,
+        key="close_and_train" if closing else "train",
+        type="primary" if primary else "secondary",
+        icon=":material/play_arrow:",
+        on_click=_begin,
+        args=(project, options, closing),
+    )
+
+
+@context.telling
+def _begin(project: Project, options: dict[str, object], closing: bool) -> None:
+    if closing:
+        close_round(project, annotator=context.annotator(), now=context.now())
+    start_job(project, "train", train_arguments(project, options), now=context.now())
+
+
+def train_arguments(project: Project, options: dict[str, object]) -> list[str]:
+    """The command line of `winnow` that trains this project with these options."""
+    arguments = ["train", str(project.folder)]
+    for name, value in options.items():
+        flag = name.removesuffix("_px").replace("_", "-")
+        if isinstance(value, bool):
+            arguments.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            arguments += [f"--{flag}", str(value)]
+    return arguments
+
+
+def _runs_table(runs: list[RunInfo]) -> None:
+    st.subheader("Runs", anchor=False)
+    rows = [
+        {
+            "run": info.run_id,
+            "finished": info.finished_at,
+            "version": info.dataset_version["number"],
+            "model": f"{info.arch}, pretrained" if info.pretrained else info.arch,
+            "predictions": f"{info.n_folds} folds" if not info.in_sample else "one model, in sample",
+            "items": info.n_train,
+            "took": duration_text(info.seconds),
+            "device": info.device,
+        }
+        for info in runs
+    ]
+    config = st.column_config
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        placeholder=EM_DASH,
+        column_config={
+            "run": config.TextColumn("Run"),
+            "finished": config.DatetimeColumn("Finished (UTC)", format="YYYY-MM-DD HH:mm"),
+            "version": config.NumberColumn("Dataset version"),
+            "model": config.TextColumn("Model"),
+            "predictions": config.TextColumn("Training items predicted by"),
+            "items": config.NumberColumn("Trained on", format="localized"),
+            "took": config.TextColumn("Took"),
+            "device": config.TextColumn("Device"),
+        },
+    )
+
+
+def _curves(run: Run) -> None:
+    left, right = st.columns(2, gap="medium")
+    plain = {"displayModeBar": False}
+    with left:
+        st.subheader(f"Loss of {run.info.run_id}", anchor=False)
+        st.caption(
+            "One colour a fold. Validation loss that rises while training loss falls means overfitting. "
+            "High peaks are cut off."
+        )
+        st.plotly_chart(loss_curves_figure(run.history), config=plain, key="loss_curves", alt="Loss curves")
+    with right:
+        st.subheader("Learning rate finder", anchor=False)
+        if run.lr_finder.empty:
+            st.caption("The learning rate of this run was set by hand.")
+            return
+        st.caption("Loss at growing learning rates; the rate is taken where it falls steadily.")
+        st.plotly_chart(
+            lr_finder_figure(run.lr_finder), config=plain, key="lr_finder", alt="Learning rate finder"
+        )
+
+
+if __name__ == "__main__":
+    show()

@@ -1,0 +1,1 @@
+"""Pieces that several pages share; each returns plain values and owns its keys."""

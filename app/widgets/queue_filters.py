@@ -1,0 +1,122 @@
+"""The filters of a queue in one compact row; the address of the page holds their state."""
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from app import context
+from app.widgets.page import SPLIT_NAMES, escape
+from curation.project import Project
+from curation.queues import RANKERS, QueueQuery
+
+ANY = ""
+DECIDED_NAMES = {"any": "All", "open": "Open", "decided": "Decided"}
+WIDTHS = {"split": 1.9, "by": 1.5, "k": 0.9, "given": 1.5, "predicted": 1.5, "decided": 1.5, "search": 1.2}
+
+
+def queue_filters(project: Project, query: QueueQuery) -> None:
+    """Draw the filters as the query sets them; a change writes the address and starts at page 1."""
+    names = [name for name in WIDTHS if name != "k" or query.by == "confusion"]
+    with st.container(key="queue_filters"):
+        row = st.columns([WIDTHS[name] for name in names], gap="xsmall")
+    columns = dict(zip(names, row, strict=True))
+    counts = context.open_view(query).counts()
+    classes = [ANY, *project.task.classes]
+    with columns["split"]:
+        _select("split", "Split", list(SPLIT_NAMES), query.splits[0], counts["split"], SPLIT_NAMES)
+    with columns["by"]:
+        titles = {name: ranker.title for name, ranker in RANKERS.items()}
+        _select("by", "Ranked by", list(RANKERS), query.by, {}, titles, RANKERS[query.by].explanation)
+    if "k" in columns:
+        with columns["k"]:
+            _number("k", query.k, high=max(2, len(project.task.classes)))
+    with columns["given"]:
+        _select("given", "Given label", classes, query.given or ANY, counts["given"], {ANY: "Any"})
+    with columns["predicted"]:
+        _select("predicted", "Predicted", classes, query.predicted or ANY, counts["predicted"], {ANY: "Any"})
+    with columns["decided"]:
+        _select("decided", "Decided", list(DECIDED_NAMES), query.decided, counts["decided"], DECIDED_NAMES)
+    with columns["search"]:
+        key = _set("search", query.search)
+        st.text_input(
+            "Path contains", key=key, on_change=_write, args=("search",), placeholder="any", max_chars=200
+        )
+    if query.pair is not None:
+        _pair_note(query.pair)
+
+
+def _select(
+    name: str,
+    title: str,
+    options: list[str],
+    value: str,
+    counts: Mapping[str, int],
+    names: Mapping[str, str],
+    help_text: str | None = None,
+) -> None:
+    key = _set(name, value)
+    st.selectbox(
+        title,
+        options,
+        key=key,
+        format_func=_counted(names, counts),
+        on_change=_write,
+        args=(name,),
+        help=help_text,
+    )
+
+
+def _counted(names: Mapping[str, str], counts: Mapping[str, int]) -> Callable[[str], str]:
+    def text(option: str) -> str:
+        shown = names.get(option, option)
+        return f"{shown} ({counts[option]:,})" if option in counts else shown
+
+    return text
+
+
+def _number(name: str, value: int, *, high: int) -> None:
+    key = _set(name, min(value, high))
+    st.number_input(
+        "k",
+        2,
+        high,
+        key=key,
+        on_change=_write,
+        args=(name,),
+        help="The largest minus the k-th largest probability.",
+    )
+
+
+def _pair_note(pair: tuple[str, str]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        first, second = map(escape, pair)
+        st.markdown(f"Only the confused pair **{first} ↔ {second}**", width="content")
+        st.button(
+            "Show all",
+            key="review_drop_pair",
+            on_click=_drop,
+            args=("pair",),
+            type="tertiary",
+            icon=":material/close:",
+        )
+
+
+def _set(name: str, value: object) -> str:
+    """The address is the truth: put its value into the widget before it is drawn."""
+    key = f"review_{name}"
+    st.session_state[key] = value
+    return key
+
+
+def _write(name: str) -> None:
+    value = str(st.session_state[f"review_{name}"]).strip()
+    _drop("page")
+    if value:
+        st.query_params[name] = value
+    else:
+        _drop(name)
+
+
+def _drop(name: str) -> None:
+    if name in st.query_params:
+        del st.query_params[name]

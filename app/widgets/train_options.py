@@ -1,0 +1,79 @@
+"""The training options as a form, drawn from the table that the command line takes its options from."""
+
+from typing import Any
+
+import streamlit as st
+
+from diagnostics.training.config import OPTIONS, Option, TrainConfig
+
+N_COLUMNS = 3
+UNSET = "chosen for you"
+TITLES = {
+    "arch": "Architecture",
+    "lr": "Learning rate",
+    "augment": "Augmentation",
+    "n_threads": "CPU threads",
+    "early_stopping_patience": "Early stopping (epochs)",
+    "keep_best": "Keep the best epoch",
+    "pretrained": "Pretrained weights",
+}
+
+
+def train_options() -> dict[str, object]:
+    """Draw one field an option; returns the values that differ from the defaults."""
+    defaults = TrainConfig()
+    chosen = {}
+    for start in range(0, len(OPTIONS), N_COLUMNS):
+        names = list(OPTIONS)[start : start + N_COLUMNS]
+        for name, column in zip(names, st.columns(N_COLUMNS, vertical_alignment="bottom"), strict=False):
+            with column:
+                value = _field(name, OPTIONS[name], getattr(defaults, name))
+            if value != getattr(defaults, name):
+                chosen[name] = value
+    return chosen
+
+
+def option_title(name: str) -> str:
+    """The option's name as a label.
+
+    >>> option_title("image_size_px"), option_title("lr")
+    ('Image size (px)', 'Learning rate')
+    """
+    words = name.removesuffix("_px").replace("_", " ")
+    title = TITLES.get(name, words[0].upper() + words[1:])
+    return f"{title} (px)" if name.endswith("_px") else title
+
+
+def _field(name: str, option: Option, default: Any) -> object:
+    title, key = option_title(name), f"train_{name}"
+    text = _help(option)
+    if option.choices:
+        return st.selectbox(
+            title, option.choices, index=option.choices.index(str(default)), help=text, key=key
+        )
+    if option.kind is bool and option.none_means:
+        return _three_way(title, text, key)
+    if option.kind is bool:
+        return st.checkbox(title, value=bool(default), help=text, key=key)
+    if option.kind is str:
+        return st.text_input(title, value=default, help=text, key=key, placeholder=UNSET) or default
+    return _number(title, option, default, text, key)
+
+
+def _three_way(title: str, text: str, key: str) -> bool | None:
+    words = {None: UNSET, True: "yes", False: "no"}
+    return st.selectbox(title, list(words), format_func=words.__getitem__, help=text, key=key)
+
+
+def _number(title: str, option: Option, default: Any, text: str, key: str) -> object:
+    bounds: dict[str, Any] = {"min_value": option.kind(option.low), "max_value": option.kind(option.high)}
+    if option.kind is int:
+        bounds["step"] = 1
+    else:
+        bounds |= {"step": 0.01 if default is not None else 0.001, "format": "%.4g"}
+    return st.number_input(title, value=default, help=text, key=key, placeholder=UNSET, **bounds)
+
+
+def _help(option: Option) -> str:
+    sentence = option.help[0].upper() + option.help[1:]
+    return f"{sentence}. Left empty: {option.none_means}." if option.none_means else f"{sentence}."

@@ -1,0 +1,1 @@
+"""A person's work on a dataset: the project on disk, decisions, queues, rounds, jobs, export."""

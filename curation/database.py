@@ -1,0 +1,313 @@
+"""The project's database: its tables, and how it is opened, read and written.
+
+SQLite in WAL mode by default, PostgreSQL by URL. `synchronous=NORMAL`: a commit is in the write-ahead log before the
+call returns, so that killing the process, or all of them, loses nothing that was committed. A power loss or a crash of
+the operating system can cost the last moments of commits that the disk had not yet received; it cannot damage the file.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from curation.migrations import HEAD
+from diagnostics.errors import ProjectError
+
+BUSY_TIMEOUT_MS = 10_000
+WRITES = "winnow_writes"
+
+NETWORK_FILESYSTEMS = frozenset((
+    "nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "webdav", "davfs", "davfs2", "afs",
+    "ncpfs", "coda", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "orangefs", "pvfs2", "ocfs2", "gfs2",
+    "fuse.sshfs", "fuse.smbnetfs", "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.s3fs", "fuse.goofys",
+    "fuse.gcsfuse", "fuse.davfs2", "fuse.nfs", "fuse.juicefs",
+))  # fmt: skip
+
+OUT_OF_SPACE = ("database or disk is full", "no space left")
+LOCKED = ("database is locked", "database table is locked")
+READ_ONLY = ("readonly database", "unable to open database file")
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """An aware time, kept as ISO 8601 text in UTC, so that it reads and sorts the same in every database."""
+
+    impl = sa.String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else _utc_text(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
+
+
+@lru_cache(maxsize=256)
+def _utc_text(value: datetime) -> str:
+    """Cached, because all events of an act carry the same time."""
+    if value.tzinfo is None:
+        raise ValueError(f"Times must name their zone; found {value!r}.")
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+metadata = sa.MetaData()
+_upgrading = threading.Lock()  # alembic keeps the running step in module globals
+_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+log_head = sa.Table(
+    "log_head",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("event", _NUMBER, nullable=False),
+    sa.Column("act", _NUMBER, nullable=False),
+    comment="One row: the last numbers given. Writers take it first, so that numbers follow the order of commits.",
+)
+
+acts = sa.Table(
+    "acts",
+    metadata,
+    sa.Column("act", _NUMBER, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("event", _NUMBER, nullable=False, comment="the last event once this act was written"),
+    sa.Column("target", _NUMBER, comment="the act that this one undoes or does again"),
+    sa.Column("undo_below", _NUMBER, comment="of a decide: the annotator's next act to undo after it"),
+    sa.Column("undo_top", _NUMBER, comment="the annotator's next act to undo, once this act was written"),
+    sa.Column("redo_top", _NUMBER, comment="the annotator's next act to do again, once this act was written"),
+    sa.Column("n_changed", sa.Integer, nullable=False),
+    sa.Column("n_already", sa.Integer, nullable=False),
+    sa.Column("conflicts", sa.JSON, nullable=False),
+    sa.Column("client_id", sa.String(128)),
+    sa.Column("client_seq", _NUMBER),
+    sa.UniqueConstraint("client_id", "client_seq", name="uq_acts_client"),
+    sa.Index("ix_acts_annotator", "annotator", "act"),
+    sa.Index("ix_acts_target", "target"),
+    sa.Index("ix_acts_undo_below", "undo_below"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("event", _NUMBER, primary_key=True, autoincrement=False),
+    sa.Column("act", _NUMBER, sa.ForeignKey("acts.act"), nullable=False),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("item_id", sa.Text, nullable=False),
+    sa.Column("verdict", sa.String(16), comment="after the event; null = no decision stands"),
+    sa.Column("old_label", sa.Text),
+    sa.Column("new_label", sa.Text),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("round", sa.Integer, nullable=False),
+    sa.Column("queue", sa.Text, nullable=False),
+    sa.Column("rank", sa.Integer),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("stands", _NUMBER, comment="the decide event whose decision stands after this one"),
+    sa.Column("previous", _NUMBER, comment="the decide event whose decision stood before"),
+    sa.Index("ix_events_item", "item_id", "event"),
+    sa.Index("ix_events_act", "act"),
+)
+
+item_states = sa.Table(
+    "item_states",
+    metadata,
+    sa.Column("item_id", sa.Text, primary_key=True),
+    sa.Column("event", _NUMBER, nullable=False, comment="the item's last event"),
+    sa.Column("stands", _NUMBER),
+    sa.Column("given_label", sa.Text),
+    sa.Column("label", sa.Text),
+    sa.Column("verdict", sa.String(16)),
+    sa.Column("annotator", sa.Text),
+    sa.Column("decided_at", UtcTime),
+    sa.Column("round", sa.Integer),
+    sa.Column("note", sa.Text, nullable=False),
+    comment="The fold of the events, kept up to date in the transaction that appends them.",
+)
+
+test_locks = sa.Table(
+    "test_locks",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("unlocked", sa.Boolean, nullable=False),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    comment="Who opened the gold test set to decisions, why and when; the last row is what holds.",
+)
+
+rounds = sa.Table(
+    "rounds",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("opened_at", UtcTime, nullable=False),
+    sa.Column("opened_event", _NUMBER, nullable=False),
+    sa.Column("closed_at", UtcTime),
+    sa.Column("closed_event", _NUMBER),
+    sa.Column("closed_by", sa.Text),
+    sa.Column("fingerprint", sa.String(64), comment="of the dataset version that closing fixed"),
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("verb", sa.String(32), nullable=False),
+    sa.Column("argv", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("started_at", UtcTime),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer),
+    sa.Column("process_started_at", UtcTime),
+    sa.Column("heartbeat_at", UtcTime),
+    sa.Column("progress", sa.JSON),
+    sa.Column("run_id", sa.Text),
+    sa.Column("error", sa.Text, nullable=False),
+)
+
+
+def open_database(target: Path | str, *, now: datetime | None = None) -> Engine:
+    """Open a database and bring its tables up to date.
+
+    target : a SQLite file, or an SQLAlchemy URL such as postgresql+psycopg://…
+    now : when round 1 opens, if the database is new; the present if not given
+    raises : ProjectError on a network mount, for a database of a newer Winnow, or one that cannot be opened
+    """
+    url = _url_of(target)
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        _refuse_network_mount(Path(str(url.database)))
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _set_pragmas)
+        sa.event.listen(engine, "begin", _begin)
+    with explained(url):
+        if _revision(engine) != HEAD:
+            _upgrade(engine, now or datetime.now(UTC))
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that writes; committed when the block ends, and only then is anything done.
+
+    raises : ProjectError if the database is locked, full or read-only; then nothing was written
+    """
+    with explained(engine.url), engine.connect() as connection:
+        connection.execution_options(**{WRITES: True})
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One transaction that reads: everything inside sees the same moment."""
+    with explained(engine.url), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def explained(url: URL) -> Iterator[None]:
+    """Turn what a person can put right about the database into a ProjectError."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        remedy = remedy_for(str(error.orig))
+        if remedy is None:
+            raise
+        name = url.database or url.render_as_string(hide_password=True)
+        raise ProjectError(f"{name}: {error.orig}. Nothing was saved. {remedy}") from error
+
+
+def remedy_for(message: str) -> str | None:
+    """What to do about a database error, None if it is not one that a person can put right.
+
+    >>> remedy_for("database is locked")
+    'Another process has held it for over 10 s; try again, or end that process.'
+    """
+    text = message.lower()
+    if any(part in text for part in LOCKED):
+        return f"Another process has held it for over {BUSY_TIMEOUT_MS // 1000} s; try again, or end that process."
+    if any(part in text for part in OUT_OF_SPACE):
+        return "Free some space on that disk, then try again."
+    if any(part in text for part in READ_ONLY):
+        return "Make the file and its folder writable for you."
+    if "disk i/o error" in text:
+        return "The disk does not take the data; check it and its free space."
+    if "file is not a database" in text or "malformed" in text:
+        return "The file is damaged or is no SQLite file; restore it from a backup."
+    return None
+
+
+def network_filesystem(path: Path, mounts: Iterable[tuple[str, str]]) -> str | None:
+    """The kind of network file system that `path` lies on, None if it is local.
+
+    mounts : (mount point, file system type) of everything mounted
+
+    >>> network_filesystem(Path("/home/ada/p/project.db"), [("/", "ext4"), ("/home", "nfs4")])
+    'nfs4'
+    """
+    best, kind = Path("/"), ""
+    for point, filesystem in mounts:
+        mount = Path(point)
+        if path.is_relative_to(mount) and len(mount.parts) >= len(best.parts):
+            best, kind = mount, filesystem.lower()
+    return kind if kind in NETWORK_FILESYSTEMS else None
+
+
+def _refuse_network_mount(path: Path) -> None:
+    mounts = [(part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True)]
+    kind = network_filesystem(path.resolve(), mounts)
+    if kind is not None:
+        raise ProjectError(
+            f"{path} lies on a network mount ({kind}), where SQLite cannot keep decisions safe. Put the project on a "
+            "local disk, or give a PostgreSQL URL (postgresql+psycopg://user@host/database)."
+        )
+
+
+def _url_of(target: Path | str) -> URL:
+    if isinstance(target, str) and "://" in target:
+        return make_url(target)
+    return URL.create("sqlite", database=str(target))
+
+
+def _set_pragmas(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    mode = cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode not in ("wal", "memory"):
+        raise ProjectError(
+            f"SQLite cannot use its write-ahead log here (it answered {mode!r}). Put the project on a local disk, "
+            "or give a PostgreSQL URL."
+        )
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _revision(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        return revision
+
+
+def _upgrade(engine: Engine, now: datetime) -> None:
+    from curation.migrations.upgrade import upgrade
+
+    with _upgrading, writing(engine) as connection:
+        upgrade(connection, now)

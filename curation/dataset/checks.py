@@ -1,0 +1,181 @@
+"""Check rows and items: are their fields usable, do labels look alike, does an image occur twice?"""
+
+import difflib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from curation.dataset.findings import Finding
+from curation.dataset.image_checks import Unusable
+from curation.dataset.sources import SPLIT_OF_VALUE
+from diagnostics.errors import ImageError
+from diagnostics.image_files import check_relative
+
+MAX_NAMED = 5
+
+Row = Any  # a named tuple of RAW_COLUMNS, as DataFrame.itertuples gives it
+
+
+def check_fields(rows: pd.DataFrame, classes: tuple[str, ...] | None) -> tuple[pd.DataFrame, list[Finding]]:
+    """Set aside rows whose fields cannot be used; give the others a unique id and a split ("" = to be decided).
+
+    rows : RAW_COLUMNS; classes : the labels that may occur, None = any
+    returns : the sound rows, all findings
+    """
+    findings: list[Finding] = []
+    kept: list[tuple[int, str, str]] = []
+    seen: dict[str, tuple[Row, str]] = {}
+    for position, row in enumerate(rows.astype(object).itertuples(index=False)):
+        split = _split_of_row(row)
+        item_id = _unique_id(row, split, seen)
+        problem = _field_problem(row, split, classes) or _id_problem(item_id, seen)
+        if problem is not None:
+            findings.append(_finding(problem.code, problem.message, row, item_id))
+            if problem.code == "duplicate_id":
+                findings += _clashes(row, split, *seen[item_id])
+            continue
+        if not row.item_id and item_id != row.path:
+            message = f"Another source has a file of this path, so that its id is {item_id!r}."
+            findings.append(_finding("renamed_id", message, row, item_id))
+        findings += _label_notes(row, split, item_id)
+        seen[item_id] = row, split
+        kept.append((position, split, item_id))
+    positions = [position for position, _, _ in kept]
+    sound = rows.iloc[positions].reset_index(drop=True)
+    sound["split"] = [split for _, split, _ in kept]
+    sound["item_id"] = [item_id for _, _, item_id in kept]
+    return sound, findings
+
+
+def _split_of_row(row: Row) -> str:
+    """A known split; "" where validation is still to be split off; "?" for a value nobody knows."""
+    value = row.split.strip().lower()
+    if value == "":
+        return "" if row.label else "unlabelled"
+    split = SPLIT_OF_VALUE.get(value, "?")
+    return "unlabelled" if split == "train" and not row.label else split
+
+
+def _label_notes(row: Row, split: str, item_id: str) -> list[Finding]:
+    """What is said of a sound row whose label is empty, or is there and does not count."""
+    if split != "unlabelled" or row.source_role == "unlabelled":
+        return []
+    if row.label:
+        message = f"Its split is unlabelled, so that its label {row.label!r} is not used."
+        return [_finding("unused_label", message, row, item_id)]
+    if SPLIT_OF_VALUE.get(row.split.strip().lower()) == "unlabelled":
+        return []
+    return [_finding("empty_label", "The label is empty: the item is unlabelled.", row, item_id)]
+
+
+def _unique_id(row: Row, split: str, seen: dict[str, tuple[Row, str]]) -> str:
+    """The id column, else the path; a path that another root has, too, is told apart by its split."""
+    item_id = str(row.item_id).strip() or str(row.path)
+    if item_id not in seen or row.item_id or seen[item_id][0].root == row.root:
+        return item_id
+    return f"{split or 'train'}/{item_id}"
+
+
+def _id_problem(item_id: str, seen: dict[str, tuple[Row, str]]) -> Unusable | None:
+    if item_id not in seen:
+        return None
+    message = f"The id {item_id!r} occurs before, in {_place(seen[item_id][0])}; that one is kept."
+    return Unusable("duplicate_id", message)
+
+
+def _clashes(row: Row, split: str, first: Row, first_split: str) -> list[Finding]:
+    """What two rows of one file say differently; the later one is set aside, but the person must know."""
+    if (row.root, row.path) != (first.root, first.path):
+        return []
+    findings = []
+    if row.label and first.label and row.label != first.label:
+        message = f"The same file has the label {first.label!r} in {_place(first)}, and {row.label!r} here."
+        findings.append(_finding("conflicting_labels", message, row))
+    if _leaks({split or "train", first_split or "train"}):
+        message = (
+            f"The same file is in {first_split or 'train'} ({_place(first)}), and in {split or 'train'} here."
+        )
+        findings.append(_finding("leak", message, row))
+    return findings
+
+
+def _place(row: Row) -> str:
+    return f"{row.source}, row {row.row}" if row.row else str(row.source)
+
+
+def _field_problem(row: Row, split: str, classes: tuple[str, ...] | None) -> Unusable | None:
+    if not row.path.strip():
+        return Unusable("empty_path", "The path is empty.")
+    try:
+        check_relative(row.path)
+    except ImageError as error:
+        return Unusable(error.code, str(error))
+    if split == "?":
+        return Unusable("unknown_split", f"{row.split!r} is none of {', '.join(SPLIT_OF_VALUE)}.")
+    if split in ("val", "test") and not row.label:
+        return Unusable("label_missing", f"An item of the {split} set has no label.")
+    if classes is not None and row.label and split != "unlabelled" and row.label not in classes:
+        near = difflib.get_close_matches(row.label, classes, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return Unusable("unknown_class", f"{row.label!r} is none of the {len(classes)} classes.{hint}")
+    return None
+
+
+def _finding(code: str, message: str, row: Row, item_id: str = "") -> Finding:
+    return Finding(code, message, row.source, row.row, row.path, item_id)
+
+
+def check_labels(items: pd.DataFrame, classes: Sequence[str]) -> list[Finding]:
+    """Classes that are too small, and labels that differ only in case or blanks."""
+    counts = Counter(items.loc[items["split"].isin(["train", "val"]), "given_label"].dropna())
+    findings = [
+        Finding(
+            "small_class", f"Class {label!r} has {_items(counts[label])} in train and validation together."
+        )
+        for label in sorted(classes)
+        if counts[label] < 2
+    ]
+    all_counts = Counter(items["given_label"].dropna())
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(all_counts):
+        spellings["".join(label.split()).casefold()].append(label)
+    for labels in spellings.values():
+        if len(labels) > 1:
+            listed = ", ".join(f"{label!r} ({_items(all_counts[label])})" for label in labels)
+            findings.append(Finding("similar_labels", f"{listed} are taken as different classes."))
+    return findings
+
+
+def _items(n: int) -> str:
+    return "1 item" if n == 1 else f"{n} items"
+
+
+def check_copies(items: pd.DataFrame) -> list[Finding]:
+    """Images that occur more than once: in two splits, with two labels, or just twice."""
+    findings = []
+    copies = items[items["content_hash"].duplicated(keep=False)]
+    for _, group in copies.groupby("content_hash", sort=False):
+        first = group.iloc[0]
+        named = ", ".join(f"{row.path} ({row.split})" for row in group.head(MAX_NAMED).itertuples())
+        more = f" and {len(group) - MAX_NAMED} more" if len(group) > MAX_NAMED else ""
+        labels = sorted(set(group["given_label"].dropna()))
+        where = (first["source"], int(first["source_row"]), first["path"], first["item_id"])
+        if _leaks(set(group["split"])):
+            findings.append(Finding("leak", f"The same image is in several splits: {named}{more}.", *where))
+        if len(labels) > 1:
+            message = f"The same image has the labels {', '.join(map(repr, labels))}: {named}{more}."
+            findings.append(Finding("conflicting_labels", message, *where))
+        elif not _leaks(set(group["split"])):
+            findings.append(
+                Finding(
+                    "duplicate_image", f"The same image occurs {len(group)} times: {named}{more}.", *where
+                )
+            )
+    return findings
+
+
+def _leaks(splits: set[str]) -> bool:
+    """Held-out items must not occur anywhere else."""
+    return len(splits) > 1 and bool(splits & {"val", "test"})

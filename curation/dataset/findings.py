@@ -1,0 +1,124 @@
+"""What is wrong with a dataset, one finding a row: where, what, and what to do."""
+
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+SET_ASIDE, WARNING, NOTE = "set aside", "warning", "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One kind of finding. severity : "set aside" (the item is not in the project), "warning" or "note"."""
+
+    severity: str
+    title: str
+    remedy: str
+
+
+CHECKS: dict[str, Check] = {
+    "missing_file": Check(SET_ASIDE, "Files that are not there", "Put the file there or remove the row."),
+    "unsafe_path": Check(
+        SET_ASIDE, "Paths that are absolute or leave the data folder", "Make the path relative to the images."
+    ),
+    "not_an_image": Check(
+        SET_ASIDE, "Files that are no images", "Remove the row or convert the file to PNG or JPEG."
+    ),
+    "truncated_image": Check(SET_ASIDE, "Images that do not decode to the end", "Fetch the file again."),
+    "image_bomb": Check(
+        SET_ASIDE, "Files too large to be decoded safely", "Scale the image down or remove the row."
+    ),
+    "unreadable_file": Check(SET_ASIDE, "Files that cannot be read", "Check the file and its permissions."),
+    "duplicate_id": Check(SET_ASIDE, "Ids that occur more than once", "Give every row an id of its own."),
+    "ragged_row": Check(
+        SET_ASIDE, "Rows with too many or too few fields", "Quote fields that hold the delimiter."
+    ),
+    "empty_path": Check(SET_ASIDE, "Rows without a path", "Fill in the path or remove the row."),
+    "stray_file": Check(
+        SET_ASIDE, "Images outside the class folders", "Move it into the folder of its class."
+    ),
+    "no_label_in_name": Check(
+        SET_ASIDE, "File names the pattern does not match", "Correct --label-from-name."
+    ),
+    "unknown_split": Check(
+        SET_ASIDE, "Splits that are none of the known ones", "Use train, val, test or unlabelled."
+    ),
+    "unknown_class": Check(
+        SET_ASIDE, "Labels that are none of the given classes", "Correct the label or add the class."
+    ),
+    "label_missing": Check(
+        SET_ASIDE,
+        "Validation or test items without a label",
+        "Label the item or move it to the unlabelled ones.",
+    ),
+    "excluded": Check(
+        SET_ASIDE, "Items excluded in an earlier project", "Nothing to do, unless it should come back."
+    ),
+    "small_class": Check(
+        WARNING, "Classes with fewer than 2 items", "Add examples, or merge the class into another."
+    ),
+    "similar_labels": Check(
+        WARNING, "Labels that differ only in case or blanks", "Use one spelling if they mean the same."
+    ),
+    "conflicting_labels": Check(
+        WARNING,
+        "One image several times with different labels",
+        "Review these items: at most one label is right.",
+    ),
+    "duplicate_image": Check(
+        NOTE, "One image several times with one label", "Keep one of them, if it is no intention."
+    ),
+    "leak": Check(
+        WARNING,
+        "One image in train and in validation or test",
+        "Remove one of the two: the metrics are too good.",
+    ),
+    "empty_label": Check(NOTE, "Rows without a label", "They count as unlabelled items."),
+    "unused_label": Check(
+        NOTE, "Labels of unlabelled items", "Write train as its split if the label is to be used."
+    ),
+    "renamed_id": Check(
+        NOTE, "Ids made unique by their split", "Give the items ids of their own in an id column."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong. source, row : the file and its row (header = 1; 0 where there are no rows)."""
+
+    code: str
+    message: str
+    source: str = ""
+    row: int = 0
+    path: str = ""
+    item_id: str = ""
+
+
+FINDING_COLUMNS = ("code", "severity", "source", "row", "path", "item_id", "message", "remedy")
+
+
+def findings_table(findings: list[Finding]) -> pd.DataFrame:
+    """All findings, the gravest kind first, columns FINDING_COLUMNS."""
+    rows = [
+        asdict(finding) | {"severity": CHECKS[finding.code].severity, "remedy": CHECKS[finding.code].remedy}
+        for finding in findings
+    ]
+    order = {code: number for number, code in enumerate(CHECKS)}
+    table = pd.DataFrame(rows, columns=list(FINDING_COLUMNS))
+    return table.sort_values("code", key=lambda codes: codes.map(order), kind="stable", ignore_index=True)
+
+
+def count_findings(table: pd.DataFrame) -> pd.DataFrame:
+    """How often each check found something: code, title, severity, n, remedy; checks that found nothing have n = 0."""
+    counts = table["code"].value_counts()
+    return pd.DataFrame(
+        {
+            "code": code,
+            "title": check.title,
+            "severity": check.severity,
+            "n": int(counts.get(code, 0)),
+            "remedy": check.remedy,
+        }
+        for code, check in CHECKS.items()
+    )

@@ -1,0 +1,192 @@
+"""Take a dataset in: read its sources, check every item, set broken ones aside, split off validation."""
+
+import gc
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from curation.dataset.checks import Row, check_copies, check_fields, check_labels
+from curation.dataset.findings import SET_ASIDE, Finding, findings_table
+from curation.dataset.image_checks import Unusable, look_at_images
+from curation.dataset.sources import RAW_COLUMNS, Columns, Source, read_source
+from curation.dataset.splits import check_fraction, split_off_validation
+from diagnostics.errors import DataError
+from diagnostics.image_files import ImageRoot
+from diagnostics.progress import ProgressCallback
+from diagnostics.task import ITEM_COLUMNS
+
+MAX_SUMMARISED = 3
+FINGERPRINTED = ("item_id", "path", "split", "given_label", "content_hash")
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeSpec:
+    """What to take in, as `winnow init` asks for it.
+
+    data : a table, a folder or a zip; val, test, unlabelled : further ones of that kind
+    images : where the paths of tables lead; None = each table's own folder
+    classes : the labels that may occur; None = those that do
+    val_fraction, seed : see `split_off_validation`; used only if no validation set is given
+    """
+
+    data: Path
+    images: Path | None = None
+    val: Path | None = None
+    test: Path | None = None
+    unlabelled: Path | None = None
+    path_column: str | None = None
+    label_column: str | None = None
+    id_column: str | None = None
+    split_column: str | None = None
+    label_from_name: str | None = None
+    classes: tuple[str, ...] | None = None
+    val_fraction: float = 0.2
+    seed: int = 0
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A dataset that was taken in.
+
+    items : ITEM_COLUMNS, one row a usable item, in source order
+    findings : FINDING_COLUMNS
+    columns : which columns of the main table were used, named or guessed
+    fingerprint : SHA-256 over what the items are; equal for equal data
+    """
+
+    items: pd.DataFrame
+    findings: pd.DataFrame
+    classes: tuple[str, ...]
+    roots: tuple[ImageRoot, ...]
+    fingerprint: str
+    columns: Columns
+    seed: int
+    val_fraction: float
+
+
+def take_in(spec: IntakeSpec, *, on_progress: ProgressCallback) -> Intake:
+    """Read and check everything; broken items become findings, never an error of their own.
+
+    raises : DataError if a source cannot be read at all, or nothing is left to train on
+    """
+    check_fraction(spec.val_fraction)
+    with _collector_paused():
+        return _take_in(spec, on_progress)
+
+
+def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
+    classes_given = tuple(dict.fromkeys(spec.classes)) if spec.classes else None
+    roots: list[ImageRoot] = []
+    raws = {source.role: read_source(source, roots) for source in _sources(spec)}
+    rows = pd.concat([raw.rows.assign(source_role=role) for role, raw in raws.items()], ignore_index=True)
+    findings = [finding for raw in raws.values() for finding in raw.findings]
+    sound, more = check_fields(rows[[*RAW_COLUMNS, "source_role"]], classes_given)
+    findings += more
+    items, more = _with_images(sound, roots, on_progress)
+    findings += more
+    items = _with_splits(items, spec)
+    classes = classes_given or tuple(sorted(set(items["given_label"].dropna())))
+    findings += check_labels(items, classes) + check_copies(items)
+    table = findings_table(findings)
+    _refuse_useless(items, classes, table)
+    return Intake(
+        items=items,
+        findings=table,
+        classes=classes,
+        roots=tuple(roots),
+        fingerprint=fingerprint_of(items),
+        columns=raws["data"].columns,
+        seed=spec.seed,
+        val_fraction=spec.val_fraction,
+    )
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Rows are tuples without cycles; looking for cycles among hundreds of thousands costs a quarter of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def fingerprint_of(items: pd.DataFrame) -> str:
+    """SHA-256 over ids, paths, splits, labels and contents, whatever the order of the rows."""
+    table = items[list(FINGERPRINTED)].astype(object).fillna("")
+    lines = sorted("\x1f".join(row) for row in zip(*(table[name] for name in FINGERPRINTED), strict=True))
+    return hashlib.sha256("\x1e".join(lines).encode()).hexdigest()
+
+
+def _sources(spec: IntakeSpec) -> list[Source]:
+    asked = Columns(spec.path_column, spec.label_column, spec.id_column, spec.split_column)
+    given = {"data": spec.data, "val": spec.val, "test": spec.test, "unlabelled": spec.unlabelled}
+    return [
+        Source(path, role, spec.images, asked, spec.label_from_name, spec.encoding)
+        for role, path in given.items()
+        if path is not None
+    ]
+
+
+def _with_images(
+    sound: pd.DataFrame, roots: Sequence[ImageRoot], on_progress: ProgressCallback
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """The items whose image can be decoded, with hash and size; a finding for each other."""
+    looked = look_at_images(sound["path"].tolist(), sound["root"].tolist(), roots, on_progress)
+    problems = [result for result in looked if isinstance(result, Unusable)]
+    facts = [result for result in looked if not isinstance(result, Unusable)]
+    bad = np.array([isinstance(result, Unusable) for result in looked], dtype=bool)
+    bad_rows: Iterable[Row] = sound[bad].itertuples(index=False)
+    findings = [
+        Finding(problem.code, problem.message, row.source, row.row, row.path, row.item_id)
+        for row, problem in zip(bad_rows, problems, strict=True)
+    ]
+    items = sound[~bad].reset_index(drop=True)
+    items = items.rename(columns={"label": "given_label", "row": "source_row"})
+    items["content_hash"] = [fact.content_hash for fact in facts]
+    items["width"] = np.array([fact.width for fact in facts], dtype=np.int64)
+    items["height"] = np.array([fact.height for fact in facts], dtype=np.int64)
+    unlabelled = (items["split"] == "unlabelled") | (items["given_label"] == "")
+    items["given_label"] = items["given_label"].where(~unlabelled, None)
+    return items, findings
+
+
+def _with_splits(items: pd.DataFrame, spec: IntakeSpec) -> pd.DataFrame:
+    """Items whose split is still to be decided become train, or validation if none was given."""
+    undecided = items["split"] == ""
+    given = spec.val is not None or bool((items["split"] == "val").any())
+    items.loc[undecided, "split"] = "train"
+    if not given:
+        train = items[items["split"] == "train"]
+        held_out = split_off_validation(
+            train["content_hash"].tolist(),
+            train["given_label"].tolist(),
+            fraction=spec.val_fraction,
+            seed=spec.seed,
+        )
+        items.loc[train.index[np.array(held_out, dtype=bool)], "split"] = "val"
+    return items[list(ITEM_COLUMNS)]
+
+
+def _refuse_useless(items: pd.DataFrame, classes: tuple[str, ...], findings: pd.DataFrame) -> None:
+    labelled = items[items["split"] == "train"]
+    if len(labelled) >= 2 and labelled["given_label"].nunique() >= 2 and len(classes) >= 2:
+        return
+    aside = findings[findings["severity"] == SET_ASIDE]
+    shown: Iterable[Row] = aside.head(MAX_SUMMARISED).itertuples()
+    examples = "; ".join(
+        f"{row.source}{f', row {row.row}' if row.row else ''}, {row.path}: {row.message}" for row in shown
+    )
+    reason = f" {len(aside)} items were set aside, for example {examples}" if len(aside) else ""
+    raise DataError(
+        f"There is nothing to train on: {len(labelled)} usable training items of "
+        f"{labelled['given_label'].nunique()} classes; at least 2 of 2 classes are needed.{reason}"
+    )

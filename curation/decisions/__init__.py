@@ -1,0 +1,1 @@
+"""What people decided about items: events as values, and the store that keeps them."""

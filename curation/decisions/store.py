@@ -1,0 +1,530 @@
+"""The decision store: appends what people decide, undoes and redoes it, and says what holds now or held before.
+
+Every act is one transaction and one step of undo. A call returns after its commit (see `curation.database` for what a
+commit survives); when it raises, nothing of the act was written.
+"""
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, Row
+
+from curation.database import item_states, reading, test_locks, writing
+from curation.decisions import log
+from curation.decisions.events import (
+    DECIDE,
+    KEPT,
+    REDO,
+    STATUS_OF,
+    UNDO,
+    Decision,
+    Event,
+    ItemState,
+    is_already,
+    is_conflict,
+    resolve,
+)
+from diagnostics.errors import DecisionError
+from diagnostics.task import NO_LABEL, IntArray, label_codes
+
+MAX_PROBLEMS_SHOWN = 20
+MAX_COMPARED = 5_000
+LOCKED_TEST = (
+    'the set is locked; to change it on purpose unlock it with a reason: winnow decide … --unlock-test "why"'
+)
+
+STATE_COLUMNS = (
+    "item_id", "label", "verdict", "status", "annotator", "decided_at", "round", "event", "note",
+)  # fmt: skip
+LABEL_COLUMNS = ("item_id", "split", "given_label", "label", "verdict", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An item that was left as it is, because it had changed since the person saw it; both sides in full."""
+
+    item_id: str
+    label: str | None
+    verdict: str | None
+    annotator: str | None
+    event: int
+    wanted_label: str | None
+    wanted_verdict: str | None
+
+    def __str__(self) -> str:
+        now = (
+            f"{_said(self.verdict, self.label)} by {self.annotator}" if self.annotator else "undecided again"
+        )
+        return f"{self.item_id}: it is {now}; not made {_said(self.wanted_verdict, self.wanted_label)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ActResult:
+    """What an act did. `act` is its number, 0 if there was nothing to write; `event` is the log's last event then."""
+
+    act: int
+    n_changed: int
+    n_already: int
+    conflicts: list[Conflict]
+    event: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One item's new standing decision: the state before, and what goes into the event."""
+
+    before: ItemState
+    decision: Decision
+    standing: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What is wrong with a decision; `found` is not among `known`."""
+
+    what: str
+    text: str
+    found: str | None = None
+    known: Iterable[str] = ()
+
+    def __str__(self) -> str:
+        near = _did_you_mean(self.found, self.known) if self.found is not None else ""
+        return f"{self.what}: {self.text}{near}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Author:
+    annotator: str
+    now: datetime
+    client_id: str | None
+    client_seq: int | None
+
+
+class DecisionStore:
+    """The decisions of one project. Safe to use from several threads and from several processes at once.
+
+    items : item_id, split, given_label of every item
+    """
+
+    def __init__(self, engine: Engine, items: pd.DataFrame, classes: Sequence[str]) -> None:
+        self._engine = engine
+        self._classes = tuple(classes)
+        self._class_set = frozenset(classes)
+        self._ids = pd.Index(items["item_id"].to_numpy(dtype=object), dtype=object)
+        self._given = label_codes(items["given_label"], self._classes).astype(np.int32)
+        self._splits = pd.Categorical(items["split"])
+        self._is_test = np.asarray(items["split"] == "test")
+
+    # ------------------------------------------------------------ writing
+
+    def decide(
+        self,
+        decisions: Sequence[Decision],
+        *,
+        annotator: str,
+        now: datetime,
+        client_id: str | None = None,
+        client_seq: int | None = None,
+    ) -> ActResult:
+        """Apply decisions as one act: one transaction, one step of undo.
+
+        A decision that changes nothing is counted in `n_already`; one whose item has changed since `expected_event`
+        is left out and reported in `conflicts`. The same (client_id, client_seq) again gives the first answer and
+        writes nothing.
+
+        raises : DecisionError listing everything wrong with any of them; then none is applied
+        """
+        author = _author(annotator, now, client_id, client_seq)
+        with writing(self._engine) as connection:
+            head = log.take_head(connection)
+            if (repeated := _repeated(connection, author)) is not None:
+                return repeated
+            resolved, states = self._checked(connection, decisions)
+            changes, n_already, conflicts = _sorted_out(decisions, resolved, states)
+            act = _decide_row(connection, head, author, len(changes))
+            return _append(connection, head, author, act, changes, n_already, conflicts)
+
+    def undo(
+        self, annotator: str, now: datetime, *, client_id: str | None = None, client_seq: int | None = None
+    ) -> ActResult | None:
+        """Take back one's last act that is not undone; None if there is none.
+
+        An item that someone else, or a later act, has changed since is left and reported in `conflicts`.
+        """
+        return self._step(UNDO, _author(annotator, now, client_id, client_seq))
+
+    def redo(
+        self, annotator: str, now: datetime, *, client_id: str | None = None, client_seq: int | None = None
+    ) -> ActResult | None:
+        """Do again what one undid last; None if there is nothing, or one has decided something else since."""
+        return self._step(REDO, _author(annotator, now, client_id, client_seq))
+
+    def unlock_test(self, annotator: str, reason: str, now: datetime) -> None:
+        """Let decisions on test items through from now on; who, why and when are kept."""
+        if not reason.strip():
+            raise DecisionError("Unlocking the gold test set needs a reason; it is kept with the project.")
+        self._set_lock(True, _author(annotator, now, None, None), reason.strip())
+
+    def lock_test(self, annotator: str, now: datetime) -> None:
+        """Refuse decisions on test items again."""
+        self._set_lock(False, _author(annotator, now, None, None), "")
+
+    # ------------------------------------------------------------ reading
+
+    def test_unlocked(self) -> bool:
+        """Whether decisions on test items are taken."""
+        with reading(self._engine) as connection:
+            return log.is_test_unlocked(connection)
+
+    def can_undo(self, annotator: str) -> bool:
+        """Whether this person has an act to take back."""
+        with reading(self._engine) as connection:
+            return log.steps_of(connection, annotator.strip()).undo_top is not None
+
+    def can_redo(self, annotator: str) -> bool:
+        """Whether this person has an act to do again."""
+        with reading(self._engine) as connection:
+            return log.steps_of(connection, annotator.strip()).redo_top is not None
+
+    def last_event(self) -> int:
+        """The number of the last event, 0 before the first."""
+        with reading(self._engine) as connection:
+            return log.read_head(connection).event
+
+    def states(self, item_ids: Sequence[str]) -> dict[str, ItemState]:
+        """What holds now for each of these items, decided or not.
+
+        raises : DecisionError for an unknown item
+        """
+        rows = self._known_rows(item_ids)
+        with reading(self._engine) as connection:
+            stored = log.read_states(connection, item_ids)
+        return {
+            item_id: stored.get(item_id) or self._untouched(row)
+            for item_id, row in zip(item_ids, rows, strict=True)
+        }
+
+    def changed_since(self, event: int) -> tuple[int, dict[str, ItemState]]:
+        """The last event, and the present states of the items that have events after `event`."""
+        columns = [item_states.c[name] for name in log.STATE_FIELDS]
+        with reading(self._engine) as connection:
+            last = log.read_head(connection).event
+            if last == event:
+                return last, {}
+            rows = connection.execute(sa.select(*columns).where(item_states.c.event > event))
+            return last, {row.item_id: ItemState(*row) for row in rows}
+
+    def state_table(self, up_to_event: int | None = None) -> pd.DataFrame:
+        """One row for each item that a decision stands for, now or at an event: STATE_COLUMNS, sorted by item_id."""
+        names = [name for name in STATE_COLUMNS if name != "status"]
+        source = item_states if up_to_event is None else log.standing_at(up_to_event)
+        query = sa.select(*(source.c[name] for name in names)).order_by(source.c.item_id)
+        if up_to_event is None:
+            query = query.where(item_states.c.stands.is_not(None))
+        with reading(self._engine) as connection:
+            found = connection.execute(query).all()
+        table = pd.DataFrame.from_records([tuple(row) for row in found], columns=names)
+        table["decided_at"] = pd.to_datetime(table["decided_at"], utc=True)
+        table["status"] = table["verdict"].map(STATUS_OF)
+        texts = dict.fromkeys(("item_id", "label", "verdict", "status", "annotator", "note"), "str")
+        return table.astype({**texts, "round": "int64", "event": "int64"})[list(STATE_COLUMNS)]
+
+    def labels_at(self, event: int) -> pd.DataFrame:
+        """The label of every item at an event, in source order: LABEL_COLUMNS; a missing label is null.
+
+        An excluded item keeps its label here and has status "excluded".
+        """
+        decided = self.state_table(event)
+        rows = self._ids.get_indexer(pd.Index(decided["item_id"].to_numpy(dtype=object), dtype=object))
+        given = np.array([*self._classes, None], dtype=object)[self._given]
+        columns = {
+            "label": given.copy(),
+            "verdict": np.full(len(given), None, dtype=object),
+            "status": np.full(len(given), KEPT, dtype=object),
+        }
+        for name, values in columns.items():
+            found = decided[name].astype(object)
+            values[rows] = found.where(found.notna(), None).to_numpy()
+        table = pd.DataFrame({"item_id": self._ids, "split": self._splits, "given_label": given} | columns)
+        return table.astype(dict.fromkeys(LABEL_COLUMNS, "str"))[list(LABEL_COLUMNS)]
+
+    def rows_of(self, item_ids: Sequence[str]) -> IntArray:
+        """The row of each item in the item table, -1 for an unknown one."""
+        rows: IntArray = self._ids.get_indexer(pd.Index(np.array(item_ids, dtype=object), dtype=object))
+        return rows
+
+    def history(self, item_id: str) -> list[Event]:
+        """Everything that happened to an item, oldest first."""
+        self._known_rows([item_id])
+        with reading(self._engine) as connection:
+            return log.events_of_item(connection, item_id)
+
+    def all_events(self, up_to_event: int | None = None) -> list[Event]:
+        """The whole log, or its beginning up to an event."""
+        with reading(self._engine) as connection:
+            last = log.read_head(connection).event if up_to_event is None else up_to_event
+            return log.all_events(connection, last)
+
+    # ------------------------------------------------------------ checks
+
+    def _checked(
+        self, connection: Connection, decisions: Sequence[Decision]
+    ) -> tuple[list[Decision], list[ItemState]]:
+        """The decisions resolved, and the present state of each one's item.
+
+        raises : DecisionError listing all that is wrong
+        """
+        item_ids = [decision.item_id for decision in decisions]
+        rows = self.rows_of(item_ids)
+        stored = log.read_states(connection, item_ids)
+        problems = [
+            _Problem(item_id, "is decided more than once in one act") for item_id in _repeats(item_ids)
+        ]
+        resolved, states = [], []
+        for decision, row in zip(decisions, rows.tolist(), strict=True):
+            if row < 0:
+                problems.append(_Problem(decision.item_id, "no such item", decision.item_id, self._ids))
+                continue
+            state = stored.get(decision.item_id) or self._untouched(row)
+            try:
+                resolved.append(resolve(decision, state, self._class_set))
+                states.append(state)
+            except DecisionError as error:
+                wrong = None if decision.label in self._class_set else decision.label
+                problems.append(_Problem(decision.item_id, str(error), wrong, self._classes))
+        if locked := self._locked_test_items(connection, rows[rows >= 0]):
+            problems.append(locked)
+        if problems:
+            raise _refusal(problems, len(decisions))
+        return resolved, states
+
+    def _locked_test_items(self, connection: Connection, rows: IntArray) -> "_Problem | None":
+        n_test = int(self._is_test[rows].sum())
+        if n_test == 0 or log.is_test_unlocked(connection):
+            return None
+        return _Problem(f"{n_test} of them are items of the gold test set", LOCKED_TEST)
+
+    # ------------------------------------------------------------ items
+
+    def _known_rows(self, item_ids: Sequence[str]) -> IntArray:
+        rows = self.rows_of(item_ids)
+        unknown = [item_id for item_id, row in zip(item_ids, rows.tolist(), strict=True) if row < 0]
+        if unknown:
+            problems = [_Problem(item_id, "no such item", item_id, self._ids) for item_id in unknown]
+            raise _refusal(problems, len(item_ids))
+        return rows
+
+    def _untouched(self, row: int) -> ItemState:
+        code = self._given[row]
+        given = None if code == NO_LABEL else self._classes[code]
+        return ItemState(self._ids[row], given, given)
+
+    # ------------------------------------------------------------ steps
+
+    def _step(self, kind: str, author: _Author) -> ActResult | None:
+        with writing(self._engine) as connection:
+            head = log.take_head(connection)
+            if (repeated := _repeated(connection, author)) is not None:
+                return repeated
+            steps = log.steps_of(connection, author.annotator)
+            target = steps.undo_top if kind == UNDO else steps.redo_top
+            if target is None:
+                return None
+            done = log.events_of_act(connection, target)
+            item_ids = [event.item_id for event in done]
+            if locked := self._locked_test_items(connection, self._known_rows(item_ids)):
+                raise _refusal([locked], len(item_ids))
+            changes, conflicts = _step_changes(connection, kind, done, log.read_states(connection, item_ids))
+            act = _step_row(connection, kind, target)
+            return _append(connection, head, author, act, changes, 0, conflicts)
+
+    def _set_lock(self, unlocked: bool, author: _Author, reason: str) -> None:
+        with writing(self._engine) as connection:
+            log.take_head(connection)
+            if not unlocked and not log.is_test_unlocked(connection):
+                return
+            row = {"unlocked": unlocked, "annotator": author.annotator, "reason": reason, "at": author.now}
+            connection.execute(test_locks.insert(), row)
+
+
+def _sorted_out(
+    decisions: Sequence[Decision], resolved: Sequence[Decision], states: Sequence[ItemState]
+) -> tuple[list[_Change], int, list[Conflict]]:
+    changes, n_already, conflicts = [], 0, []
+    for asked, decision, state in zip(decisions, resolved, states, strict=True):
+        if is_conflict(asked, decision, state):
+            conflicts.append(_conflict(state, decision.verdict, decision.label))
+        elif is_already(decision, state):
+            n_already += 1
+        else:
+            changes.append(_Change(state, decision))
+    return changes, n_already, conflicts
+
+
+def _step_changes(
+    connection: Connection, kind: str, done: Sequence[Event], states: dict[str, ItemState]
+) -> tuple[list[_Change], list[Conflict]]:
+    """What undoing or redoing these events changes: only items on which they, or what was before them, stand now."""
+    below = log.surviving(connection, [event.previous for event in done])
+    changes, conflicts = [], []
+    for event in done:
+        state, before = states[event.item_id], below[event.previous]
+        number_before = before.event if before is not None else None
+        expected, standing = (event.event, before) if kind == UNDO else (number_before, event)
+        verdict = standing.verdict if standing is not None else None
+        label = standing.new_label if standing is not None else state.given_label
+        if state.stands == expected:
+            changes.append(_Change(state, Decision(event.item_id, verdict or "", label), standing))
+        else:
+            conflicts.append(_conflict(state, verdict, label))
+    return changes, conflicts
+
+
+def _decide_row(connection: Connection, head: log.Head, author: _Author, n_changes: int) -> dict[str, Any]:
+    steps = log.steps_of(connection, author.annotator)
+    if n_changes == 0:
+        return {"kind": DECIDE, "undo_top": steps.undo_top, "redo_top": steps.redo_top}
+    return {"kind": DECIDE, "undo_below": steps.undo_top, "undo_top": head.act + 1, "redo_top": None}
+
+
+def _step_row(connection: Connection, kind: str, target: int) -> dict[str, Any]:
+    undo_top: int | None
+    redo_top: int | None
+    if kind == UNDO:
+        undo_top, redo_top = log.read_act(connection, target).undo_below, target
+    else:
+        undo_top, redo_top = target, log.undone_after(connection, target)
+    return {"kind": kind, "target": target, "undo_top": undo_top, "redo_top": redo_top}
+
+
+def _append(
+    connection: Connection,
+    head: log.Head,
+    author: _Author,
+    act: dict[str, Any],
+    changes: Sequence[_Change],
+    n_already: int,
+    conflicts: list[Conflict],
+) -> ActResult:
+    """Write the act and its events; an act that changes nothing is written only if it must be remembered."""
+    if not changes and act["kind"] == DECIDE and author.client_id is None:
+        return ActResult(0, 0, n_already, conflicts, head.event)
+    round_number = log.open_round(connection)
+    new_events = [
+        _event(number, head.act + 1, act["kind"], change, author, round_number)
+        for number, change in enumerate(changes, head.event + 1)
+    ]
+    result = ActResult(head.act + 1, len(changes), n_already, conflicts, head.event + len(changes))
+    row = {
+        "target": None,
+        "undo_below": None,
+        **act,
+        "act": result.act,
+        "annotator": author.annotator,
+        "at": author.now,
+        "event": result.event,
+        "n_changed": result.n_changed,
+        "n_already": n_already,
+        "conflicts": [asdict(conflict) for conflict in conflicts],
+        "client_id": author.client_id,
+        "client_seq": author.client_seq,
+    }
+    log.append(connection, row, new_events)
+    return result
+
+
+def _event(number: int, act: int, kind: str, change: _Change, author: _Author, round_number: int) -> Event:
+    decision, before = change.decision, change.before
+    stands = number if kind == DECIDE else (change.standing.event if change.standing else None)
+    return Event(
+        event=number,
+        act=act,
+        kind=kind,
+        item_id=before.item_id,
+        verdict=decision.verdict or None,
+        old_label=before.label,
+        new_label=decision.label,
+        annotator=author.annotator,
+        at=author.now,
+        round=round_number,
+        queue=decision.queue,
+        rank=decision.rank,
+        note=decision.note,
+        stands=stands,
+        previous=before.stands,
+    )
+
+
+def _author(annotator: str, now: datetime, client_id: str | None, client_seq: int | None) -> _Author:
+    name = annotator.strip()
+    if not name:
+        raise DecisionError("Every decision names who made it; the annotator is empty.")
+    if (client_id is None) != (client_seq is None):
+        raise DecisionError(
+            "A client names itself and numbers its acts: client_id and client_seq go together."
+        )
+    return _Author(name, now, client_id, client_seq)
+
+
+def _repeated(connection: Connection, author: _Author) -> ActResult | None:
+    if author.client_id is None or author.client_seq is None:
+        return None
+    row = log.act_of_client(connection, author.client_id, author.client_seq)
+    return None if row is None else _result_of(row)
+
+
+def _result_of(row: Row[Any]) -> ActResult:
+    conflicts = [Conflict(**conflict) for conflict in row.conflicts]
+    return ActResult(row.act, row.n_changed, row.n_already, conflicts, row.event)
+
+
+def _conflict(state: ItemState, wanted_verdict: str | None, wanted_label: str | None) -> Conflict:
+    return Conflict(
+        item_id=state.item_id,
+        label=state.label,
+        verdict=state.verdict,
+        annotator=state.annotator,
+        event=state.event,
+        wanted_label=wanted_label,
+        wanted_verdict=wanted_verdict,
+    )
+
+
+def _said(verdict: str | None, label: str | None) -> str:
+    shown = "no label" if label is None else f"`{label}`"
+    return shown if verdict is None else f"{verdict.replace('_', ' ')} with {shown}"
+
+
+def _refusal(problems: Sequence[_Problem], n_decisions: int) -> DecisionError:
+    shown = "; ".join(str(problem) for problem in problems[:MAX_PROBLEMS_SHOWN])
+    more = f"; and {len(problems) - MAX_PROBLEMS_SHOWN} more" if len(problems) > MAX_PROBLEMS_SHOWN else ""
+    n_problems = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    of = "1 decision" if n_decisions == 1 else f"{n_decisions} decisions"
+    return DecisionError(f"Nothing was applied: {n_problems} in {of}. {shown}{more}.")
+
+
+def _did_you_mean(found: str, known: Iterable[str]) -> str:
+    """The known text nearest to `found`; of very many known ones, only those that begin or end like it."""
+    candidates = list(known)
+    if len(candidates) > MAX_COMPARED:
+        head, tail = found[:6].lower(), found[-6:].lower()
+        alike = (text for text in candidates if text[:6].lower() == head or text[-6:].lower() == tail)
+        candidates = list(islice(alike, MAX_COMPARED))
+    near = difflib.get_close_matches(found, candidates, n=1, cutoff=0.6)
+    if near:
+        return f" (did you mean {near[0]!r}?)"
+    return f" (known: {', '.join(candidates)})" if len(candidates) <= MAX_PROBLEMS_SHOWN else ""
+
+
+def _repeats(item_ids: Sequence[str]) -> list[str]:
+    if len(set(item_ids)) == len(item_ids):
+        return []
+    return [item_id for item_id, n in Counter(item_ids).items() if n > 1]

@@ -1,0 +1,232 @@
+"""The project folder: what is where in it, made atomically, and refused where it is not one."""
+
+import json
+import os
+import shutil
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from curation.database import open_database
+from curation.dataset.intake import Intake
+from curation.decisions.store import DecisionStore
+from diagnostics.errors import DataError, ProjectError
+from diagnostics.image_files import ImageRoot
+from diagnostics.task import SPLITS, Task
+
+FORMAT_VERSION = 1
+INFO_FILE, ITEMS_FILE, FINDINGS_FILE, DATABASE_FILE = (
+    "project.json",
+    "items.parquet",
+    "findings.parquet",
+    "project.db",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectInfo:
+    """What a project is; written once, when it is made.
+
+    roots : where the items' relative paths lead
+    fingerprint : of the source data, see `curation.dataset.intake.fingerprint_of`
+    columns : which columns of the source table were used
+    """
+
+    name: str
+    created_at: datetime
+    seed: int
+    modality: str
+    label_kind: str
+    classes: tuple[str, ...]
+    roots: tuple[ImageRoot, ...]
+    fingerprint: str
+    val_fraction: float
+    columns: dict[str, str]
+
+
+class Project:
+    """A project on disk. Source data is only read; runs, decisions and caches live in the folder."""
+
+    def __init__(self, folder: Path, info: ProjectInfo) -> None:
+        self.folder = folder
+        self.info = info
+        self.task = Task(info.modality, info.label_kind, info.classes)
+        self.database_path = folder / DATABASE_FILE
+        self.runs_dir = folder / "runs"
+        self.partial_runs_dir = folder / "runs" / "partial"
+        self.jobs_dir = folder / "jobs"
+        self.cache_dir = folder / "cache"
+
+    @classmethod
+    def create(cls, folder: Path, intake: Intake, *, now: datetime) -> "Project":
+        """Make a project: built beside, then renamed, so that a folder either is a project or does not exist.
+
+        raises : ProjectError if the folder exists and is not empty
+        """
+        refuse_occupied(folder)
+        folder = folder.resolve()
+        staging = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
+        try:
+            staging.mkdir(parents=True)
+            _write_parts(cls(staging, _info_of(folder.name, intake, now)), intake)
+            if folder.exists():
+                folder.rmdir()
+            staging.replace(folder)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Project":
+        """Open a project.
+
+        raises : ProjectError if the folder is no project, lacks a part, or was written by a newer Winnow
+        """
+        if not is_project(folder):
+            raise ProjectError(
+                f"{folder} is not a Winnow project: it has no {INFO_FILE}. "
+                f"Make one with: winnow init {folder} --data DATA"
+            )
+        path = folder / INFO_FILE
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ProjectError(f"{path} is not readable JSON: {error}.") from error
+        if not isinstance(values, dict) or not isinstance(values.get("format_version"), int):
+            raise ProjectError(f"{path} does not have the fields of a project. Restore it from a backup.")
+        if values["format_version"] > FORMAT_VERSION:
+            raise ProjectError(
+                f"{path} has format {values['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
+                "Install a newer Winnow."
+            )
+        lost = [name for name in (ITEMS_FILE, FINDINGS_FILE, DATABASE_FILE) if not (folder / name).is_file()]
+        if lost:
+            raise ProjectError(f"{folder} lacks {' and '.join(lost)}. Restore the project from a backup.")
+        return cls(folder.resolve(), _info_from_json(values, path))
+
+    @cached_property
+    def items(self) -> pd.DataFrame:
+        """The item table, ITEM_COLUMNS, in source order."""
+        return _read_table(self.folder / ITEMS_FILE)
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """What was found wrong when the data was taken in, FINDING_COLUMNS."""
+        return _read_table(self.folder / FINDINGS_FILE)
+
+    @cached_property
+    def engine(self) -> Engine:
+        return open_database(self.database_path)
+
+    @cached_property
+    def decisions(self) -> DecisionStore:
+        """The store of what people decided."""
+        return DecisionStore(self.engine, self.items, self.task.classes)
+
+    def read_image(self, item_id: str) -> bytes:
+        """The file of an item.
+
+        raises : ProjectError for an unknown item, or if the source data has moved or changed
+        """
+        if item_id not in self._places:
+            raise ProjectError(f"There is no item {item_id!r} in {self.info.name}.")
+        root_number, path = self._places[item_id]
+        root = self.info.roots[root_number]
+        try:
+            return root.read(path)
+        except (DataError, OSError) as error:
+            raise ProjectError(
+                f"The file of {item_id!r} cannot be read from {root.path}: {error} "
+                "If the data has moved, put it back or correct the folder under roots in project.json."
+            ) from error
+
+    def counts(self) -> pd.DataFrame:
+        """Items of each class in each split: label, then one column a split; items without a label come last."""
+        table = self.items.assign(label=self.items["given_label"].fillna("(no label)"))
+        counted = table.groupby(["label", "split"]).size().unstack(fill_value=0)
+        order = [name for name in (*self.task.classes, "(no label)") if name in counted.index]
+        counted = counted.reindex(index=order, columns=list(SPLITS), fill_value=0)
+        return counted.rename_axis(columns=None).reset_index()
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[int, str]]:
+        items = self.items
+        return dict(zip(items["item_id"], zip(items["root"], items["path"], strict=True), strict=True))
+
+
+def is_project(folder: Path) -> bool:
+    """Whether the folder is a Winnow project."""
+    return (folder / INFO_FILE).is_file()
+
+
+def refuse_occupied(folder: Path) -> None:
+    """Raise ProjectError if a project cannot be made here because something is here."""
+    if is_project(folder):
+        raise ProjectError(f"{folder} is a project already. Open it with: winnow app {folder}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ProjectError(f"{folder} exists and is not empty. Choose a folder that does not exist yet.")
+    parent = next(path for path in folder.resolve().parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ProjectError(f"{folder} cannot be made: {parent} is no folder that can be written to.")
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ProjectError(f"{path} cannot be read: {error}. Restore the project from a backup.") from error
+
+
+def _write_parts(project: Project, intake: Intake) -> None:
+    for path in (project.partial_runs_dir, project.jobs_dir, project.cache_dir):
+        path.mkdir(parents=True)
+    intake.items.to_parquet(project.folder / ITEMS_FILE, index=False)
+    intake.findings.to_parquet(project.folder / FINDINGS_FILE, index=False)
+    open_database(project.database_path, now=project.info.created_at).dispose()
+    text = json.dumps(_info_to_json(project.info), indent=1, ensure_ascii=False)
+    (project.folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _info_of(name: str, intake: Intake, now: datetime) -> ProjectInfo:
+    return ProjectInfo(
+        name=name,
+        created_at=now,
+        seed=intake.seed,
+        modality="image",
+        label_kind="single",
+        classes=intake.classes,
+        roots=intake.roots,
+        fingerprint=intake.fingerprint,
+        val_fraction=intake.val_fraction,
+        columns={role: column for role, column in asdict(intake.columns).items() if column is not None},
+    )
+
+
+def _info_to_json(info: ProjectInfo) -> dict[str, Any]:
+    values = asdict(info) | {
+        "format_version": FORMAT_VERSION,
+        "created_at": info.created_at.isoformat(),
+        "roots": [{"kind": root.kind, "path": str(root.path)} for root in info.roots],
+    }
+    return dict(sorted(values.items()))
+
+
+def _info_from_json(values: dict[str, Any], path: Path) -> ProjectInfo:
+    fields = {name: value for name, value in values.items() if name != "format_version"}
+    try:
+        return ProjectInfo(
+            **fields
+            | {
+                "created_at": datetime.fromisoformat(values["created_at"]),
+                "classes": tuple(values["classes"]),
+                "roots": tuple(ImageRoot(root["kind"], Path(root["path"])) for root in values["roots"]),
+            }
+        )
+    except (KeyError, TypeError) as error:
+        raise ProjectError(f"{path} does not have the fields of a project: {error}.") from error

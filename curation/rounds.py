@@ -1,0 +1,179 @@
+"""The loop in rounds: a round collects decisions, closing it fixes a dataset version, the next run trains on that.
+
+Version 0 is the source; closing round n fixes version n. A version is an event number: it can be read again at any
+time, whatever was decided since.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from curation.database import acts, events, item_states, reading, rounds, writing
+from curation.decisions import log
+from curation.decisions.events import ADDED, DECIDE, EXCLUDED, STATUS_OF, UNDO
+from curation.project import Project
+from curation.run_folders import list_runs
+from diagnostics.errors import ProjectError
+
+TRAINING_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash")
+ROUND_COLUMNS = ("round", "version", "opened", "closed", "decisions", "runs")
+EXCLUDING = tuple(verdict for verdict, status in STATUS_OF.items() if verdict and status == EXCLUDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round; its decisions are the events after `opened_event`, up to `closed_event` once it is closed."""
+
+    number: int
+    opened_at: datetime
+    opened_event: int
+    closed_at: datetime | None = None
+    closed_event: int | None = None
+    closed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetVersion:
+    """The source and the decisions up to `event`. Equal fingerprints mean equal training data."""
+
+    number: int
+    fingerprint: str
+    event: int
+
+
+def list_rounds(project: Project) -> list[Round]:
+    """All rounds, the first one first; the last one is open."""
+    columns = [rounds.c[name] for name in Round.__slots__]
+    with reading(project.engine) as connection:
+        rows = connection.execute(sa.select(*columns).order_by(rounds.c.number))
+        return [Round(*row) for row in rows]
+
+
+def current_round(project: Project) -> Round:
+    """The open round."""
+    return list_rounds(project)[-1]
+
+
+def close_round(project: Project, annotator: str, now: datetime) -> Round:
+    """Fix the decisions made so far as a dataset version and open the next round; also if nothing was decided.
+
+    returns : the round that was closed; the version has its number
+    """
+    name = annotator.strip()
+    if not name:
+        raise ProjectError("Closing a round names who closed it; the annotator is empty.")
+    with writing(project.engine) as connection:
+        event = log.take_head(connection).event
+        number = log.open_round(connection)
+        closing = {
+            "closed_at": now,
+            "closed_event": event,
+            "closed_by": name,
+            "fingerprint": _fingerprint(connection, project.info.fingerprint),
+        }
+        connection.execute(rounds.update().where(rounds.c.number == number).values(closing))
+        connection.execute(rounds.insert(), {"number": number + 1, "opened_at": now, "opened_event": event})
+    return list_rounds(project)[number - 1]
+
+
+def dataset_version(project: Project, number: int | None = None) -> DatasetVersion:
+    """A dataset version; the newest one if no number is given.
+
+    raises : ProjectError if that round is not closed
+    """
+    columns = (rounds.c.number, rounds.c.fingerprint, rounds.c.closed_event)
+    closed = sa.select(*columns).where(rounds.c.closed_event.is_not(None)).order_by(rounds.c.number)
+    source = DatasetVersion(0, project.info.fingerprint, 0)
+    with reading(project.engine) as connection:
+        versions = [source, *(DatasetVersion(*row) for row in connection.execute(closed))]
+    wanted = len(versions) - 1 if number is None else number
+    if not 0 <= wanted < len(versions):
+        raise ProjectError(
+            f"{project.info.name} has no dataset version {wanted}; it has 0 to {len(versions) - 1}. "
+            "Closing a round fixes the next one."
+        )
+    return versions[wanted]
+
+
+def training_items(project: Project, version: DatasetVersion) -> pd.DataFrame:
+    """The items of a dataset version, in source order: TRAINING_COLUMNS, label null where there is none.
+
+    Excluded items are left out, and unlabelled items that a person labelled are in split train. Test items are as the
+    source has them, except for decisions made while the test set was unlocked.
+    """
+    items = project.items
+    labels = project.decisions.labels_at(version.event)
+    added = (items["split"] == "unlabelled") & (labels["status"] == ADDED).to_numpy()
+    still_unlabelled = (items["split"] == "unlabelled") & ~added
+    table = items.assign(
+        split=items["split"].mask(added, "train"),
+        label=labels["label"].mask(still_unlabelled.to_numpy()).to_numpy(),
+    )
+    included = (labels["status"] != EXCLUDED).to_numpy()
+    table = table.loc[included, list(TRAINING_COLUMNS)].reset_index(drop=True)
+    return table.astype({"label": "str", "split": "str"})
+
+
+def rounds_table(project: Project) -> pd.DataFrame:
+    """All rounds, one a row: ROUND_COLUMNS.
+
+    version : the dataset version that the round starts from
+    closed : NaT for the open round
+    decisions : made in the round and not undone
+    runs : the runs on that version, with commas
+    """
+    n_decisions = _n_decisions(project)
+    runs = list_runs(project)
+    rows = [
+        {
+            "round": round_.number,
+            "version": round_.number - 1,
+            "opened": round_.opened_at,
+            "closed": round_.closed_at,
+            "decisions": n_decisions.get(round_.number, 0),
+            "runs": ", ".join(
+                info.run_id for info in runs if info.dataset_version["number"] == round_.number - 1
+            ),
+        }
+        for round_ in list_rounds(project)
+    ]
+    table = pd.DataFrame(rows, columns=list(ROUND_COLUMNS))
+    return table.assign(closed=pd.to_datetime(table["closed"], utc=True))
+
+
+def _n_decisions(project: Project) -> dict[int, int]:
+    steps = (
+        sa.select(acts.c.target, sa.func.max(acts.c.act).label("act"))
+        .where(acts.c.target.is_not(None))
+        .group_by(acts.c.target)
+        .subquery("steps")
+    )
+    undone = sa.select(steps.c.target).join(acts, acts.c.act == steps.c.act).where(acts.c.kind == UNDO)
+    counted = (
+        sa.select(events.c.round, sa.func.count())
+        .where(events.c.kind == DECIDE, events.c.act.not_in(undone))
+        .group_by(events.c.round)
+    )
+    with reading(project.engine) as connection:
+        return {row[0]: row[1] for row in connection.execute(counted)}
+
+
+def _fingerprint(connection: Connection, source: str) -> str:
+    """Of the source and what the standing decisions change about it; the source's own if they change nothing."""
+    columns = (item_states.c.item_id, item_states.c.verdict, item_states.c.label)
+    is_excluded = item_states.c.verdict.in_(EXCLUDING)
+    is_relabelled = item_states.c.verdict.is_not(None) & item_states.c.label.is_distinct_from(
+        item_states.c.given_label
+    )
+    rows = connection.execute(sa.select(*columns).where(is_excluded | is_relabelled)).all()
+    if not rows:
+        return source
+    digest = hashlib.sha256(source.encode())
+    for change in sorted((row.item_id, row.verdict in EXCLUDING, row.label or "") for row in rows):
+        digest.update(json.dumps(change, ensure_ascii=False).encode())
+    return digest.hexdigest()

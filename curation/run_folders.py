@@ -1,0 +1,134 @@
+"""Where a project keeps its runs: finished ones in runs/, unfinished ones in runs/partial/."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from curation.project import Project
+from diagnostics.errors import RunError
+from diagnostics.run_folder import INFO_FILE, Run, RunInfo, read_run_folder, write_text
+from diagnostics.training.config import TrainConfig
+
+FORMAT_VERSION = 1
+START_FILE = "start.json"
+RUN_NAME = re.compile(r"run-(\d{4,})")
+
+
+@dataclass(frozen=True, slots=True)
+class PartialRun:
+    """A run that was started and is not finished: what it was started with."""
+
+    run_id: str
+    created_at: datetime
+    config: TrainConfig
+    version: int
+    folder: Path
+
+
+def list_runs(project: Project) -> list[RunInfo]:
+    """The finished runs, oldest first."""
+    return [
+        read_run_folder(folder).info
+        for folder in _folders(project.runs_dir)
+        if (folder / INFO_FILE).is_file()
+    ]
+
+
+def read_run(project: Project, run_id: str | None = None) -> Run:
+    """A finished run; the newest one if it is not named.
+
+    raises : RunError if there is no such run, or none at all
+    """
+    if run_id is None:
+        return read_run_folder(_newest(project))
+    folder = project.runs_dir / run_id
+    if RUN_NAME.fullmatch(run_id) and (folder / INFO_FILE).is_file():
+        return read_run_folder(folder)
+    if RUN_NAME.fullmatch(run_id) and (project.partial_runs_dir / run_id).is_dir():
+        raise RunError(
+            f"{run_id} is not finished. Go on with: winnow train {project.folder} --resume {run_id}"
+        )
+    known = ", ".join(info.run_id for info in list_runs(project)) or "none"
+    raise RunError(f"{project.info.name} has no run {run_id!r}. Its finished runs: {known}.")
+
+
+def list_partial_runs(project: Project) -> list[PartialRun]:
+    """The runs that are not finished, oldest first; some may be running."""
+    folders = _folders(project.partial_runs_dir)
+    return [read_start(project, folder.name) for folder in folders if (folder / START_FILE).is_file()]
+
+
+def allocate_run(project: Project, config: TrainConfig, version: int, *, now: datetime) -> PartialRun:
+    """Take the next run id and note what the run is started with. Two processes never get the same id."""
+    project.partial_runs_dir.mkdir(parents=True, exist_ok=True)
+    while True:
+        numbers = [_number(folder) for folder in _folders(project.partial_runs_dir)]
+        numbers += [_number(folder) for folder in _folders(project.runs_dir)]
+        run_id = f"run-{max(numbers, default=0) + 1:04d}"
+        folder = project.partial_runs_dir / run_id
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        started = PartialRun(run_id, now, config, version, folder)
+        _write_start(started)
+        return started
+
+
+def read_start(project: Project, run_id: str) -> PartialRun:
+    """What an unfinished run was started with.
+
+    raises : RunError if there is no such unfinished run
+    """
+    folder = project.partial_runs_dir / run_id
+    path = folder / START_FILE
+    if RUN_NAME.fullmatch(run_id) is None or not path.is_file():
+        finished = (project.runs_dir / run_id / INFO_FILE).is_file() and RUN_NAME.fullmatch(run_id)
+        raise RunError(
+            f"{run_id} is finished already; there is nothing to resume."
+            if finished
+            else f"{project.info.name} has no unfinished run {run_id!r} to resume."
+        )
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return PartialRun(
+        run_id=run_id,
+        created_at=datetime.fromisoformat(values["created_at"]),
+        config=TrainConfig.from_json(values["config"]),
+        version=values["dataset_version"],
+        folder=folder,
+    )
+
+
+def _write_start(run: PartialRun) -> None:
+    values = {
+        "format_version": FORMAT_VERSION,
+        "created_at": run.created_at.isoformat(),
+        "dataset_version": run.version,
+        "config": run.config.to_json(),
+    }
+    write_text(run.folder / START_FILE, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+
+
+def _newest(project: Project) -> Path:
+    finished = [folder for folder in _folders(project.runs_dir) if (folder / INFO_FILE).is_file()]
+    if not finished:
+        raise RunError(
+            f"{project.info.name} has no finished run yet. Train one with: winnow train {project.folder}"
+        )
+    return finished[-1]
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(_run_folders(parent), key=_number)
+
+
+def _run_folders(parent: Path) -> Iterator[Path]:
+    if parent.is_dir():
+        yield from (path for path in parent.iterdir() if path.is_dir() and RUN_NAME.fullmatch(path.name))
+
+
+def _number(folder: Path) -> int:
+    return int(folder.name.removeprefix("run-"))

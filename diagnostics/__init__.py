@@ -1,0 +1,1 @@
+"""From a table of items to what is wrong with it: models, predictions, scores, metrics, comparisons."""

@@ -1,0 +1,105 @@
+"""A fastai loader over the decoded array: it indexes the array once a batch and augments on the device."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from fastai.data.core import ItemTransform, TfmdDL
+from torch import Tensor
+
+from diagnostics.arrays import ByteArray
+from diagnostics.task import IntArray
+
+DEVICE_MEMORY_SHARE = 0.5
+
+BatchFunction = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class ArrayItems:
+    """Items as rows of an array of pixels; what a loader counts and indexes.
+
+    pixels : (n_rows, h, w, 3) uint8, a memory-mapped array or a tensor on the device
+    rows : (n_items,), the row of each item
+    codes : (n_items,) int64 on the CPU, -1 = no label
+    n_inp : one input a batch; without it fastai draws a batch to find out, and with that random numbers
+    """
+
+    n_inp: ClassVar[int] = 1
+
+    pixels: ByteArray | Tensor
+    rows: IntArray
+    codes: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
+        images, codes = self.batch(np.array([position]))
+        return images[0], codes[0]
+
+    def batch(self, positions: IntArray) -> tuple[Tensor, Tensor]:
+        """Images (n, 3, h, w) uint8, stored channels last, and their codes (n,)."""
+        rows = self.rows[positions]
+        if isinstance(self.pixels, Tensor):
+            images = self.pixels[torch.from_numpy(rows).to(self.pixels.device)]
+        else:
+            images = torch.from_numpy(self.pixels[rows])
+        return images.permute(0, 3, 1, 2), self.codes[torch.from_numpy(positions)]
+
+
+class ArrayLoader(TfmdDL):  # type: ignore[misc]
+    """Batches of normalised images and codes from ArrayItems.
+
+    prepare : uint8 images → the float images that the model sees
+    order_rng : shuffles the items; set it anew before each epoch for an order that does not depend on the past
+    """
+
+    def __init__(self, dataset: ArrayItems, *, prepare: BatchFunction, **options: Any) -> None:
+        options.setdefault("num_workers", 0)
+        self.prepare = prepare
+        self.order_rng = np.random.default_rng(0)
+        options.setdefault("after_batch", [_PrepareBatch(prepare)])
+        super().__init__(dataset, **options)
+
+    def new(self, dataset: ArrayItems | None = None, cls: type | None = None, **options: Any) -> Any:
+        return super().new(dataset, cls, prepare=self.prepare, **options)
+
+    def shuffle_fn(self, positions: list[int]) -> list[int]:
+        order: list[int] = self.order_rng.permutation(np.asarray(positions)).tolist()
+        return order
+
+    def create_item(self, position: int | None) -> int:
+        return position or 0
+
+    def do_item(self, position: int | None) -> int:
+        return self.create_item(position)
+
+    def do_batch(self, positions: list[int]) -> tuple[Tensor, Tensor]:
+        return self.create_batch(positions)
+
+    def create_batch(self, positions: list[int]) -> tuple[Tensor, Tensor]:
+        items: ArrayItems = self.dataset
+        return items.batch(np.asarray(positions, dtype=np.int64))
+
+
+class _PrepareBatch(ItemTransform):  # type: ignore[misc]
+    def __init__(self, prepare: BatchFunction) -> None:
+        super().__init__()
+        self.prepare = prepare
+
+    def encodes(self, batch: Any) -> Any:
+        images, codes = batch
+        return self.prepare(images), codes
+
+
+def pixels_on_device(pixels: ByteArray, device: torch.device) -> ByteArray | Tensor:
+    """The whole array on the GPU if it fills at most half of the memory that is free there; as it is otherwise."""
+    if device.type != "cuda":
+        return pixels
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    if pixels.nbytes > DEVICE_MEMORY_SHARE * free_bytes:
+        return pixels
+    return torch.from_numpy(np.ascontiguousarray(pixels)).to(device)

@@ -1,0 +1,173 @@
+"""Images: the decoded array, its loaders and the fastai learner over it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from fastai.data.core import DataLoaders
+
+from diagnostics.array_loader import ArrayItems, ArrayLoader, pixels_on_device
+from diagnostics.arrays import ByteArray, build_image_array
+from diagnostics.image_files import ImageRoot, decode_image
+from diagnostics.modalities import Machine
+from diagnostics.modalities.architectures import (
+    Architecture,
+    architecture_stats,
+    find_architecture,
+    learner_for,
+    to_channels_last,
+)
+from diagnostics.progress import ProgressCallback
+from diagnostics.task import IntArray, Task
+from diagnostics.training.augment import Augment, Normalise
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.recipe import DataFacts, loss_of, optimizer_of, resolve_config
+
+N_LOOKED_AT = 100
+N_SAMPLED = 512
+GREY_SHARE = 0.9
+SMALLEST_STD = 0.02
+
+
+class ImageItems:
+    """The images of a run as one array; see `diagnostics.modalities.OpenedItems`."""
+
+    def __init__(
+        self, items: ArrayItems, config: TrainConfig, classes: tuple[str, ...], machine: Machine
+    ) -> None:
+        self.config = config
+        self._items = items
+        self._classes = classes
+        self._machine = machine
+        self._architecture: Architecture = find_architecture(config.arch)
+        self._normalise = _normalisation(items, self._architecture, pretrained=config.pretrained)
+
+    def learner(self, train: IntArray, held_out: IntArray, *, path: Path) -> Any:
+        """A fastai Learner with fresh weights; its model's layout is channels last."""
+        config = self.config
+        learner = learner_for(
+            self._architecture,
+            self._loaders(train, held_out),
+            n_classes=len(self._classes),
+            image_size_px=config.image_size_px or 0,
+            pretrained=config.pretrained,
+            weights_file=Path(config.weights_file) if config.weights_file else None,
+            loss_func=loss_of(config),
+            opt_func=optimizer_of(config),
+            path=path,
+        )
+        to_channels_last(learner.model.to(self._machine.device))
+        return learner
+
+    def views(self, positions: IntArray) -> list[torch.Tensor]:
+        """The images and, where training flips, their mirror images."""
+        images, _ = self._items.batch(positions)
+        view = self._normalise(images.to(self._machine.device))
+        return [view, view.flip(3)] if self.config.flip else [view]
+
+    def describe_model(self) -> Mapping[str, Any]:
+        return {
+            "arch": self.config.arch,
+            "image_size_px": self.config.image_size_px,
+            "resize": self.config.resize,
+            "flip": self.config.flip,
+            "mean": list(self._normalise.mean),
+            "std": list(self._normalise.std),
+            "classes": list(self._classes),
+        }
+
+    def _loaders(self, train: IntArray, held_out: IntArray) -> DataLoaders:
+        config = self.config
+        augmented = Augment(self._normalise, config.augment, flip=bool(config.flip))
+        batch_size = config.batch_size or 1
+        device = self._machine.device
+        train_loader = ArrayLoader(
+            self._part(train),
+            prepare=augmented,
+            bs=batch_size,
+            shuffle=True,
+            drop_last=len(train) >= batch_size,
+            device=device,
+        )
+        held_out_loader = ArrayLoader(
+            self._part(held_out), prepare=self._normalise, bs=2 * batch_size, device=device
+        )
+        return DataLoaders(train_loader, held_out_loader, device=device)
+
+    def _part(self, positions: IntArray) -> ArrayItems:
+        rows, codes = self._items.rows[positions], self._items.codes[torch.from_numpy(positions)]
+        return ArrayItems(self._items.pixels, rows, codes)
+
+
+def open_items(
+    items: pd.DataFrame,
+    *,
+    task: Task,
+    codes: IntArray,
+    config: TrainConfig,
+    n_train: int,
+    roots: Sequence[ImageRoot],
+    cache_dir: Path,
+    machine: Machine,
+    on_progress: ProgressCallback,
+) -> ImageItems:
+    """Decode all images once and fill in the configuration.
+
+    items : columns path, root, content_hash
+    """
+    facts = _facts(items, roots, n_train=n_train)
+    settled = resolve_config(config, facts, n_threads=machine.n_threads, precision=machine.precision)
+    find_architecture(settled.arch)
+    array = build_image_array(
+        items,
+        roots=roots,
+        cache_dir=cache_dir,
+        size_px=settled.image_size_px or 0,
+        resize=settled.resize,
+        n_workers=machine.n_threads,
+        on_progress=on_progress,
+    )
+    rows = array.rows_of(items["content_hash"])
+    pixels = pixels_on_device(array.pixels, machine.device)
+    return ImageItems(ArrayItems(pixels, rows, torch.from_numpy(codes)), settled, task.classes, machine)
+
+
+def _facts(items: pd.DataFrame, roots: Sequence[ImageRoot], *, n_train: int) -> DataFacts:
+    """Size and colour, judged by a sample that depends on the images' contents alone."""
+    distinct = items.drop_duplicates("content_hash").sort_values("content_hash")
+    sample = distinct.iloc[:: max(1, len(distinct) // N_LOOKED_AT)].head(N_LOOKED_AT)
+    images = [
+        decode_image(roots[root].read(path), size_px=None)
+        for root, path in zip(sample["root"], sample["path"], strict=True)
+    ]
+    grey = [_is_grey(np.asarray(image)) for image in images]
+    return DataFacts(
+        n_train=n_train,
+        median_short_side_px=float(np.median([min(image.size) for image in images])),
+        is_grey=bool(np.mean(grey) >= GREY_SHARE),
+    )
+
+
+def _is_grey(pixels: ByteArray) -> bool:
+    return bool((pixels == pixels[..., :1]).all())
+
+
+def _normalisation(items: ArrayItems, architecture: Architecture, *, pretrained: bool) -> Normalise:
+    """The pretrained weights' own, else the mean and deviation of the channels over a sample of the items' images.
+
+    The array may hold more images than the items have, from an earlier round; they must not count.
+    """
+    if pretrained:
+        mean, std = architecture_stats(architecture)
+        return Normalise(mean, std)
+    rows = np.unique(items.rows)
+    sample = items.pixels[rows[:: max(1, len(rows) // N_SAMPLED)][:N_SAMPLED]]
+    values = sample.cpu().numpy() if isinstance(sample, torch.Tensor) else sample
+    flat = values.reshape(-1, 3).astype(np.float64) / 255
+    red, green, blue = (float(value) for value in flat.mean(axis=0))
+    deviations = (max(SMALLEST_STD, float(value)) for value in flat.std(axis=0))
+    r_std, g_std, b_std = deviations
+    return Normalise((red, green, blue), (r_std, g_std, b_std))

@@ -1,0 +1,163 @@
+"""Everything that decides how a model is trained, as one frozen, JSON-able value."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from diagnostics.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What one field of TrainConfig may hold; the command line and the pages take their help from here.
+
+    kind : bool, int, float or str
+    low, high : inclusive bounds of a number
+    none_means : what is chosen when the field is None; "" if None is not allowed
+    """
+
+    kind: type
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    none_means: str = ""
+
+
+OPTIONS: dict[str, Option] = {
+    "arch": Option(str, "small_cnn, any torchvision or timm name, or auto: small_cnn unless pretrained"),
+    "pretrained": Option(bool, "start from pretrained weights; an error if they cannot be had"),
+    "weights_file": Option(str, "local file with the pretrained weights", none_means="the library's cache"),
+    "image_size_px": Option(
+        int, "side of the square images that the model sees", 8, 1024, none_means="from the images' own size"
+    ),
+    "resize": Option(
+        str,
+        "how an image becomes square: squish (nothing cut), crop (middle square) or pad (grey bars)",
+        choices=("squish", "crop", "pad"),
+    ),
+    "epochs": Option(int, "passes over the training items", 1, 1000, none_means="from the number of items"),
+    "frozen_epochs": Option(
+        int, "of these, passes with the body frozen", 0, 1000, none_means="1 if pretrained, else 0"
+    ),
+    "lr": Option(float, "largest learning rate", 1e-7, 10.0, none_means="from the learning rate finder"),
+    "batch_size": Option(int, "items a step", 2, 4096, none_means="from the number of items"),
+    "weight_decay": Option(float, "weight decay", 0.0, 1.0),
+    "label_smoothing": Option(float, "share of a label spread over all classes", 0.0, 0.5),
+    "augment": Option(
+        str,
+        "none; light: small shifts; standard: shifts, small zooms, turns and changes of light",
+        choices=("none", "light", "standard"),
+    ),
+    "flip": Option(
+        bool,
+        "mirror images at random, and average predictions over both",
+        none_means="yes for colour photos, no for grey images such as digits and text",
+    ),
+    "seed": Option(int, "of folds, weights, order and augmentation", 0, 2**31 - 1),
+    "folds": Option(int, "models for out-of-fold predictions; 0 = one model on all items", 0, 50),
+    "early_stopping_patience": Option(
+        int, "stop after so many epochs without a better loss; 0 = never", 0, 1000
+    ),
+    "keep_best": Option(bool, "keep the epoch with the lowest loss on the validation items"),
+    "mixed_precision": Option(
+        str, "fp16 on a GPU, bf16 on a CPU that has it", choices=("auto", "off", "fp16", "bf16")
+    ),
+    "n_threads": Option(int, "CPU threads of the model", 1, 1024, none_means="all cores"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """How to train. A field that is None, and an `arch` of "auto", is chosen from the data: see OPTIONS."""
+
+    arch: str = "auto"
+    pretrained: bool = False
+    weights_file: str | None = None
+    image_size_px: int | None = None
+    resize: str = "squish"
+    epochs: int | None = None
+    frozen_epochs: int | None = None
+    lr: float | None = None
+    batch_size: int | None = None
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    augment: str = "light"
+    flip: bool | None = None
+    seed: int = 0
+    folds: int = 5
+    early_stopping_patience: int = 0
+    keep_best: bool = False
+    mixed_precision: str = "auto"
+    n_threads: int | None = None
+
+    def __post_init__(self) -> None:
+        problems = [text for name in OPTIONS if (text := _problem(name, getattr(self, name)))]
+        if not problems:
+            problems = _contradictions(self)
+        if problems:
+            raise ConfigError("These training options cannot be used: " + "; ".join(problems) + ".")
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "TrainConfig":
+        """The configuration with these fields; the others keep their defaults.
+
+        raises : ConfigError for unknown names, naming the nearest known one, and for values out of range
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise ConfigError(
+                "Unknown training options: " + "; ".join(_near(name, known) for name in unknown) + "."
+            )
+        return cls(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict that json.dumps takes and `from_json` reads back."""
+        return asdict(self)
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"{name!r} (did you mean {near[0]!r}?)" if near else f"{name!r} (known: {', '.join(known)})"
+
+
+def _problem(name: str, value: object) -> str:
+    """What is wrong with one value; "" if nothing is."""
+    option = OPTIONS[name]
+    if value is None:
+        return "" if option.none_means else f"{name} must have a value"
+    if not _is_kind(value, option.kind):
+        return f"{name} must be {_KIND_NAMES[option.kind]}, found {value!r}"
+    if option.choices and value not in option.choices:
+        return f"{name} must be one of {', '.join(option.choices)}, found {value!r}"
+    if option.kind is str and not str(value).strip():
+        return f"{name} must not be empty"
+    if not isinstance(value, int | float) or option.low is None or option.high is None:
+        return ""
+    if option.low <= value <= option.high:
+        return ""
+    return f"{name} must lie between {option.low:g} and {option.high:g}, found {value:g}"
+
+
+_KIND_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def _is_kind(value: object, kind: type) -> bool:
+    if kind is bool or isinstance(value, bool):
+        return kind is bool and isinstance(value, bool)
+    return isinstance(value, int | float) if kind is float else isinstance(value, kind)
+
+
+def _contradictions(config: TrainConfig) -> list[str]:
+    problems = []
+    if config.weights_file is not None and not config.pretrained:
+        problems.append("weights_file is given, so pretrained must be true")
+    if config.pretrained and config.arch == "small_cnn":
+        problems.append("small_cnn has no pretrained weights; choose another arch or pretrained=false")
+    if config.folds == 1:
+        problems.append("folds must be 0 (one model) or at least 2, found 1")
+    if config.frozen_epochs and config.epochs and config.frozen_epochs > config.epochs:
+        problems.append(f"frozen_epochs ({config.frozen_epochs}) must not exceed epochs ({config.epochs})")
+    return problems

@@ -1,0 +1,93 @@
+"""Folds: which model does not see which item, and how the models' predictions become one."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from diagnostics.errors import DataError
+from diagnostics.task import NO_LABEL, FloatArray, IntArray
+
+NO_FOLD = -1
+
+
+def make_folds(codes: IntArray, content_hashes: Sequence[str], *, n_folds: int, seed: int) -> IntArray:
+    """Assign each labelled item to the fold that holds it out; items of equal content share a fold.
+
+    codes : (n_items,); items with -1 get no fold
+    content_hashes : (n_items,)
+    returns : (n_items,) in [0, n_folds), or -1
+
+    Stratified: each class is dealt out, content by content, to the fold that has fewest of it (then fewest items, then
+    the first). The order of dealing comes from the seed and the content, not from the rows, so the same data get the
+    same folds in any order. A class with fewer items than folds is missing from the held-out part of some folds.
+    raises : DataError if there are fewer distinct contents than folds
+    """
+    table = pd.DataFrame({"code": codes, "content": np.asarray(content_hashes, dtype=object)})
+    labelled = table[table["code"] != NO_LABEL]
+    groups = labelled.groupby("content", sort=True)["code"].agg(["min", "size"])
+    if len(groups) < n_folds:
+        raise DataError(
+            f"{n_folds} folds need at least {n_folds} different labelled train items, found {len(groups)}. "
+            f"Use fewer folds, or folds=0 for one model."
+        )
+    groups["order"] = [hashlib.sha256(f"{seed}:{content}".encode()).hexdigest() for content in groups.index]
+    groups = groups.sort_values(["min", "order"])
+    fold_of = dict(zip(groups.index, _deal(groups["min"], groups["size"], n_folds), strict=True))
+    return np.array(
+        [fold_of[content] if code != NO_LABEL else NO_FOLD for code, content in table.to_numpy()],
+        dtype=np.int64,
+    )
+
+
+def _deal(codes: pd.Series, sizes: pd.Series, n_folds: int) -> list[int]:
+    total = np.zeros(n_folds, dtype=np.int64)
+    of_class: dict[int, IntArray] = {}
+    folds = []
+    for code, size in zip(codes, sizes, strict=True):
+        counts = of_class.setdefault(int(code), np.zeros(n_folds, dtype=np.int64))
+        fold = int(np.lexsort((total, counts))[0])
+        counts[fold] += size
+        total[fold] += size
+        folds.append(fold)
+    return folds
+
+
+def absent_classes(codes: IntArray, folds: IntArray, classes: Sequence[str], *, n_folds: int) -> list[str]:
+    """A sentence for each fold whose training part lacks a class that occurs among the labelled items."""
+    present = np.unique(codes[codes != NO_LABEL])
+    notes = []
+    for fold in range(n_folds):
+        seen = np.unique(codes[(codes != NO_LABEL) & (folds != fold)])
+        absent = [classes[code] for code in np.setdiff1d(present, seen)]
+        if absent:
+            notes.append(f"The model of fold {fold} never saw {', '.join(absent)}: too few items of it.")
+    return notes
+
+
+def combine_folds(
+    fold_positions: Sequence[IntArray],
+    fold_values: Sequence[FloatArray],
+    *,
+    folds: IntArray,
+    average: bool,
+) -> FloatArray:
+    """One row an item from the models' rows: the model that held it out, else all of them.
+
+    fold_positions, fold_values : for each model the items it predicted and its rows for them
+    folds : (n_items,), the fold that held each item out, -1 if none did
+    average : the mean over all models for items that none held out; otherwise the first model's row
+    returns : (n_items, n_columns) float32
+    """
+    combined = np.zeros((len(folds), fold_values[0].shape[1]), dtype=np.float32)
+    shared = folds == NO_FOLD
+    for fold, (positions, values) in enumerate(zip(fold_positions, fold_values, strict=True)):
+        own = folds[positions] == fold
+        combined[positions[own]] = values[own]
+        others = shared[positions]
+        if average:
+            combined[positions[others]] += values[others] / len(fold_positions)
+        elif fold == 0:
+            combined[positions[others]] = values[others]
+    return combined

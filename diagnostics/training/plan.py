@@ -1,0 +1,120 @@
+"""Which model of a run trains on what, predicts what, and is judged by what."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from diagnostics.errors import DataError
+from diagnostics.predictions import IN_SAMPLE, MEAN_OF_FOLDS, OUT_OF_FOLD, SINGLE_MODEL, ObjectArray
+from diagnostics.task import NO_LABEL, IntArray, Task, label_codes
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.crossval import NO_FOLD, absent_classes, make_folds
+
+TRAIN_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash")
+MAX_EVALUATED = 1000
+VALIDATION, FOLD, IN_SAMPLE_TRAIN = "val", "fold", "train (in sample)"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which model trains on what and predicts what; positions are rows of `items`.
+
+    items : sorted by item_id, so that nothing depends on the order in which they came
+    codes : (n_items,) of the labels, -1 = none
+    folds : (n_items,), -1 for what no model holds out
+    evaluated : per model the positions behind valid_loss and accuracy; held_out : their name
+    """
+
+    items: pd.DataFrame
+    codes: IntArray
+    folds: IntArray
+    n_models: int
+    held_out: str
+    evaluated: tuple[IntArray, ...]
+
+    @property
+    def labelled_train(self) -> IntArray:
+        train = (self.items["split"] == "train").to_numpy() & (self.codes != NO_LABEL)
+        return np.flatnonzero(train)
+
+    def trained_on(self, model: int) -> IntArray:
+        positions = self.labelled_train
+        seen: IntArray = positions[self.folds[positions] != model]
+        return seen
+
+    def predicted_by(self, model: int) -> IntArray:
+        return np.flatnonzero((self.folds == model) | (self.folds == NO_FOLD))
+
+
+def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
+    """Decide folds and what is evaluated after each epoch: labelled validation items if there are any, else the fold.
+
+    raises : DataError if there is not enough to train on
+    """
+    missing = [name for name in TRAIN_COLUMNS if name not in items]
+    if missing:
+        raise DataError(f"The items to train on lack the columns {', '.join(missing)}.")
+    ordered = items.sort_values("item_id", ignore_index=True)
+    codes = label_codes(ordered["label"], task.classes)
+    train = (ordered["split"] == "train").to_numpy() & (codes != NO_LABEL)
+    _check_trainable(codes[train], task)
+    folds = np.full(len(ordered), NO_FOLD, dtype=np.int64)
+    if config.folds:
+        hashes = ordered["content_hash"].to_numpy(dtype=object)
+        folds[train] = make_folds(codes[train], hashes[train], n_folds=config.folds, seed=config.seed)
+    n_models = config.folds or 1
+    held_out, evaluated = _evaluated(
+        ordered["split"].to_numpy(dtype=object), codes, folds, n_models, config.seed
+    )
+    return Plan(ordered, codes, folds, n_models, held_out, evaluated)
+
+
+def _check_trainable(codes: IntArray, task: Task) -> None:
+    n_present = len(np.unique(codes))
+    if n_present < 2:
+        raise DataError(
+            f"Training needs labelled train items of at least 2 classes; found {len(codes)} items of {n_present}. "
+            f"The classes are {', '.join(task.classes[:10])}."
+        )
+
+
+def _evaluated(
+    splits: ObjectArray, codes: IntArray, folds: IntArray, n_models: int, seed: int
+) -> tuple[str, tuple[IntArray, ...]]:
+    """At most 1,000 items a model, the same in every epoch."""
+    validation = np.flatnonzero((splits == "val") & (codes != NO_LABEL))
+    if len(validation):
+        return VALIDATION, (_at_most(validation, seed),) * n_models
+    if (folds != NO_FOLD).any():
+        return FOLD, tuple(_at_most(np.flatnonzero(folds == model), seed) for model in range(n_models))
+    train = np.flatnonzero((splits == "train") & (codes != NO_LABEL))
+    return IN_SAMPLE_TRAIN, (_at_most(train, seed),)
+
+
+def _at_most(positions: IntArray, seed: int) -> IntArray:
+    if len(positions) <= MAX_EVALUATED:
+        return positions
+    return np.sort(np.random.default_rng(seed).choice(positions, MAX_EVALUATED, replace=False))
+
+
+def kinds_of(plan: Plan) -> ObjectArray:
+    """(n_items,) how each item's prediction was made, one of diagnostics.predictions.KINDS."""
+    if (plan.folds != NO_FOLD).any():
+        return np.where(plan.folds != NO_FOLD, OUT_OF_FOLD, MEAN_OF_FOLDS).astype(object)
+    kinds = np.full(len(plan.items), SINGLE_MODEL, dtype=object)
+    kinds[plan.labelled_train] = IN_SAMPLE
+    return kinds
+
+
+def notes_of(plan: Plan, task: Task, config: TrainConfig) -> list[str]:
+    """What a reader of the run's numbers should know."""
+    notes = []
+    if config.folds:
+        notes += absent_classes(plan.codes, plan.folds, task.classes, n_folds=config.folds)
+    if (config.keep_best or config.early_stopping_patience) and plan.held_out != VALIDATION:
+        notes.append(
+            "keep_best and early stopping were left off: without a validation set they would choose the epoch by the "
+            "very items whose out-of-fold predictions are wanted."
+        )
+    return notes

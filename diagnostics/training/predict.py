@@ -1,0 +1,63 @@
+"""Probabilities and embeddings of a trained model, by one's own loop, each row where its position says."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from diagnostics.errors import Cancelled
+from diagnostics.modalities import Machine, OpenedItems
+from diagnostics.task import FloatArray, IntArray
+from diagnostics.training.device import autocast
+
+LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
+
+
+def predict(
+    model: nn.Module,
+    opened: OpenedItems,
+    positions: IntArray,
+    *,
+    machine: Machine,
+    batch_size: int,
+    should_stop: Callable[[], bool],
+    on_batch: Callable[[int], None],
+) -> tuple[FloatArray, FloatArray]:
+    """Predict the items at `positions`, averaging over the views of each item.
+
+    should_stop : asked before every batch; if it says so, raises Cancelled
+    on_batch : told how many items were predicted
+    returns : probabilities (n, n_classes) float32, embeddings (n, n_features) float16; row i is positions[i]
+    """
+    linear = last_linear(model)
+    probabilities = np.empty((len(positions), linear.out_features), dtype=np.float32)
+    embeddings = np.empty((len(positions), linear.in_features), dtype=np.float16)
+    model.eval()
+    for start in range(0, len(positions), batch_size):
+        if should_stop():
+            raise Cancelled("Stopped while predicting.")
+        part = slice(start, min(start + batch_size, len(positions)))
+        views = opened.views(positions[part])
+        probabilities[part], embeddings[part] = _mean_over_views(model, linear, views, machine)
+        on_batch(part.stop - part.start)
+    return probabilities, embeddings
+
+
+def last_linear(model: nn.Module) -> nn.Linear:
+    """The layer whose input is the embedding of an item."""
+    return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+
+
+def _mean_over_views(
+    model: nn.Module, linear: nn.Linear, views: list[Tensor], machine: Machine
+) -> tuple[FloatArray, FloatArray]:
+    seen: list[Tensor] = []
+    hook = linear.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].float()))
+    try:
+        with torch.inference_mode(), autocast(machine.device, machine.precision):
+            probabilities = torch.stack([model(view).float().softmax(dim=1) for view in views]).mean(dim=0)
+    finally:
+        hook.remove()
+    embedding = torch.stack(seen).mean(dim=0).clamp(-LARGEST_FLOAT16, LARGEST_FLOAT16)
+    return probabilities.cpu().numpy(), embedding.cpu().numpy().astype(np.float16)

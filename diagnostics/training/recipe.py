@@ -1,0 +1,100 @@
+"""From a configuration and the data's facts to losses, optimizers and a schedule."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from fastai.losses import CrossEntropyLossFlat
+from fastai.optimizer import Adam
+
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.small_net import NAME as SMALL_CNN
+
+PRETRAINED_ARCH = "resnet18"
+SCRATCH_SIZES_PX = (16, 64)
+PRETRAINED_SIZES_PX = (64, 224)
+SCRATCH_IMAGES_SEEN = 115_000
+SCRATCH_EPOCHS = (10, 30)
+PRETRAINED_IMAGES_SEEN = 20_000
+PRETRAINED_EPOCHS = (4, 12)
+BATCH_SIZES = ((4000, 128), (400, 64), (0, 32))
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """What the defaults depend on.
+
+    n_train : labelled train items that one model sees
+    median_short_side_px : of all images
+    is_grey : the images have no colour
+    """
+
+    n_train: int
+    median_short_side_px: float
+    is_grey: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Some epochs with one one-cycle schedule. lr : the largest, or a slice from the first to the last layers."""
+
+    name: str
+    n_epochs: int
+    lr: float | slice
+    frozen: bool
+
+
+def resolve_config(config: TrainConfig, facts: DataFacts, *, n_threads: int, precision: str) -> TrainConfig:
+    """The configuration with everything that was left to the data filled in, except `lr`.
+
+    Without pretrained weights: small_cnn at the images' own size, at most 64 px; as many epochs as show a model
+    115,000 images, between 10 and 30. With them: resnet18 at the images' own size, at most 224 px, one frozen epoch
+    and then as many as show 20,000 images, between 4 and 12.
+    """
+    low, high = PRETRAINED_SIZES_PX if config.pretrained else SCRATCH_SIZES_PX
+    own_px = -(-int(facts.median_short_side_px) // 8) * 8
+    frozen_epochs = config.frozen_epochs if config.frozen_epochs is not None else int(config.pretrained)
+    epochs = config.epochs or _epochs(facts.n_train, config.pretrained, frozen_epochs)
+    batch_size = next(size for least, size in BATCH_SIZES if facts.n_train >= least)
+    return replace(
+        config,
+        arch=(PRETRAINED_ARCH if config.pretrained else SMALL_CNN) if config.arch == "auto" else config.arch,
+        image_size_px=config.image_size_px or min(high, max(low, own_px)),
+        epochs=epochs,
+        frozen_epochs=min(frozen_epochs, epochs),
+        batch_size=config.batch_size or batch_size,
+        flip=(not facts.is_grey) if config.flip is None else config.flip,
+        mixed_precision=precision,
+        n_threads=n_threads,
+    )
+
+
+def _epochs(n_train: int, pretrained: bool, frozen_epochs: int) -> int:
+    seen = PRETRAINED_IMAGES_SEEN if pretrained else SCRATCH_IMAGES_SEEN
+    least, most = PRETRAINED_EPOCHS if pretrained else SCRATCH_EPOCHS
+    return frozen_epochs + min(most, max(least, round(seen / max(1, n_train))))
+
+
+def phases_of(config: TrainConfig, lr: float) -> list[Phase]:
+    """The schedule: from scratch one cycle at `lr`; pretrained a frozen cycle at `lr`, then all layers at
+    slice(lr / 200, lr / 2)."""
+    epochs, frozen_epochs = config.epochs or 1, config.frozen_epochs or 0
+    if not config.pretrained and not frozen_epochs:
+        return [Phase("from scratch", epochs, lr, frozen=False)]
+    phases = [
+        Phase("frozen", frozen_epochs, lr, frozen=True),
+        Phase("unfrozen", epochs - frozen_epochs, slice(lr / 200, lr / 2), frozen=False),
+    ]
+    return [phase for phase in phases if phase.n_epochs]
+
+
+def loss_of(config: TrainConfig) -> Any:
+    """Cross-entropy with the configured label smoothing."""
+    return CrossEntropyLossFlat(label_smoothing=config.label_smoothing)
+
+
+def optimizer_of(config: TrainConfig) -> Callable[..., Any]:
+    """Adam with decoupled weight decay; biases and normalisation layers are not decayed."""
+    optimizer: Callable[..., Any] = partial(Adam, wd=config.weight_decay, sqr_mom=0.99)
+    return optimizer

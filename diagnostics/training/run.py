@@ -1,0 +1,219 @@
+"""One run: out-of-fold predictions for every train item, predictions for all others, all in a run folder."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from diagnostics.image_files import ImageRoot
+from diagnostics.predictions import Predictions, object_array, read_predictions, write_predictions
+from diagnostics.progress import ProgressCallback
+from diagnostics.run_folder import (
+    HISTORY_COLUMNS,
+    HISTORY_FILE,
+    LOG_FILE,
+    LR_FINDER_FILE,
+    SCORES_FILE,
+    RunInfo,
+    write_run_info,
+    write_table,
+)
+from diagnostics.scores import scores_table
+from diagnostics.task import Task
+from diagnostics.training.checkpoint import Checkpoints
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.crossval import combine_folds
+from diagnostics.training.device import describe_device, package_versions
+from diagnostics.training.fit import HistoryRow
+from diagnostics.training.fold import (
+    FoldNews,
+    OpenRun,
+    RunInputs,
+    find_run_lr,
+    n_beside,
+    open_run,
+    read_fold,
+)
+from diagnostics.training.meter import WorkMeter
+from diagnostics.training.plan import TRAIN_COLUMNS, kinds_of, notes_of
+from diagnostics.training.workers import train_folds
+
+
+def train_run(
+    items: pd.DataFrame,
+    task: Task,
+    config: TrainConfig,
+    *,
+    roots: Sequence[ImageRoot],
+    run_dir: Path,
+    cache_dir: Path,
+    run_id: str,
+    dataset_version: Mapping[str, int | str],
+    now: datetime,
+    on_progress: ProgressCallback,
+    should_stop: Callable[[], bool],
+) -> RunInfo:
+    """Train, predict and score into `run_dir`; called again on an unfinished `run_dir` it goes on where it was.
+
+    items : columns TRAIN_COLUMNS; label is null where there is none; only labelled items of split train are trained on
+    roots : `root` is a position in it
+    now : when this call started; the run keeps the time of its first call
+    should_stop : asked after every batch; a stop raises Cancelled and leaves the folder to be resumed
+    raises : Cancelled, or DataError, ConfigError, WeightsError, RunError with what to do
+    """
+    clock = _Clock(now)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    inputs = RunInputs(items, task, config, tuple(roots), run_dir, cache_dir)
+    checkpoints = Checkpoints(run_dir)
+    noted = checkpoints.open(_identity(inputs))
+    clock.go_on_from(noted)
+    checkpoints.note(created_at=clock.created_at.isoformat())
+    run = open_run(inputs, on_progress=on_progress)
+    run = replace(run, config=replace(run.config, lr=_lr(run, should_stop)))
+    _train(run, inputs, clock, on_progress=on_progress, should_stop=should_stop)
+    write_predictions(run_dir, _predictions(run, task, items))
+    write_table(run_dir / SCORES_FILE, scores_table(read_predictions(run_dir)))
+    info = _info(run, inputs, clock, run_id, dataset_version)
+    checkpoints.remove()
+    write_run_info(run_dir, info)
+    return info
+
+
+class _Clock:
+    """When the run was first started, and how long it has been worked on over all calls."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = self.created_at = now
+        self.earlier_s = 0.0
+        self.started_s = time.monotonic()
+
+    def go_on_from(self, noted: Mapping[str, Any]) -> None:
+        if noted:
+            self.created_at = datetime.fromisoformat(noted["created_at"])
+            self.earlier_s = float(noted.get("seconds", 0.0))
+
+    @property
+    def call_s(self) -> float:
+        return time.monotonic() - self.started_s
+
+    @property
+    def seconds(self) -> float:
+        return self.earlier_s + self.call_s
+
+    @property
+    def finished_at(self) -> datetime:
+        return self.now + timedelta(seconds=self.call_s)
+
+
+def _identity(inputs: RunInputs) -> dict[str, Any]:
+    """What must be equal for an unfinished run to go on; the order of the rows may change."""
+    rows = inputs.items[list(TRAIN_COLUMNS)].sort_values("item_id").astype(object)
+    content = json.dumps(rows.where(rows.notna(), None).to_numpy().tolist(), ensure_ascii=False, default=str)
+    return {
+        "format_version": 1,
+        "config": inputs.config.to_json(),
+        "classes": list(inputs.task.classes),
+        "items": hashlib.sha256(content.encode()).hexdigest(),
+    }
+
+
+def _lr(run: OpenRun, should_stop: Callable[[], bool]) -> float:
+    """The learning rate asked for, else the finder's, which is looked for once a run."""
+    if run.config.lr is not None:
+        return run.config.lr
+    path = run.run_dir / LR_FINDER_FILE
+    if not path.is_file():
+        write_table(path, find_run_lr(run, should_stop=should_stop))
+    curve = pd.read_csv(path)
+    return float(curve.loc[curve["chosen"], "lr"].iloc[0])
+
+
+def _train(
+    run: OpenRun,
+    inputs: RunInputs,
+    clock: _Clock,
+    *,
+    on_progress: ProgressCallback,
+    should_stop: Callable[[], bool],
+) -> None:
+    """Train the models that are not finished; keep history and log up to date."""
+    meter = WorkMeter(run.plan, run.config, on_progress)
+    models = range(run.plan.n_models)
+    unfinished = [model for model in models if read_fold(run, model) is None]
+    for model in set(models) - set(unfinished):
+        meter.skip_fold(model)
+
+    def tell(news: FoldNews) -> None:
+        meter.tell(news)
+        if news.row is not None:
+            run.checkpoints.note(seconds=clock.seconds)
+            _write_history(run)
+            _log(run.run_dir, news.row)
+
+    train_folds(run, inputs, unfinished, n_parallel=n_beside(run), should_stop=should_stop, tell=tell)
+
+
+def _write_history(run: OpenRun) -> None:
+    rows = [row for model in range(run.plan.n_models) for row in run.checkpoints.history_of(model)]
+    write_table(run.run_dir / HISTORY_FILE, pd.DataFrame(rows, columns=list(HISTORY_COLUMNS)))
+
+
+def _log(run_dir: Path, row: HistoryRow) -> None:
+    with (run_dir / LOG_FILE).open("a", encoding="utf-8") as log:
+        log.write(" ".join(f"{name}={_short(value)}" for name, value in row.items()) + "\n")
+
+
+def _info(
+    run: OpenRun, inputs: RunInputs, clock: _Clock, run_id: str, dataset_version: Mapping[str, int | str]
+) -> RunInfo:
+    return RunInfo(
+        run_id=run_id,
+        created_at=clock.created_at,
+        finished_at=clock.finished_at,
+        seconds=clock.seconds,
+        config=inputs.config,
+        resolved=run.config,
+        classes=inputs.task.classes,
+        dataset_version=dict(dataset_version),
+        device=describe_device(run.machine.device),
+        n_threads=run.config.n_threads or run.machine.n_threads,
+        versions=package_versions(),
+        n_train=len(run.plan.labelled_train),
+        n_folds=run.plan.n_models,
+        in_sample=inputs.config.folds == 0,
+        arch=run.config.arch,
+        pretrained=run.config.pretrained,
+        notes=tuple(notes_of(run.plan, inputs.task, inputs.config)),
+    )
+
+
+def _predictions(run: OpenRun, task: Task, items: pd.DataFrame) -> Predictions:
+    """One row an item, in the order in which the items were given."""
+    plan = run.plan
+    order = pd.Index(plan.items["item_id"]).get_indexer(pd.Index(items["item_id"]))
+    positions = [plan.predicted_by(model) for model in range(plan.n_models)]
+    kept = [result for model in range(plan.n_models) if (result := read_fold(run, model)) is not None]
+    probabilities, embeddings = ([result[part] for result in kept] for part in (0, 1))
+    return Predictions(
+        item_ids=object_array(plan.items["item_id"])[order],
+        splits=object_array(plan.items["split"])[order],
+        folds=plan.folds[order],
+        kinds=kinds_of(plan)[order],
+        given_labels=object_array(plan.items["label"])[order],
+        pred_probs=combine_folds(positions, probabilities, folds=plan.folds, average=True)[order],
+        embeddings=combine_folds(positions, embeddings, folds=plan.folds, average=False)[order].astype(
+            np.float16
+        ),
+        classes=task.classes,
+    )
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,147 @@
+"""A small real project taken in from pictures, and runs with made-up probabilities, to put pages and routes over."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from app import context
+from curation.dataset.intake import IntakeSpec, take_in
+from curation.project import Project
+from diagnostics.predictions import Predictions, object_array, write_predictions
+from diagnostics.progress import ignore_progress
+from diagnostics.run_folder import (
+    HISTORY_FILE,
+    LOG_FILE,
+    LR_FINDER_FILE,
+    SCORES_FILE,
+    RunInfo,
+    write_run_info,
+    write_table,
+)
+from diagnostics.scores import scores_table
+from diagnostics.task import label_codes
+from diagnostics.training.config import TrainConfig
+
+NOW = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
+CLASSES = ("blue", "green", "red")
+N_IMAGES = {"train": 6, "valid": 4, "test": 3}
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory) -> Path:
+    """The folder of a project without runs, taken in once; tests get copies."""
+    folder = tmp_path_factory.mktemp("app")
+    data = folder / "pictures"
+    rng = np.random.default_rng(0)
+    for split, n_images in N_IMAGES.items():
+        for label in CLASSES:
+            for number in range(n_images):
+                _write_picture(data / split / label / f"{number}.png", rng)
+    for number in range(3):
+        _write_picture(data / "unlabelled" / f"{number}.png", rng)
+    intake = take_in(IntakeSpec(data=data), on_progress=ignore_progress)
+    return Project.create(folder / "project", intake, now=NOW).folder
+
+
+@pytest.fixture
+def empty_project(template, tmp_path, monkeypatch) -> Project:
+    """Items of three classes in train, val and test, and some unlabelled ones; no run; served by this process."""
+    folder = tmp_path / "project"
+    shutil.copytree(template, folder)
+    monkeypatch.setenv(context.PROJECT_VARIABLE, str(folder))
+    monkeypatch.setattr(context, "remembered_name", lambda: "ada")
+    return context.current_project()
+
+
+@pytest.fixture
+def project(empty_project) -> Project:
+    """The same with one finished run."""
+    write_run(empty_project, "run-0001")
+    return empty_project
+
+
+@pytest.fixture
+def add_run():
+    """add_run(project, run_id, seed=, in_sample=, number=) adds a finished run."""
+    return write_run
+
+
+def write_run(
+    project: Project, run_id: str, *, seed: int = 0, in_sample: bool = False, number: int = 0
+) -> None:
+    """A run folder as training leaves it, with random probabilities that lean to the given label."""
+    items = project.items
+    rng = np.random.default_rng(seed)
+    codes = label_codes(items["given_label"], project.task.classes)
+    pred_probs = rng.dirichlet(np.full(len(CLASSES), 0.7), len(items))
+    pred_probs[np.arange(len(items)), np.where(codes < 0, 0, codes)] += 0.8
+    pred_probs /= pred_probs.sum(axis=1, keepdims=True)
+    train = (items["split"] == "train").to_numpy()
+    predictions = Predictions(
+        item_ids=object_array(items["item_id"]),
+        splits=object_array(items["split"]),
+        folds=np.where(train, np.arange(len(items)) % 5, -1),
+        kinds=object_array(np.where(train, "in_sample" if in_sample else "out_of_fold", "mean_of_folds")),
+        given_labels=object_array(items["given_label"]),
+        pred_probs=pred_probs.astype(np.float32),
+        embeddings=np.zeros((len(items), 2), dtype=np.float16),
+        classes=project.task.classes,
+    )
+    run_dir = project.runs_dir / run_id
+    write_predictions(run_dir, predictions)
+    write_table(run_dir / SCORES_FILE, scores_table(predictions))
+    write_table(run_dir / HISTORY_FILE, _history())
+    write_table(
+        run_dir / LR_FINDER_FILE,
+        pd.DataFrame({"lr": [1e-3, 1e-2], "loss": [2.0, 1.0], "chosen": [False, True]}),
+    )
+    (run_dir / LOG_FILE).write_text("epoch 1\n", encoding="utf-8")
+    info = RunInfo(
+        run_id=run_id,
+        created_at=NOW,
+        finished_at=NOW + timedelta(seconds=75),
+        seconds=75.0,
+        config=TrainConfig(),
+        resolved=TrainConfig(),
+        classes=project.task.classes,
+        dataset_version={"number": number, "fingerprint": "f", "event": 0},
+        device="cpu",
+        n_threads=1,
+        versions={},
+        n_train=int(train.sum()),
+        n_folds=1 if in_sample else 5,
+        in_sample=in_sample,
+        arch="small_cnn",
+        pretrained=False,
+    )
+    write_run_info(run_dir, info)
+
+
+def _history() -> pd.DataFrame:
+    rows = [
+        (fold, epoch, "train", 2 / epoch, 2.1 / epoch, 0.5, "val", 900.0, 1.0)
+        for fold in (0, 1)
+        for epoch in (1, 2)
+    ]
+    columns = [
+        "fold",
+        "epoch",
+        "phase",
+        "train_loss",
+        "valid_loss",
+        "accuracy",
+        "held_out",
+        "images_per_s",
+        "seconds",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _write_picture(path, rng) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).save(path)

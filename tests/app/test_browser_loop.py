@@ -1,0 +1,154 @@
+"""One person's way through the whole loop on the demo, in a real browser."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from curation.project import Project
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+REQUIRED = os.environ.get("WINNOW_REQUIRE_BROWSER") == "1"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(480),
+    pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason="no Chromium on this machine"),
+]
+
+
+@pytest.fixture
+def served(demo_project):
+    """The address of the app on a copy of the demo project."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = demo_project.parent / "app.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "app", str(demo_project), "--port", str(port), "--no-browser"],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_until_served(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    assert "Traceback" not in log.read_text(encoding="utf-8", errors="replace")
+
+
+def _wait_until_served(url: str, process: subprocess.Popen) -> None:
+    for _ in range(240):
+        assert process.poll() is None, "the app ended before it served"
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.25)
+    pytest.fail(f"{url} does not answer")
+
+
+@pytest.fixture
+def page(served):
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM is not None, "WINNOW_REQUIRE_BROWSER=1, but there is no Chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=served)
+        page.set_default_timeout(60_000)
+        yield page
+        browser.close()
+
+
+def saved(page) -> None:
+    page.locator(".saved", has_text=re.compile("^Saved$")).wait_for()
+
+
+def click_cell(page, table, row: int) -> None:
+    """A cell of the first column; Streamlit draws tables on a canvas."""
+    table.scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)
+    table.click(position={"x": 40, "y": 35 + 35 * row + 17})
+
+
+def test_the_whole_loop(page, demo_project):
+    project = Project.open(demo_project)
+    page.goto("/performance")
+    page.get_by_role("heading", name="Performance", exact=True).wait_for()
+    click_cell(page, page.get_by_test_id("stDataFrame").first, row=0)
+
+    tiles = page.locator(".tile")
+    page.locator(".tile img").first.wait_for()
+    assert "given=" in page.url
+    n_shown = tiles.count()
+    assert n_shown > 3
+    review_three_and_take_one_back(page, project)
+
+    page.get_by_role("link", name="Rounds").click()
+    page.get_by_role("button", name="Close round 1").click()
+    page.get_by_role("button", name="Close round 2").wait_for()
+
+    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_label("Epochs", exact=True).fill("1")
+    page.get_by_label("Folds", exact=True).fill("2")
+    page.get_by_label("Folds", exact=True).press("Enter")
+    page.get_by_role("button", name="Train 2 folds").click()
+    page.get_by_role("button", name="Cancel").wait_for()
+    page.get_by_text("Log of run-0002").wait_for(timeout=240_000)
+
+    page.get_by_role("link", name="Rounds").click()
+    page.get_by_text("One run each: nothing here says yet").wait_for()
+    page.get_by_text("wrong before, right after").wait_for()
+
+    page.get_by_role("link", name="Export").click()
+    page.get_by_role("button", name="Prepare the files").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="curated.csv", exact=True).click()
+    text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    assert text.startswith("id,path,split,label,given_label,status")
+    assert text.count(",relabelled,") == 1
+
+
+def review_three_and_take_one_back(page, project) -> None:
+    """Relabel the first, confirm the second, exclude the third, undo that; each saved before the next is looked at."""
+    ids = project.items.loc[project.items["split"] == "val", "item_id"].tolist()
+    given = page.locator(".tile .given .label").first.text_content()
+    other = "0" if given != "0" else "1"
+    page.locator(".chip", has=page.locator(f"span:text-is('{other}')")).click()
+    page.keyboard.press("q")
+    page.keyboard.press("e")
+    page.locator(".tile[data-status=excluded]").wait_for()
+    saved(page)
+    assert statuses_of(project, ids) == ["excluded", "kept", "relabelled"]
+
+    page.keyboard.press("Control+z")
+    page.locator(".tile[data-status=excluded]").wait_for(state="detached")
+    assert statuses_of(project, ids) == ["kept", "relabelled"]
+
+    page.reload()
+    page.locator(".tile[data-status=relabelled]").wait_for()
+
+
+def statuses_of(project, item_ids) -> list[str]:
+    table = project.decisions.state_table()
+    return sorted(table.loc[table["item_id"].isin(item_ids), "status"])

@@ -1,0 +1,195 @@
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+from app.cli import VERBS, run
+
+RANK_COLUMNS = [
+    "rank",
+    "item_id",
+    "path",
+    "split",
+    "given_label",
+    "predicted_label",
+    "p_given",
+    "p_predicted",
+    "second_label",
+    "p_second",
+    "loss",
+    "confusion",
+    "margin",
+    "entropy",
+    "label_quality",
+]
+
+
+def read_rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def loaded_modules_after(*arguments) -> set[str]:
+    """The modules that a verb leaves imported, in a process of its own."""
+    script = (
+        "import json, sys\nfrom app.cli import run\nfrom contextlib import redirect_stdout\nimport io\n"
+        f"with redirect_stdout(io.StringIO()): code = run({[str(part) for part in arguments]!r})\n"
+        "assert code == 0, code\nprint(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("verb", [verb.__name__ for verb, _ in VERBS])
+def test_every_verb_has_help_with_an_example(verb, capsys):
+    assert run([verb, "--help"]) == 0
+    assert f"Example: winnow {verb}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_loads_no_library_that_is_slow():
+    slow = {"torch", "fastai", "streamlit", "pandas", "plotly", "sqlalchemy"}
+    assert not loaded_modules_after("--help") & slow
+
+
+def test_an_error_in_the_input_is_one_line_on_stderr_and_exit_code_1(tmp_path, capsys):
+    assert run(["report", str(tmp_path / "nothing")]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("winnow: ")
+    assert output.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian", "x"], "Did you mean 'train'"),
+        (["train", "x", "--epochs", "many"], "--epochs"),
+        (["rank", "x", "--split", "training"], "--split takes train, val, test, unlabelled"),
+        (["decide", "x", "--as", "ada"], "either --from PATCH or --item ID"),
+        (["init"], "PROJECT"),
+    ],
+)
+def test_misuse_is_one_line_on_stderr_and_exit_code_2(arguments, message, capsys):
+    assert run(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_wrong_training_option_is_the_users_error(finished_demo, capsys):
+    assert run(["train", str(finished_demo), "--label-smoothing", "3"]) == 1
+    assert "label_smoothing must lie between" in capsys.readouterr().err
+
+
+def test_verbs_over_stored_predictions_do_not_load_torch(demo_project, tmp_path):
+    models = {"torch", "fastai", "streamlit"}
+    item = "images/train/tr0001.png"
+    for arguments in (
+        ("rank", demo_project, "--out", tmp_path / "ranked.csv"),
+        ("report", demo_project),
+        ("decide", demo_project, "--item", item, "--verdict", "ambiguous", "--as", "ada"),
+        ("export", demo_project, "--out", tmp_path / "curated.csv"),
+    ):
+        assert not loaded_modules_after(*arguments) & models
+
+
+def test_rank_writes_every_training_item_most_suspect_first(finished_demo, tmp_path, run_winnow):
+    out = tmp_path / "ranked.csv"
+    run_winnow("rank", finished_demo, "--split", "train", "--by", "loss", "--out", out)
+    rows = read_rows(out)
+    assert list(rows[0]) == RANK_COLUMNS
+    assert [int(row["rank"]) for row in rows] == list(range(1, 601))
+    losses = [float(row["loss"]) for row in rows]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_the_demo_finds_most_planted_errors_early(finished_demo):
+    from data_samples import digits_folder
+
+    planted = {row["path"] for row in read_rows(digits_folder() / "planted_errors.csv")}
+    ranked = [row["path"] for row in read_rows(finished_demo / "ranked-train.csv")]
+    found = planted & set(ranked[: 2 * len(planted)])
+    assert len(found) >= 0.8 * len(planted)
+
+
+def test_report_json_has_the_promised_fields(finished_demo, run_winnow):
+    report = json.loads(run_winnow("report", finished_demo, "--split", "val", "--json").stdout)
+    assert 0 < report["accuracy_low"] < report["accuracy"] < report["accuracy_high"] <= 1
+    assert len(report["classes"]) == 10
+    promised = {
+        "label", "precision", "recall", "f1", "support", "precision_low", "precision_high", "recall_low",
+        "recall_high", "f1_low", "f1_high",
+    }  # fmt: skip
+    assert promised <= set(report["classes"][0])
+
+
+def test_a_patch_with_one_bad_row_changes_nothing_and_names_every_bad_row(demo_project, tmp_path, run_winnow):
+    patch = tmp_path / "patch.csv"
+    patch.write_text("path,label\nimages/train/tr0000.png,3\nno/such.png,3\nimages/train/tr0002.png,cat\n")
+    done = run_winnow("decide", demo_project, "--from", patch, "--as", "ada", check=False)
+    assert done.returncode == 1
+    assert "no/such.png" in done.stderr
+    assert "cat" in done.stderr
+    curated = tmp_path / "curated.csv"
+    run_winnow("export", demo_project, "--out", curated)
+    assert {row["annotator"] for row in read_rows(curated)} == {""}
+
+
+def test_the_command_line_walks_the_whole_loop(demo_project, tmp_path, run_winnow):
+    """Decide on two items, undo one, close the round, export the changes and replay them on a fresh copy."""
+    patch = tmp_path / "patch.csv"
+    rows = read_rows(demo_project / "ranked-train.csv")
+    first, second = rows[0], rows[1]
+    patch.write_text(f"path,label\n{first['path']},{first['predicted_label']}\n")
+    run_winnow("decide", demo_project, "--from", patch, "--as", "ada")
+    run_winnow("decide", demo_project, "--item", second["item_id"], "--verdict", "bad_item", "--as", "ada")
+    undone = json.loads(run_winnow("undo", demo_project, "--as", "ada", "--json").stdout)
+    assert undone["steps"] == 1
+    rounds = json.loads(run_winnow("rounds", demo_project, "--close", "--as", "ada", "--json").stdout)[
+        "rounds"
+    ]
+    assert len(rounds) == 2
+    out, changes = tmp_path / "curated.csv", tmp_path / "changes.csv"
+    run_winnow("export", demo_project, "--out", out, "--patch", changes)
+    relabelled = [row for row in read_rows(out) if row["status"] == "relabelled"]
+    assert [(row["path"], row["label"]) for row in relabelled] == [(first["path"], first["predicted_label"])]
+    assert len(read_rows(changes)) == 1
+
+
+def test_unlabelled_items_are_ranked_too(finished_demo, tmp_path, run_winnow):
+    out = tmp_path / "ranked.csv"
+    run_winnow("rank", finished_demo, "--split", "unlabelled", "--by", "confusion", "--out", out)
+    rows = read_rows(out)
+    assert len(rows) == 100
+    spreads = [float(row["confusion"]) for row in rows]
+    assert spreads == sorted(spreads)
+
+
+def test_unlocking_the_test_set_holds_for_one_command_even_if_it_fails(demo_project, run_winnow):
+    item = ("--item", "images/test/te0000.png", "--as", "ada")
+    unlocked = ("--unlock-test", "a wrong label was reported")
+    assert run_winnow("decide", demo_project, *item, "--label", "77", *unlocked, check=False).returncode == 1
+    locked = run_winnow("decide", demo_project, *item, "--verdict", "ambiguous", check=False)
+    assert locked.returncode == 1
+    assert "gold test set" in locked.stderr
+    run_winnow("decide", demo_project, *item, "--verdict", "ambiguous", *unlocked)
+
+
+def test_the_open_round_has_no_closing_time_in_json(finished_demo, run_winnow):
+    rounds = json.loads(run_winnow("rounds", finished_demo, "--json").stdout)["rounds"]
+    assert rounds[-1]["closed"] is None
+
+
+def test_a_patch_and_the_options_for_one_item_do_not_go_together(finished_demo, capsys):
+    patch = ["decide", str(finished_demo), "--as", "ada", "--from", "p.csv", "--label", "3"]
+    assert run(patch) == 2
+    assert "go with --item" in capsys.readouterr().err
+
+
+def test_a_project_cannot_be_made_below_a_file(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert run(["init", str(tmp_path / "file" / "project"), "--data", str(tmp_path)]) == 1
+    assert "no folder that can be written to" in capsys.readouterr().err

@@ -1,0 +1,75 @@
+import numpy as np
+import pandas as pd
+
+from app.figures import (
+    class_difference_figure,
+    confusion_matrix_figure,
+    image_sizes_figure,
+    loss_curves_figure,
+    lr_finder_figure,
+)
+from diagnostics.confusion import confusion_matrix_table
+
+CLASSES = ("cat", "<b>dog</b>")
+
+
+def matrix_table():
+    return confusion_matrix_table(np.array([0, 0, 1]), np.array([0, 1, 1]), CLASSES)
+
+
+def test_every_cell_of_the_matrix_can_be_clicked_and_names_its_pair():
+    squares = confusion_matrix_figure(matrix_table(), CLASSES).data[1]
+    pairs = {(cell[0], cell[1]): cell[2] for cell in squares.customdata}
+    assert pairs == {
+        ("cat", "cat"): 1,
+        ("cat", "<b>dog</b>"): 1,
+        ("<b>dog</b>", "cat"): 0,
+        ("<b>dog</b>", "<b>dog</b>"): 1,
+    }
+
+
+def test_a_class_name_with_markup_is_shown_as_it_is():
+    figure = confusion_matrix_figure(matrix_table(), CLASSES)
+    assert figure.layout.xaxis.ticktext == ("cat", "&lt;b&gt;dog&lt;/b&gt;")
+
+
+def test_the_matrix_has_labels_in_rows_and_predictions_in_columns():
+    heatmap = confusion_matrix_figure(matrix_table(), CLASSES).data[0]
+    assert heatmap.z.tolist() == [[0.5, 0.5], [0.0, 1.0]]
+
+
+def test_loss_curves_have_two_lines_a_fold():
+    history = pd.DataFrame(
+        {"fold": [0, 0, 1], "epoch": [1, 2, 1], "train_loss": [2.0, 1.0, 2.0], "valid_loss": [2.1, 1.2, 2.2]}
+    )
+    figure = loss_curves_figure(history)
+    assert [len(line.x) for line in figure.data] == [2, 2, 1, 1]
+
+
+def test_the_chosen_learning_rate_is_marked():
+    curve = pd.DataFrame({"lr": [1e-4, 1e-3], "loss": [2.0, 1.0], "chosen": [False, True]})
+    assert "0.001" in lr_finder_figure(curve).layout.annotations[0].text
+
+
+def test_the_biggest_gain_stands_on_top():
+    table = pd.DataFrame(
+        {
+            "label": ["cat", "dog", "owl"],
+            "f1_before": [0.5, 0.5, np.nan],
+            "f1_after": [0.6, 0.9, 0.5],
+            "f1_difference": [0.1, 0.4, np.nan],
+        }
+    )
+    after = class_difference_figure(table, "f1").data[-1]
+    assert list(after.y) == ["cat", "dog"]
+
+
+def test_images_of_one_size_are_one_point():
+    items = pd.DataFrame({"width": [8, 8, 16], "height": [8, 8, 8]})
+    assert image_sizes_figure(items).data[0].customdata.tolist() == [2, 1]
+
+
+def test_one_peak_does_not_press_the_loss_curves_flat():
+    losses = [2.0, 2500.0, *[1.0] * 8]
+    history = pd.DataFrame({"fold": 0, "epoch": range(10), "train_loss": [1.0] * 10, "valid_loss": losses})
+    assert loss_curves_figure(history).layout.yaxis.range[1] < 3

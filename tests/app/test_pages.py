@@ -1,0 +1,159 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import app
+from app import context
+from curation.decisions.events import Decision
+from curation.rounds import current_round
+
+MAIN = Path(app.__file__).with_name("main.py")
+PAGES = ["data", "train", "performance", "review", "rounds", "export"]
+
+
+def opened(page: str, **params: str | list[str]) -> AppTest:
+    """The page as a visitor sees it, sidebar and all."""
+    at = AppTest.from_file(str(MAIN), default_timeout=20)
+    for name, value in params.items():
+        at.query_params[name] = value
+    if page == "data":
+        return at.run()
+    at.run()
+    for name, value in params.items():
+        at.query_params[name] = value
+    return at.switch_page(f"views/{page}.py").run()
+
+
+def texts(at: AppTest) -> str:
+    kinds = (at.title, at.caption, at.markdown, at.info, at.warning, at.error, at.success)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def train_item(project) -> str:
+    return project.items.loc[project.items["split"] == "train", "item_id"].iloc[0]
+
+
+def decide(project, item_id, verdict="ambiguous", label=None):
+    decision = Decision(item_id, verdict, label=label)
+    return project.decisions.decide([decision], annotator="ada", now=context.now())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_of_a_project_without_a_run_says_what_to_do_next(empty_project, page):
+    at = opened(page)
+    assert not at.exception
+    assert not at.error
+    assert at.title[0].value == page.capitalize()
+    assert any(button.label for button in at.button)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_of_a_project_with_a_run_is_drawn(project, page):
+    at = opened(page)
+    assert not at.exception
+    assert not at.error
+
+
+def test_a_folder_that_is_no_project_is_one_message_that_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv(context.PROJECT_VARIABLE, str(tmp_path / "nothing"))
+    at = opened("data")
+    assert not at.exception
+    assert "winnow init" in at.error[0].value.replace("\\", "")
+
+
+def test_the_data_page_tells_checks_that_found_nothing_from_checks_not_made(empty_project):
+    assert "checks were made on every item; none found anything" in texts(opened("data"))
+
+
+def test_an_in_sample_run_is_marked_loudly_on_train(empty_project, add_run):
+    add_run(empty_project, "run-0001", in_sample=True)
+    at = opened("performance")
+    at.segmented_control(key="performance_split").set_value("train").run()
+    assert "In sample" in at.warning[0].value
+
+
+def test_out_of_fold_numbers_are_called_so(project):
+    at = opened("performance")
+    at.segmented_control(key="performance_split").set_value("train").run()
+    assert not at.warning
+    assert "Out of fold" in texts(at)
+
+
+def test_numbers_stand_with_their_interval_and_the_rule_of_the_marks_is_visible(project):
+    shown = texts(opened("performance"))
+    assert "95 % interval" in shown
+    assert "marked as underperforming when" in shown
+
+
+def test_decisions_of_the_open_round_are_said_not_to_be_in_the_next_run(project):
+    decide(project, train_item(project))
+    at = opened("train")
+    assert "not in the next run until the round is closed" in at.info[0].value
+    assert "Close round and train 5 folds" in [button.label for button in at.button]
+
+
+def test_closing_the_round_opens_the_next(project):
+    decide(project, train_item(project))
+    at = opened("rounds")
+    next(button for button in at.button if button.label == "Close round 1").click().run()
+    assert not at.exception
+    assert current_round(project).number == 2
+
+
+def test_a_round_without_decisions_cannot_be_closed(project):
+    button = next(button for button in opened("rounds").button if button.label == "Close round 1")
+    assert button.disabled
+
+
+def test_two_runs_are_compared_without_a_claim_of_significance(project, add_run):
+    add_run(project, "run-0002", seed=1)
+    at = opened("rounds")
+    assert not at.exception
+    assert "nothing here says yet whether a difference is more than chance" in texts(at)
+
+
+def test_the_test_split_is_locked_until_a_reason_is_given(project):
+    at = opened("review", split="test")
+    assert "locked" in texts(at)
+    at.text_input(key="unlock_reason").set_value("two labels are beyond doubt wrong")
+    next(button for button in at.button if button.label == "Unlock the test set").click().run()
+    assert project.decisions.test_unlocked()
+    assert "is open" in texts(at)
+
+
+def test_a_filter_is_written_to_the_address(project):
+    at = opened("review")
+    at.selectbox(key="review_given").set_value("red").run()
+    assert at.query_params["given"] == "red"
+
+
+def test_a_link_to_an_unknown_class_is_one_message(project):
+    at = opened("review", given="mauve")
+    assert not at.exception
+    assert "mauve" in at.error[0].value
+
+
+def test_the_export_page_prepares_the_files_and_counts_what_is_in_them(project):
+    decide(project, train_item(project))
+    at = opened("export")
+    assert [metric.value for metric in at.metric if metric.label == "Unsure"] == ["1"]
+    next(button for button in at.button if button.label == "Prepare the files").click().run()
+    assert not at.exception
+    assert not at.error
+
+
+def test_the_web_process_loads_no_model_library(project):
+    modules = "app.server, app.main, app.views.data, app.views.train, app.views.performance"
+    code = (
+        f"import sys, {modules}, app.views.review, app.views.rounds, app.views.export\n"
+        "from app import context\n"
+        "from curation.reports import labelled_predictions\n"
+        "labelled_predictions(context.current_project(), 'val').class_report()\n"
+        "print(sorted({'torch', 'fastai', 'torchvision', 'timm'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"

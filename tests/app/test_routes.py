@@ -1,0 +1,177 @@
+import json
+import struct
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from app import context
+from app.routes import MAX_BODY_BYTES, make_routes
+from app.tokens import sign
+
+ORIGIN = "http://testserver"
+
+
+@pytest.fixture
+def client(project):
+    """A browser with a page of this server open, signed in as ada."""
+    token = sign(context.project_key(), "ada", secret=context.TOKEN_SECRET, now=context.now())
+    headers = {"Authorization": f"Bearer {token}", "Origin": ORIGIN}
+    return TestClient(Starlette(routes=make_routes()), headers=headers)
+
+
+def decide(client, item_id, verdict="label_wrong", label="red", *, seq=1, **more):
+    act = {
+        "seq": seq,
+        "queue": "test",
+        "decisions": [{"item_id": item_id, "verdict": verdict, "label": label, **more}],
+    }
+    return client.post("/api/decisions", json={"client": "tab", "acts": [act]})
+
+
+def item_of(project, split, label=None):
+    items = project.items[project.items["split"] == split]
+    return (items if label is None else items[items["given_label"] == label])["item_id"].iloc[0]
+
+
+def test_a_page_has_the_most_suspect_items_first(client, project):
+    page = client.get("/api/page?run=run-0001&page=1&size=5").json()
+    losses = [-p for p in page["items"]["p_given"]]
+    assert losses == sorted(losses, reverse=True)
+    assert (page["total"], page["n_pages"], len(page["items"]["item_id"])) == (18, 4, 5)
+
+
+def test_a_page_beyond_the_last_is_the_last(client):
+    assert client.get("/api/page?run=run-0001&page=99&size=5").json()["page"] == 4
+
+
+def test_thumbnails_come_in_one_answer_in_the_order_asked_for(client, project):
+    ids = project.items["item_id"].iloc[[3, 1]].tolist()
+    data = client.get("/api/thumbs", params={"ids": json.dumps(ids)}).content
+    count, first, second = struct.unpack("<3I", data[:12])
+    assert count == 2
+    assert len(data) == 12 + first + second
+    assert data[12:14] == b"\xff\xd8"
+
+
+def test_the_full_picture_is_the_file_itself(client, project):
+    item_id = project.items["item_id"].iloc[0]
+    answer = client.get("/api/image", params={"id": item_id})
+    assert answer.content == project.read_image(item_id)
+    assert answer.headers["content-type"] == "image/png"
+
+
+def test_a_decision_is_committed_and_the_answer_is_its_state(client, project):
+    item_id = item_of(project, "train", "blue")
+    state = decide(client, item_id).json()["states"][item_id]
+    assert (state["status"], state["label"], state["annotator"]) == ("relabelled", "red", "ada")
+    assert project.decisions.states([item_id])[item_id].label == "red"
+
+
+def test_an_act_that_is_sent_again_is_applied_once(client, project):
+    item_id = item_of(project, "train", "blue")
+    decide(client, item_id, seq=7)
+    decide(client, item_id, seq=7)
+    assert project.decisions.last_event() == 1
+
+
+def test_a_refused_act_says_why_and_the_next_one_is_applied(client, project):
+    item_id = item_of(project, "train", "blue")
+    acts = [
+        {"seq": 1, "decisions": [{"item_id": "nobody", "verdict": "label_right"}]},
+        {"seq": 2, "decisions": [{"item_id": item_id, "verdict": "ambiguous"}]},
+    ]
+    answer = client.post("/api/decisions", json={"client": "tab", "acts": acts}).json()
+    assert "nobody" in answer["results"][0]["error"]
+    assert answer["states"][item_id]["status"] == "unsure"
+
+
+def test_a_test_item_is_locked_until_it_is_unlocked(client, project):
+    item_id = item_of(project, "test", "blue")
+    assert "gold test set" in decide(client, item_id).json()["results"][0]["error"]
+    project.decisions.unlock_test("ada", "a label is beyond doubt wrong", context.now())
+    assert decide(client, item_id, seq=2).json()["results"][0]["error"] == ""
+
+
+def test_an_item_that_changed_underneath_is_reported_and_left(client, project):
+    item_id = item_of(project, "train", "blue")
+    decide(client, item_id, label="green")
+    answer = decide(client, item_id, label="red", seq=2, expected_event=0).json()
+    assert item_id in answer["results"][0]["conflicts"][0]
+    assert answer["states"][item_id]["label"] == "green"
+
+
+def test_undo_and_redo_are_steps_of_ones_own(client, project):
+    item_id = item_of(project, "train", "blue")
+    decide(client, item_id)
+    undone = client.post("/api/undo", json={"client": "tab", "seq": 2}).json()
+    assert (undone["can_undo"], undone["can_redo"]) == (False, True)
+    assert project.decisions.states([item_id])[item_id].label == "blue"
+    client.post("/api/redo", json={"client": "tab", "seq": 3})
+    assert project.decisions.states([item_id])[item_id].label == "red"
+
+
+def test_an_undo_that_is_sent_again_takes_back_one_act(client, project):
+    ids = project.items.loc[project.items["split"] == "train", "item_id"].iloc[:2]
+    for seq, item_id in enumerate(ids, start=1):
+        decide(client, item_id, "ambiguous", None, seq=seq)
+    for _ in range(2):
+        client.post("/api/undo", json={"client": "tab", "seq": 3})
+    assert len(project.decisions.state_table()) == 1
+
+
+@pytest.mark.parametrize("path", ["/api/page?run=run-0001", "/api/thumbs?ids=[]", "/api/image?id=a"])
+def test_nothing_is_served_without_a_token(client, path):
+    answer = client.get(path, headers={"Authorization": ""})
+    assert answer.status_code == 401
+    assert "Reload" in answer.json()["error"]
+
+
+def test_a_forged_token_is_refused(client):
+    forged = sign(context.project_key(), "eve", secret=b"guess", now=context.now())
+    assert (
+        client.get("/api/page?run=run-0001", headers={"Authorization": f"Bearer {forged}"}).status_code == 401
+    )
+
+
+@pytest.mark.parametrize("origin", ["http://elsewhere.example", "null", ""])
+def test_a_decision_from_another_site_is_refused(client, project, origin):
+    answer = client.post("/api/decisions", json={"client": "tab", "acts": []}, headers={"Origin": origin})
+    assert answer.status_code == 403
+    assert project.decisions.last_event() == 0
+
+
+def test_a_request_that_another_site_made_is_refused(client):
+    assert client.get("/api/thumbs?ids=[]", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+def test_a_body_that_is_too_large_is_refused(client):
+    assert client.post("/api/decisions", content=b" " * (MAX_BODY_BYTES + 1)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", '{"client": 1}', '{"client": "tab", "acts": [{"seq": "1"}]}', "{"]
+)
+def test_a_body_that_is_no_batch_is_refused_with_what_was_expected(client, body):
+    answer = client.post("/api/decisions", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_an_unknown_item_has_no_picture(client):
+    assert client.get("/api/thumbs", params={"ids": '["nobody"]'}).status_code == 404
+    assert client.get("/api/image", params={"id": "nobody"}).status_code == 400
+
+
+def test_a_link_to_an_unknown_class_says_which_are_known(client):
+    error = client.get("/api/page?run=run-0001&given=mauve").json()["error"]
+    assert "mauve" in error
+    assert "blue, green, red" in error
+
+
+def test_only_modules_of_the_grid_are_served_as_files(client):
+    from app.grid import assets_url
+
+    assert client.get(f"{assets_url()}/grid.js").headers["content-type"].startswith("text/javascript")
+    assert client.get(f"{assets_url()}/__init__.py").status_code == 404
+    assert client.get(f"{assets_url()}/../routes.py").status_code == 404

@@ -1,0 +1,24 @@
+import json
+
+from streamlit.testing.v1 import AppTest
+
+
+def form():
+    import streamlit as st
+
+    from app.widgets.train_options import train_options
+
+    st.json(train_options())
+
+
+def test_untouched_options_are_left_to_the_defaults():
+    at = AppTest.from_function(form).run()
+    assert not at.exception
+    assert at.json[0].value == "{}"
+
+
+def test_only_what_was_changed_is_passed_on():
+    at = AppTest.from_function(form).run()
+    at.number_input(key="train_folds").set_value(3).run()
+    at.selectbox(key="train_flip").set_value(False).run()
+    assert json.loads(at.json[0].value) == {"flip": False, "folds": 3}

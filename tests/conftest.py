@@ -1,0 +1,53 @@
+"""Projects that several tests start from."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def winnow(
+    *arguments: object, check: bool = True, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, as a user does."""
+    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    if check and done.returncode != 0:
+        raise AssertionError(
+            f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        )
+    return done
+
+
+@pytest.fixture(autouse=True)
+def own_main_module():
+    """Streamlit's AppTest puts its script in the place of the main module, which new processes would then run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
+@pytest.fixture(scope="session")
+def run_winnow():
+    """The function `winnow(*arguments, check=True)`."""
+    return winnow
+
+
+@pytest.fixture(scope="session")
+def finished_demo(tmp_path_factory) -> Path:
+    """The demo project after `winnow demo --no-app`; read-only for tests."""
+    folder = tmp_path_factory.mktemp("demo") / "project"
+    made = json.loads(winnow("demo", folder, "--no-app", "--json").stdout)
+    assert Path(made["project"]) == folder
+    return folder
+
+
+@pytest.fixture
+def demo_project(finished_demo, tmp_path) -> Path:
+    """A copy of the demo project that a test may change."""
+    copy = tmp_path / "project"
+    shutil.copytree(finished_demo, copy)
+    return copy

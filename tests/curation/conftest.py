@@ -1,0 +1,135 @@
+"""Small projects and runs made by hand: no images, no training."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curation.dataset.findings import FINDING_COLUMNS
+from curation.dataset.intake import Intake
+from curation.dataset.sources import Columns
+from curation.project import Project
+from diagnostics.image_files import ImageRoot
+from diagnostics.predictions import Predictions, object_array, write_predictions
+from diagnostics.run_folder import SCORES_FILE, RunInfo, write_run_info, write_table
+from diagnostics.scores import scores_table
+from diagnostics.task import ITEM_COLUMNS
+from diagnostics.training.config import TrainConfig
+
+NOW = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
+CLASSES = ("cat", "dog", "fox")
+ROWS = (
+    ("a", "train", "cat"),
+    ("b", "train", "dog"),
+    ("c", "train", "fox"),
+    ("d", "train", "cat"),
+    ("v", "val", "dog"),
+    ("t", "test", "fox"),
+    ("u", "unlabelled", None),
+    ("w", "unlabelled", None),
+)
+MakeProject = Callable[..., Project]
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def clock() -> Callable[[], datetime]:
+    """Each call is a second later."""
+    ticks = iter(range(10_000_000))
+    return lambda: NOW + timedelta(seconds=next(ticks))
+
+
+@pytest.fixture
+def make_project(tmp_path) -> MakeProject:
+    """make_project(rows=(item_id, split, given_label)..., classes=...) → an empty project in a folder of its own."""
+    numbers = iter(range(1000))
+
+    def make(rows: Sequence[tuple[str, str, str | None]] = ROWS, classes: Sequence[str] = CLASSES) -> Project:
+        folder = tmp_path / f"project-{next(numbers)}"
+        return Project.create(folder, _intake(rows, classes, tmp_path), now=NOW)
+
+    return make
+
+
+@pytest.fixture
+def project(make_project) -> Project:
+    """Items a, b, c, d (train), v (val), t (test), u, w (unlabelled) of cat, dog and fox."""
+    return make_project()
+
+
+@pytest.fixture
+def store(project):
+    return project.decisions
+
+
+@pytest.fixture
+def add_run() -> Callable[..., RunInfo]:
+    """add_run(project, run_id, {item_id: probabilities}, kind="out_of_fold") → a finished run."""
+    return write_run
+
+
+def write_run(
+    project: Project,
+    run_id: str,
+    probs: dict[str, Sequence[float]],
+    *,
+    kind: str = "out_of_fold",
+    version: int = 0,
+) -> RunInfo:
+    items = project.items.set_index("item_id").loc[list(probs)]
+    run_dir = project.runs_dir / run_id
+    train = (items["split"] == "train").to_numpy()
+    predictions = Predictions(
+        item_ids=object_array(list(probs)),
+        splits=object_array(items["split"]),
+        folds=np.where(train, 0, -1),
+        kinds=object_array(np.where(train, kind, "mean_of_folds")),
+        given_labels=object_array(items["given_label"]),
+        pred_probs=np.array(list(probs.values()), dtype=np.float32),
+        embeddings=np.zeros((len(probs), 2), dtype=np.float16),
+        classes=project.task.classes,
+    )
+    write_predictions(run_dir, predictions)
+    write_table(run_dir / SCORES_FILE, scores_table(predictions))
+    info = RunInfo(
+        run_id=run_id, created_at=NOW, finished_at=NOW, seconds=1.0, config=TrainConfig(), resolved=TrainConfig(),
+        classes=project.task.classes, dataset_version={"number": version, "fingerprint": "f", "event": 0},
+        device="cpu", n_threads=1, versions={"torch": "2"}, n_train=int(train.sum()), n_folds=5, in_sample=False,
+        arch="small_cnn", pretrained=False,
+    )  # fmt: skip
+    write_run_info(run_dir, info)
+    return info
+
+
+def _intake(rows: Sequence[tuple[str, str, str | None]], classes: Sequence[str], images: Path) -> Intake:
+    ids = [row[0] for row in rows]
+    columns = {
+        "item_id": ids,
+        "path": [f"img/{item_id}.png" for item_id in ids],
+        "root": 0,
+        "split": [row[1] for row in rows],
+        "given_label": [row[2] for row in rows],
+        "source": "items.csv",
+        "source_row": range(2, len(rows) + 2),
+        "content_hash": [f"hash-{item_id}" for item_id in ids],
+        "width": 8,
+        "height": 8,
+    }
+    texts = dict.fromkeys(("item_id", "path", "split", "given_label", "source", "content_hash"), "str")
+    return Intake(
+        items=pd.DataFrame(columns).astype(texts)[list(ITEM_COLUMNS)],
+        findings=pd.DataFrame(columns=list(FINDING_COLUMNS)),
+        classes=tuple(classes),
+        roots=(ImageRoot("folder", images),),
+        fingerprint="f" * 64,
+        columns=Columns(path="path", label="label"),
+        seed=0,
+        val_fraction=0.2,
+    )

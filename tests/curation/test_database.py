@@ -1,0 +1,103 @@
+"""Opening a database: made up to date once, refused on network mounts, explained when it fails."""
+
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from curation import database
+from curation.database import metadata, network_filesystem, open_database, reading, remedy_for, writing
+from curation.migrations import HEAD
+from curation.migrations.upgrade import config
+from diagnostics.errors import ProjectError
+
+MOUNTS = [("/", "ext4"), ("/home", "nfs4"), ("/home/ada/local", "xfs"), ("/mnt/nas", "cifs")]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/data/p/project.db", None),
+        ("/home/bob/p/project.db", "nfs4"),
+        ("/home/ada/local/p/project.db", None),
+        ("/mnt/nas/project.db", "cifs"),
+        ("/mnt/nas2/project.db", None),
+        ("/homework/project.db", None),
+    ],
+)
+def test_a_network_mount_is_known_by_the_longest_mount_point(path, kind):
+    assert network_filesystem(Path(path), MOUNTS) == kind
+
+
+def test_a_database_on_a_network_mount_is_refused_and_postgresql_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "network_filesystem", lambda path, mounts: "nfs4")
+    with pytest.raises(ProjectError, match=r"network mount \(nfs4\).*PostgreSQL"):
+        open_database(tmp_path / "project.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_database_has_round_1_open_and_no_events(tmp_path, now):
+    engine = open_database(tmp_path / "project.db", now=now)
+    with reading(engine) as connection:
+        (row,) = connection.execute(sa.select(database.rounds)).all()
+    assert (row.number, row.opened_at, row.opened_event, row.closed_event) == (1, now, 0, None)
+
+
+def test_the_pragmas_hold_on_every_connection(tmp_path):
+    engine = open_database(tmp_path / "project.db")
+    with reading(engine) as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 10_000, "foreign_keys": 1}
+
+
+def test_the_steps_make_exactly_the_tables_that_the_code_uses(tmp_path):
+    engine = open_database(tmp_path / "project.db")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_newest_step_is_the_one_that_opening_expects():
+    assert ScriptDirectory.from_config(config()).get_current_head() == HEAD
+
+
+def test_a_database_of_a_newer_winnow_is_refused(tmp_path):
+    engine = open_database(tmp_path / "project.db")
+    with writing(engine) as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ProjectError, match="newer Winnow"):
+        open_database(tmp_path / "project.db")
+
+
+def test_a_file_that_is_no_database_is_a_clear_error(tmp_path):
+    (tmp_path / "project.db").write_bytes(b"no database at all, but long enough to be one" * 100)
+    with pytest.raises(ProjectError, match="damaged or is no SQLite file"):
+        open_database(tmp_path / "project.db")
+
+
+def test_two_openings_at_once_make_the_tables_once(tmp_path):
+    errors = []
+
+    def make():
+        try:
+            open_database(tmp_path / "project.db")
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+def test_errors_that_a_person_cannot_put_right_stay_as_they_are():
+    assert remedy_for("no such table: events") is None

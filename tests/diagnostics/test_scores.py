@@ -1,0 +1,121 @@
+import cleanlab
+import numpy as np
+import pytest
+from cleanlab.rank import get_label_quality_scores
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diagnostics.errors import DataError
+from diagnostics.scores import confident_thresholds, confusion_of, score_items
+
+SURE_RIGHT, SURE_WRONG, TORN = [0.98, 0.01, 0.01], [0.01, 0.98, 0.01], [0.34, 0.33, 0.33]
+HAND_MADE = np.array([SURE_RIGHT, SURE_WRONG, TORN])
+ALL_CAT = np.zeros(3, dtype=np.int64)
+
+
+def test_loss_is_highest_where_the_model_surely_says_another_class():
+    assert score_items(ALL_CAT, HAND_MADE).loss.argmax() == 1
+    np.testing.assert_allclose(score_items(ALL_CAT, HAND_MADE).loss, -np.log([0.98, 0.01, 0.34]))
+
+
+def test_margin_is_lowest_where_the_model_surely_says_another_class():
+    np.testing.assert_allclose(score_items(ALL_CAT, HAND_MADE).margin, [0.97, -0.97, 0.01])
+
+
+def test_label_quality_is_lowest_where_the_model_surely_says_another_class():
+    quality = score_items(ALL_CAT, HAND_MADE).label_quality
+    assert quality.argmin() == 1
+    assert quality.argmax() == 0
+
+
+def test_confusion_is_lowest_where_the_model_is_torn():
+    np.testing.assert_allclose(score_items(ALL_CAT, HAND_MADE).confusion, [0.97, 0.97, 0.01])
+
+
+def test_entropy_is_highest_where_the_model_is_torn():
+    entropy = score_items(ALL_CAT, HAND_MADE).entropy
+    assert entropy.argmax() == 2
+    assert entropy.max() <= np.log(3)
+
+
+def test_confusion_over_three_classes_compares_the_first_with_the_third():
+    probs = np.array([[0.5, 0.4, 0.1]])
+    assert confusion_of(probs, k=2)[0] == pytest.approx(0.1)
+    assert confusion_of(probs, k=3)[0] == pytest.approx(0.4)
+    assert score_items(np.array([0]), probs, k=3).confusion[0] == pytest.approx(0.4)
+
+
+def test_predicted_and_second_are_the_two_largest():
+    scores = score_items(np.array([2]), np.array([[0.2, 0.5, 0.3]]))
+    assert (scores.predicted[0], scores.second[0]) == (1, 2)
+    assert (scores.p_predicted[0], scores.p_second[0], scores.p_given[0]) == (0.5, 0.3, 0.3)
+
+
+def test_an_item_without_a_label_has_only_the_scores_that_need_none():
+    scores = score_items(np.array([-1]), np.array([SURE_RIGHT]))
+    assert np.isnan([scores.p_given[0], scores.loss[0], scores.margin[0], scores.label_quality[0]]).all()
+    assert scores.confusion[0] == pytest.approx(0.97)
+
+
+def test_a_given_label_with_probability_zero_has_a_large_finite_loss():
+    loss = score_items(np.array([0]), np.array([[0.0, 1.0]])).loss[0]
+    assert 80 < loss < 90
+
+
+def test_one_class_only_is_never_suspect():
+    scores = score_items(np.array([0, 0]), np.ones((2, 1)))
+    assert list(scores.loss) == [0, 0]
+    assert list(scores.margin) == [1, 1]
+    assert list(scores.confusion) == [0, 0]
+
+
+def test_no_items_give_no_scores():
+    assert len(score_items(np.array([], dtype=np.int64), np.empty((0, 3))).loss) == 0
+
+
+@pytest.mark.parametrize(
+    ("codes", "probs", "message"),
+    [
+        ([0], [[np.nan, 1.0]], "Row 0 of the probabilities is not a distribution"),
+        ([0, 1], [[0.5, 0.5], [3.0, -2.0]], "Row 1 of the probabilities is not a distribution"),
+        ([0], [[0.9, 0.9]], "sum 1.8"),
+        ([0, 1], [[0.5, 0.5]], "one label per item"),
+        ([2], [[0.5, 0.5]], "must lie in"),
+    ],
+)
+def test_what_is_not_a_distribution_over_the_classes_is_refused(codes, probs, message):
+    with pytest.raises(DataError, match=message):
+        score_items(np.array(codes), np.array(probs))
+
+
+def test_thresholds_are_undefined_for_a_class_nobody_has():
+    assert np.isnan(confident_thresholds(np.array([0]), np.array([[0.7, 0.3]]))[1])
+
+
+probabilities = st.integers(0, 10_000).map(
+    lambda seed: np.random.default_rng(seed).dirichlet(np.full(4, 0.7), size=40)
+)
+
+
+@given(probabilities, st.integers(0, 100))
+@settings(max_examples=40, deadline=None)
+def test_scores_agree_with_cleanlab_on_random_input(probs, seed):
+    codes = np.concatenate([np.arange(4), np.random.default_rng(seed).integers(0, 4, size=36)])
+    scores = score_items(codes, probs)
+    adjusted = get_label_quality_scores(codes, probs, method="self_confidence", adjust_pred_probs=True)
+    np.testing.assert_allclose(scores.label_quality, adjusted)
+    margin = get_label_quality_scores(codes, probs, method="normalized_margin")
+    np.testing.assert_allclose((scores.margin + 1) / 2, margin)
+    np.testing.assert_allclose(
+        confident_thresholds(codes, probs), cleanlab.count.get_confident_thresholds(codes, probs)
+    )
+
+
+@given(probabilities, st.integers(1, 41))
+@settings(max_examples=30, deadline=None)
+def test_the_chunk_size_changes_nothing(probs, chunk_rows):
+    codes = np.arange(40) % 5 - 1
+    whole, chunked = score_items(codes, probs), score_items(codes, probs, chunk_rows=chunk_rows)
+    np.testing.assert_array_equal(whole.predicted, chunked.predicted)
+    for name in ("loss", "margin", "entropy", "confusion", "label_quality"):
+        np.testing.assert_allclose(getattr(whole, name), getattr(chunked, name))

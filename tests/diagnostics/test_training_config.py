@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+from diagnostics.errors import ConfigError
+from diagnostics.training.config import OPTIONS, TrainConfig
+
+
+def test_the_defaults_need_no_thinking():
+    assert TrainConfig().folds == 5
+
+
+def test_every_field_has_its_option():
+    assert list(OPTIONS) == list(TrainConfig().to_json())
+
+
+def test_a_configuration_survives_json():
+    config = TrainConfig(arch="resnet18", epochs=4, lr=0.001, flip=True)
+    assert TrainConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_an_unknown_option_names_the_near_one():
+    with pytest.raises(ConfigError, match=r"'epoch' \(did you mean 'epochs'"):
+        TrainConfig.from_json({"epoch": 3})
+
+
+def test_all_wrong_values_are_listed_together():
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(epochs=0, label_smoothing=0.9, augment="wild", folds="5")
+    text = str(caught.value)
+    assert "epochs must lie between 1 and 1000, found 0" in text
+    assert "label_smoothing" in text
+    assert "augment must be one of none, light, standard" in text
+    assert "folds must be a whole number, found '5'" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"folds": 1}, "at least 2"),
+        ({"weights_file": "w.pth"}, "pretrained must be true"),
+        ({"arch": "small_cnn", "pretrained": True}, "no pretrained weights"),
+        ({"epochs": 2, "frozen_epochs": 3}, "must not exceed"),
+        ({"seed": True}, "whole number"),
+        ({"folds": None}, "must have a value"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, text):
+    with pytest.raises(ConfigError, match=text):
+        TrainConfig(**options)

@@ -1,0 +1,319 @@
+import hashlib
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from diagnostics.errors import Cancelled, DataError, RunError
+from diagnostics.image_files import ImageRoot
+from diagnostics.progress import ignore_progress
+from diagnostics.run_folder import read_run_folder
+from diagnostics.task import Task
+from diagnostics.training import fit, workers
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.run import train_run
+
+TASK = Task("image", "single", ("blue", "green", "red"))
+COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
+QUICK = TrainConfig(epochs=4, folds=3, lr=0.01, n_threads=1, batch_size=4, mixed_precision="off")
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def make_items(folder, rows, *, seed=0):
+    """Write one noisy 12 × 12 picture a row (name, split, label, colour) and return the item table."""
+    rng = np.random.default_rng(seed)
+    table = []
+    for name, split, label, colour in rows:
+        pixels = np.clip(rng.normal(COLOURS.get(colour, 128), 40, size=(12, 12, 3)), 0, 255)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
+        content_hash = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        table.append((name, name, 0, split, label, content_hash))
+    return pd.DataFrame(table, columns=["item_id", "path", "root", "split", "label", "content_hash"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture(scope="module")
+def items(folder):
+    """36 train, 6 val, 3 test and 3 unlabelled pictures, told apart by their colour."""
+    names = list(COLOURS)
+    splits = ["train"] * 36 + ["val"] * 6 + ["test"] * 3 + ["unlabelled"] * 3
+    rows = [
+        (f"{number:02}.png", split, None if split == "unlabelled" else names[number % 3], names[number % 3])
+        for number, split in enumerate(splits)
+    ]
+    return make_items(folder, rows)
+
+
+def train(items, folder, run_dir, config=QUICK, *, should_stop=lambda: False, on_progress=ignore_progress):
+    train_run(
+        items,
+        TASK,
+        config,
+        roots=[ImageRoot.at(folder)],
+        run_dir=run_dir,
+        cache_dir=folder.parent / "cache",
+        run_id="run-0001",
+        dataset_version={"number": 0, "fingerprint": "abc", "event": 0},
+        now=NOW,
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+    return read_run_folder(run_dir)
+
+
+def without(config, **changes):
+    return TrainConfig.from_json(config.to_json() | changes)
+
+
+@pytest.fixture(scope="module")
+def run(items, folder, tmp_path_factory):
+    return train(items, folder, tmp_path_factory.mktemp("run"))
+
+
+def test_a_run_predicts_every_item_in_the_order_given(run, items):
+    assert run.predictions.item_ids.tolist() == items["item_id"].tolist()
+    assert run.predictions.given_labels.tolist()[:3] == ["red", "green", "blue"]
+    np.testing.assert_allclose(run.predictions.pred_probs.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_run_says_how_each_prediction_was_made(run):
+    kinds, splits = run.predictions.kinds, run.predictions.splits
+    assert set(kinds[splits == "train"]) == {"out_of_fold"}
+    assert set(kinds[splits != "train"]) == {"mean_of_folds"}
+    assert set(run.predictions.folds[splits == "train"]) == {0, 1, 2}
+    assert set(run.predictions.folds[splits != "train"]) == {-1}
+
+
+def test_a_run_learns_what_can_be_learnt(run):
+    scores = run.scores.dropna(subset=["given_label"])
+    assert (scores["predicted_label"] == scores["given_label"]).mean() > 0.9
+
+
+def test_a_run_keeps_history_weights_and_what_it_was(run):
+    assert run.history[["fold", "epoch"]].to_numpy().tolist() == [[f, e] for f in range(3) for e in range(4)]
+    assert set(run.history["held_out"]) == {"val"}
+    assert sorted(path.name for path in (run.folder / "weights").iterdir()) == [
+        "fold-0.safetensors",
+        "fold-1.safetensors",
+        "fold-2.safetensors",
+        "model.json",
+    ]
+    assert (run.info.n_train, run.info.n_folds, run.info.in_sample) == (36, 3, False)
+    assert run.info.resolved.image_size_px == 16
+    assert not (run.folder / "checkpoint").exists()
+
+
+def test_embeddings_have_a_row_for_every_item(run, items):
+    assert run.predictions.embeddings.shape[0] == len(items)
+    assert (np.abs(run.predictions.embeddings).sum(axis=1) > 0).all()
+
+
+def test_the_same_seed_gives_the_same_predictions_whatever_the_order_of_the_rows(
+    run, items, folder, tmp_path
+):
+    shuffled = items.sample(frac=1, random_state=3)
+    again = train(shuffled, folder, tmp_path / "run").predictions
+    assert again.item_ids.tolist() == shuffled["item_id"].tolist()
+    order = pd.Index(again.item_ids).get_indexer(run.predictions.item_ids)
+    np.testing.assert_array_equal(again.pred_probs[order], run.predictions.pred_probs)
+
+
+def test_images_that_an_earlier_round_left_in_the_cache_change_nothing(items, folder, tmp_path):
+    more = folder / "more"
+    more.mkdir()
+    extra = make_items(more, [(f"extra-{n}.png", "unlabelled", None, "red") for n in range(20)], seed=9)
+    extra["path"] = "more/" + extra["path"]
+    config = without(QUICK, epochs=1, folds=0)
+    alone = train(items, folder, tmp_path / "alone", config)
+    train(pd.concat([items, extra]), folder, tmp_path / "more", config)
+    again = train(items, folder, tmp_path / "again", config)
+    np.testing.assert_array_equal(again.predictions.pred_probs, alone.predictions.pred_probs)
+
+
+def test_another_seed_gives_other_predictions(run, items, folder, tmp_path):
+    other = train(items, folder, tmp_path / "run", without(QUICK, seed=1)).predictions
+    assert not np.array_equal(other.pred_probs, run.predictions.pred_probs)
+
+
+@pytest.mark.parametrize("n_batches", [3, 16, 40])
+def test_an_interrupted_run_goes_on_and_ends_as_if_nothing_had_happened(
+    run, items, folder, tmp_path, monkeypatch, n_batches
+):
+    monkeypatch.setattr(fit, "CHECKPOINT_EVERY_S", 0.0)
+    with pytest.raises(Cancelled):
+        train(items, folder, tmp_path / "run", should_stop=stop_after(n_batches))
+    resumed = train(items, folder, tmp_path / "run")
+    np.testing.assert_array_equal(resumed.predictions.pred_probs, run.predictions.pred_probs)
+    np.testing.assert_array_equal(resumed.predictions.embeddings, run.predictions.embeddings)
+    columns = ["fold", "epoch", "train_loss", "valid_loss", "accuracy"]
+    pd.testing.assert_frame_equal(resumed.history[columns], run.history[columns])
+
+
+def test_models_trained_side_by_side_give_the_same_as_one_after_the_other(
+    run, items, folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(workers, "WORTH_PROCESSES_PIXELS", 0)
+    side_by_side = train(items, folder, tmp_path / "run", without(QUICK, n_threads=2))
+    np.testing.assert_array_equal(side_by_side.predictions.pred_probs, run.predictions.pred_probs)
+    assert side_by_side.history["fold"].tolist() == run.history["fold"].tolist()
+
+
+def test_models_trained_side_by_side_stop_on_request_and_can_go_on_one_after_the_other(
+    run, items, folder, tmp_path, monkeypatch
+):
+    config, seen = without(QUICK, n_threads=2), []
+    monkeypatch.setattr(workers, "WORTH_PROCESSES_PIXELS", 0)
+    with pytest.raises(Cancelled):
+        train(
+            items,
+            folder,
+            tmp_path / "run",
+            config,
+            on_progress=seen.append,
+            should_stop=lambda: any("train_loss" in progress.metrics for progress in seen),
+        )
+    monkeypatch.undo()
+    resumed = train(items, folder, tmp_path / "run", config)
+    np.testing.assert_array_equal(resumed.predictions.pred_probs, run.predictions.pred_probs)
+
+
+def stop_after(n_batches):
+    asked = iter(range(n_batches))
+    return lambda: next(asked, None) is None
+
+
+def test_a_resumed_run_does_not_train_finished_epochs_again(items, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(fit, "CHECKPOINT_EVERY_S", 0.0)
+    with pytest.raises(Cancelled):
+        train(items, folder, tmp_path / "run", should_stop=stop_after(10))
+    n_asked = []
+    train(items, folder, tmp_path / "run", should_stop=lambda: n_asked.append(1) or False)
+    n_uninterrupted = []
+    train(items, folder, tmp_path / "other", should_stop=lambda: n_uninterrupted.append(1) or False)
+    assert len(n_uninterrupted) - len(n_asked) == 7
+
+
+def test_a_run_stops_after_the_batch_in_which_it_was_asked_to(items, folder, tmp_path):
+    asked = []
+
+    def should_stop():
+        asked.append(True)
+        return len(asked) == 2
+
+    with pytest.raises(Cancelled, match="stopped"):
+        train(items, folder, tmp_path / "run", should_stop=should_stop)
+    assert len(asked) == 2
+
+
+def test_a_run_is_not_resumed_with_other_options(items, folder, tmp_path):
+    with pytest.raises(Cancelled):
+        train(items, folder, tmp_path / "run", should_stop=lambda: True)
+    with pytest.raises(RunError, match="other options"):
+        train(items, folder, tmp_path / "run", without(QUICK, epochs=5))
+
+
+def test_labels_that_mean_nothing_are_predicted_at_chance_out_of_fold_although_one_model_learns_them_by_heart(
+    tmp_path,
+):
+    """The proof that no item's label reaches the model that predicts it."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(["red", "green", "blue"] * 20)
+    items = make_items(folder, [(f"{n:03}.png", "train", label, None) for n, label in enumerate(labels)])
+    config = without(QUICK, epochs=16, batch_size=10, augment="none", flip=False)
+
+    def accuracy(run):
+        return (run.scores["predicted_label"] == run.scores["given_label"]).mean()
+
+    by_heart = accuracy(train(items, folder, tmp_path / "one", without(config, folds=0)))
+    out_of_fold = accuracy(train(items, folder, tmp_path / "folds", config))
+    assert by_heart > 0.9
+    assert out_of_fold < 0.5
+
+
+def test_one_model_marks_its_train_predictions_as_in_sample(items, folder, tmp_path):
+    run = train(items, folder, tmp_path / "run", without(QUICK, folds=0, epochs=1))
+    kinds, splits = run.predictions.kinds, run.predictions.splits
+    assert set(kinds[splits == "train"]) == {"in_sample"}
+    assert set(kinds[splits != "train"]) == {"single_model"}
+    assert run.info.in_sample
+    assert run.info.n_folds == 1
+
+
+def test_copies_of_one_picture_are_held_out_by_the_same_model(items, folder, tmp_path):
+    copy = items.iloc[[0]].assign(item_id="copy", label="blue")
+    run = train(pd.concat([items, copy]), folder, tmp_path / "run", without(QUICK, epochs=1))
+    folds = dict(zip(run.predictions.item_ids, run.predictions.folds, strict=True))
+    assert folds["copy"] == folds["00.png"]
+
+
+def test_without_a_set_learning_rate_the_finder_chooses_one_and_is_kept(items, folder, tmp_path):
+    config = without(QUICK, lr=None, folds=0, epochs=1)
+    run = train(items, folder, tmp_path / "run", config)
+    curve = run.lr_finder
+    assert curve["chosen"].sum() == 1
+    assert run.info.resolved.lr == pytest.approx(curve.loc[curve["chosen"], "lr"].item())
+
+
+def test_progress_tells_where_the_run_is_and_what_is_left(items, folder, tmp_path):
+    seen = []
+    train(items, folder, tmp_path / "run", without(QUICK, epochs=1, folds=2), on_progress=seen.append)
+    last = [progress for progress in seen if progress.stage == "train"][-1]
+    assert {"fold", "n_folds", "epoch", "n_epochs", "train_loss", "valid_loss", "accuracy"} <= set(
+        last.metrics
+    )
+    assert {"images_per_s", "seconds_left"} <= set(last.metrics)
+    assert last.metrics["fold"] == last.metrics["n_folds"] == 2
+    done = [progress.done / progress.total for progress in seen if progress.stage == "train"]
+    assert done == sorted(done)
+
+
+def test_without_validation_items_the_held_out_fold_is_evaluated_and_the_best_epoch_is_not_chosen_by_it(
+    items, folder, tmp_path
+):
+    train_only = items[items["split"] == "train"]
+    config = without(QUICK, epochs=1, keep_best=True, folds=2)
+    run = train(train_only, folder, tmp_path / "run", config)
+    assert set(run.history["held_out"]) == {"fold"}
+    assert not run.info.resolved.keep_best
+    assert "keep_best" in run.info.notes[0]
+
+
+def test_keeping_the_best_epoch_predicts_with_its_weights(items, folder, tmp_path):
+    config = without(QUICK, folds=0, epochs=4, keep_best=True, flip=False)
+    run = train(items, folder, tmp_path / "run", config)
+    validation = run.scores[run.scores["split"] == "val"]
+    assert validation["loss"].mean() == pytest.approx(run.history["valid_loss"].min(), rel=0.05)
+
+
+def test_early_stopping_ends_a_model_that_gets_no_better(items, folder, tmp_path):
+    config = without(QUICK, folds=0, epochs=30, lr=1e-7, early_stopping_patience=2)
+    run = train(items, folder, tmp_path / "run", config)
+    assert len(run.history) < 30
+
+
+def test_a_class_with_one_item_is_noted(items, folder, tmp_path):
+    rare = items[(items["label"] != "blue") | (items["item_id"] == "02.png")]
+    run = train(rare, folder, tmp_path / "run", without(QUICK, epochs=1))
+    assert any("never saw blue" in note for note in run.info.notes)
+
+
+def test_training_on_one_class_is_refused(items, folder, tmp_path):
+    with pytest.raises(DataError, match="at least 2 classes"):
+        train(items[items["label"] == "red"], folder, tmp_path / "run")
+
+
+def test_a_timm_and_a_torchvision_network_train_through_the_same_door(items, folder, tmp_path):
+    some = items.groupby("label").head(3)
+    for arch in ("resnet18", "timm/test_resnet"):
+        config = without(QUICK, arch=arch, epochs=1, folds=0, image_size_px=32)
+        run = train(some, folder, tmp_path / arch.replace("/", "-"), config)
+        assert run.info.arch == arch
+        assert len(run.predictions) == len(some)
