@@ -31,7 +31,7 @@ LARGE = [(f"{label}{number}", label) for label in ("cat", "dog") for number in r
 
 
 @given(datasets, st.integers(0, 50))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_adding_items_moves_none_of_the_old_ones(added, seed):
     assert sides(LARGE + added, seed=seed)[: len(LARGE)] == sides(LARGE, seed=seed)
 

@@ -61,7 +61,7 @@ def code_of(call) -> str:
     st.lists(st.tuples(st.floats(0, 0.9999), st.integers(0, 255)), max_size=12),
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_damaged_bytes_are_an_image_or_an_image_error_and_nothing_else(kind, share, changes):
     data = bytearray(SOUND[kind][: round(share * len(SOUND[kind]))])
     for place, value in changes:

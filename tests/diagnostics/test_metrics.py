@@ -69,7 +69,7 @@ def test_a_class_is_marked_only_when_its_whole_interval_lies_below_the_macro_f1(
         max_size=60,
     )
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_point_estimates_agree_with_scikit_learn(pairs):
     codes, predicted = (np.array(column) for column in zip(*pairs, strict=True))
     report = class_report(codes, predicted, ("a", "b", "c", "d"))

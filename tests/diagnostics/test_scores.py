@@ -98,7 +98,7 @@ probabilities = st.integers(0, 10_000).map(
 
 
 @given(probabilities, st.integers(0, 100))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_scores_agree_with_cleanlab_on_random_input(probs, seed):
     codes = np.concatenate([np.arange(4), np.random.default_rng(seed).integers(0, 4, size=36)])
     scores = score_items(codes, probs)
@@ -112,7 +112,7 @@ def test_scores_agree_with_cleanlab_on_random_input(probs, seed):
 
 
 @given(probabilities, st.integers(1, 41))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_chunk_size_changes_nothing(probs, chunk_rows):
     codes = np.arange(40) % 5 - 1
     whole, chunked = score_items(codes, probs), score_items(codes, probs, chunk_rows=chunk_rows)
