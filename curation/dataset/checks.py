@@ -12,8 +12,11 @@ from curation.dataset.image_checks import Unusable
 from curation.dataset.sources import SPLIT_OF_VALUE
 from diagnostics.errors import ImageError
 from diagnostics.image_files import check_relative
+from diagnostics.task import SPLITS
 
 MAX_NAMED = 5
+PLAIN_PATH = r"(?!\.\.?(?:/|$))[\w.-][\w .()+=@,-]*(?:/(?!\.\.?(?:/|$))[\w.-][\w .()+=@,-]*)*"
+LABELLED_SPLITS = ("train", "val", "test")
 
 Row = Any  # a named tuple of RAW_COLUMNS, as DataFrame.itertuples gives it
 
@@ -24,10 +27,21 @@ def check_fields(rows: pd.DataFrame, classes: tuple[str, ...] | None) -> tuple[p
     rows : RAW_COLUMNS; classes : the labels that may occur, None = any
     returns : the sound rows, all findings
     """
+    sound = rows.assign(split=_split_of_value(rows), item_id=_asked_id(rows))
+    odd = _may_be_odd(rows, sound, classes)
+    kept, findings = _check_one_by_one(rows[odd], classes)
+    sound.loc[kept.index, ["split", "item_id"]] = kept
+    return sound[~odd | sound.index.isin(kept.index)].reset_index(drop=True), findings
+
+
+def _check_one_by_one(
+    rows: pd.DataFrame, classes: tuple[str, ...] | None
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """The split and the item_id of each sound row, by its index in `rows`, and all findings."""
     findings: list[Finding] = []
-    kept: list[tuple[int, str, str]] = []
+    kept: dict[int, tuple[str, str]] = {}
     seen: dict[str, tuple[Row, str]] = {}
-    for position, row in enumerate(rows.astype(object).itertuples(index=False)):
+    for position, row in zip(rows.index, rows.astype(object).itertuples(index=False), strict=True):
         split = _split_of_row(row)
         item_id = _unique_id(row, split, seen)
         problem = _field_problem(row, split, classes) or _id_problem(item_id, seen)
@@ -41,12 +55,37 @@ def check_fields(rows: pd.DataFrame, classes: tuple[str, ...] | None) -> tuple[p
             findings.append(_finding("renamed_id", message, row, item_id))
         findings += _label_notes(row, split, item_id)
         seen[item_id] = row, split
-        kept.append((position, split, item_id))
-    positions = [position for position, _, _ in kept]
-    sound = rows.iloc[positions].reset_index(drop=True)
-    sound["split"] = [split for _, split, _ in kept]
-    sound["item_id"] = [item_id for _, _, item_id in kept]
-    return sound, findings
+        kept[position] = split, item_id
+    return pd.DataFrame.from_dict(kept, orient="index", columns=["split", "item_id"], dtype=object), findings
+
+
+def _may_be_odd(rows: pd.DataFrame, read: pd.DataFrame, classes: tuple[str, ...] | None) -> pd.Series:
+    """Which rows must be looked at one by one: all that may have a finding, and all that share an id with another.
+
+    read : the rows with the split and the id that a row without oddities has
+    """
+    odd = (rows["label"] == "") | ~rows["path"].str.fullmatch(PLAIN_PATH)
+    odd |= (rows["split"].str.strip() != "") & ~read["split"].isin(LABELLED_SPLITS)
+    odd |= read["item_id"].duplicated(keep=False)
+    if classes is not None:
+        odd |= ~rows["label"].isin(classes)
+    while True:
+        renamed = {f"{split}/{item_id}" for split in SPLITS for item_id in read.loc[odd, "item_id"]}
+        clashing = ~odd & read["item_id"].isin(renamed)
+        if not clashing.any():
+            return odd
+        odd |= clashing
+
+
+def _split_of_value(rows: pd.DataFrame) -> pd.Series:
+    """The split that a labelled row's value names; "" where it names none that is known."""
+    return rows["split"].str.strip().str.lower().map(SPLIT_OF_VALUE).fillna("")
+
+
+def _asked_id(rows: pd.DataFrame) -> pd.Series:
+    """The id column, else the path."""
+    given = rows["item_id"].str.strip()
+    return given.where(given != "", rows["path"])
 
 
 def _split_of_row(row: Row) -> str:
