@@ -34,10 +34,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".we
 
 
 class ImageFacts(NamedTuple):
-    """What a full decode of a file tells: its size as shown (after EXIF rotation), the SHA-256 of its bytes.
-
-    A tuple, because hundreds of thousands of them go from process to process.
-    """
+    """What a full decode of a file tells: its size as shown (after EXIF rotation), the SHA-256 of its bytes."""
 
     width: int
     height: int
@@ -173,12 +170,25 @@ def _read_from_folder(folder: Path, relative_path: str) -> bytes:
             facts = os.stat(path)  # noqa: PTH116 - a Path costs 10 µs, a fifth of decoding a small image
         if facts.st_size > MAX_FILE_BYTES:
             raise ImageError(f"{relative_path!r} is larger than {MAX_FILE_BYTES:,} bytes.", code="image_bomb")
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-            return file.read()
+        if not stat.S_ISREG(facts.st_mode):
+            raise ImageError(f"{relative_path!r} is a folder or a device.", code="unreadable_file")
+        return _read_at_once(path, facts.st_size)
     except FileNotFoundError as error:
         raise _missing(relative_path, folder) from error
     except OSError as error:
         raise ImageError(f"{relative_path!r} cannot be read: {error}.", code="unreadable_file") from error
+
+
+def _read_at_once(path: str, n_bytes: int) -> bytes:
+    """A small file in three system calls; Python's file objects need six, a tenth of decoding a small image."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        data = os.read(descriptor, n_bytes)
+        while len(data) < n_bytes and (more := os.read(descriptor, n_bytes - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(descriptor)
 
 
 @lru_cache(maxsize=4096)

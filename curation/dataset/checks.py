@@ -25,13 +25,13 @@ def check_fields(rows: pd.DataFrame, classes: tuple[str, ...] | None) -> tuple[p
     """Set aside rows whose fields cannot be used; give the others a unique id and a split ("" = to be decided).
 
     rows : RAW_COLUMNS; classes : the labels that may occur, None = any
-    returns : the sound rows, all findings
+    returns : the sound rows, with the index they have in `rows`, and all findings
     """
     sound = rows.assign(split=_split_of_value(rows), item_id=_asked_id(rows))
     odd = _may_be_odd(rows, sound, classes)
     kept, findings = _check_one_by_one(rows[odd], classes)
     sound.loc[kept.index, ["split", "item_id"]] = kept
-    return sound[~odd | sound.index.isin(kept.index)].reset_index(drop=True), findings
+    return sound[~odd | sound.index.isin(kept.index)], findings
 
 
 def _check_one_by_one(

@@ -3,12 +3,13 @@
 import multiprocessing
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from diagnostics.errors import ImageError
-from diagnostics.image_files import ImageFacts, ImageRoot, inspect_image
+from diagnostics.image_files import ImageRoot, inspect_image
 from diagnostics.progress import Progress, ProgressCallback
 
 INLINE_BELOW = 500
@@ -23,16 +24,39 @@ class Unusable:
     message: str
 
 
-Looked = ImageFacts | Unusable
+@dataclass(slots=True)
+class Looked:
+    """What a look at files told. In columns: a tuple a file costs more to send between processes than to fill.
+
+    width, height, content_hash : of the files that can be used, in order; as `inspect_image` tells them
+    unusable : why the others cannot be, by their position among all files
+    """
+
+    width: list[int] = field(default_factory=list)
+    height: list[int] = field(default_factory=list)
+    content_hash: list[str] = field(default_factory=list)
+    unusable: dict[int, Unusable] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.width) + len(self.unusable)
+
+    def append(self, looked: "Looked") -> None:
+        """Take over what was told of the files that come next."""
+        n_before = len(self)
+        self.width += looked.width
+        self.height += looked.height
+        self.content_hash += looked.content_hash
+        self.unusable |= {n_before + position: problem for position, problem in looked.unusable.items()}
 
 
-def look_at_images(
+@contextmanager
+def looking_at_images(
     paths: Sequence[str],
     root_numbers: Sequence[int],
     roots: Sequence[ImageRoot],
     on_progress: ProgressCallback,
-) -> list[Looked]:
-    """Decode every image completely, on all cores; what each one is, or why it cannot be used; (n_items,)."""
+) -> Iterator[Callable[[], Looked]]:
+    """Begin to decode every image completely, on all cores; the function that is given waits until all are."""
     tasks = [
         (
             tuple(roots),
@@ -40,37 +64,44 @@ def look_at_images(
         )
         for start in range(0, len(paths), CHUNK)
     ]
-    looked: list[Looked] = []
-    for part in _mapped(tasks, inline=len(paths) < INLINE_BELOW):
-        looked += part
-        on_progress(Progress("checking images", len(looked), len(paths)))
-    return looked
+
+    def put_together(parts: Iterable[Looked]) -> Looked:
+        looked = Looked()
+        for part in parts:
+            looked.append(part)
+            on_progress(Progress("checking images", len(looked), len(paths)))
+        return looked
+
+    if len(paths) < INLINE_BELOW:
+        with warnings.catch_warnings():
+            _ignore_warnings()
+            yield lambda: put_together(map(_look_at_chunk, tasks))
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(_n_cores(), mp_context=context, initializer=_ignore_warnings) as pool:
+        parts = pool.map(_look_at_chunk, tasks)
+        try:
+            yield lambda: put_together(parts)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 Task = tuple[tuple[ImageRoot, ...], list[tuple[int, str]]]
 
 
-def _mapped(tasks: list[Task], *, inline: bool) -> Iterator[list[Looked]]:
-    if inline:
-        with warnings.catch_warnings():
-            _ignore_warnings()
-            yield from map(_look_at_chunk, tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(_n_cores(), mp_context=context, initializer=_ignore_warnings) as pool:
-        yield from pool.map(_look_at_chunk, tasks)
-
-
-def _look_at_chunk(task: Task) -> list[Looked]:
+def _look_at_chunk(task: Task) -> Looked:
     roots, files = task
-    return [_look_at(roots[root], path) for root, path in files]
-
-
-def _look_at(root: ImageRoot, path: str) -> Looked:
-    try:
-        return inspect_image(root.read(path))
-    except ImageError as error:
-        return Unusable(error.code, str(error))
+    looked = Looked()
+    for position, (root, path) in enumerate(files):
+        try:
+            width, height, content_hash = inspect_image(roots[root].read(path))
+        except ImageError as error:
+            looked.unusable[position] = Unusable(error.code, str(error))
+            continue
+        looked.width.append(width)
+        looked.height.append(height)
+        looked.content_hash.append(content_hash)
+    return looked
 
 
 def _ignore_warnings() -> None:

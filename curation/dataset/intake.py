@@ -2,7 +2,7 @@
 
 import gc
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import pandas as pd
 
 from curation.dataset.checks import Row, check_copies, check_fields, check_labels
 from curation.dataset.findings import SET_ASIDE, Finding, findings_table
-from curation.dataset.image_checks import Unusable, look_at_images
+from curation.dataset.image_checks import Looked, Unusable, looking_at_images
 from curation.dataset.sources import RAW_COLUMNS, Columns, Source, read_source
 from curation.dataset.splits import check_fraction, split_off_validation
 from diagnostics.errors import DataError
@@ -86,9 +86,13 @@ def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
     raws = {source.role: read_source(source, roots) for source in _sources(spec)}
     rows = pd.concat([raw.rows.assign(source_role=role) for role, raw in raws.items()], ignore_index=True)
     findings = [finding for raw in raws.values() for finding in raw.findings]
-    sound, more = check_fields(rows[[*RAW_COLUMNS, "source_role"]], classes_given)
-    findings += more
-    items, more = _with_images(sound, roots, on_progress)
+    with looking_at_images(
+        rows["path"].tolist(), rows["root"].tolist(), roots, on_progress
+    ) as wait_for_images:
+        sound, more = check_fields(rows[[*RAW_COLUMNS, "source_role"]], classes_given)
+        findings += more
+        looked = wait_for_images()
+    items, more = _with_images(sound, looked)
     findings += more
     items = _with_splits(items, spec)
     classes = classes_given or tuple(sorted(set(items["given_label"].dropna())))
@@ -136,27 +140,32 @@ def _sources(spec: IntakeSpec) -> list[Source]:
     ]
 
 
-def _with_images(
-    sound: pd.DataFrame, roots: Sequence[ImageRoot], on_progress: ProgressCallback
-) -> tuple[pd.DataFrame, list[Finding]]:
-    """The items whose image can be decoded, with hash and size; a finding for each other."""
-    looked = look_at_images(sound["path"].tolist(), sound["root"].tolist(), roots, on_progress)
-    problems = [result for result in looked if isinstance(result, Unusable)]
-    facts = [result for result in looked if not isinstance(result, Unusable)]
-    bad = np.array([isinstance(result, Unusable) for result in looked], dtype=bool)
-    bad_rows: Iterable[Row] = sound[bad].itertuples(index=False)
-    findings = [
-        Finding(problem.code, problem.message, row.source, row.row, row.path, row.item_id)
-        for row, problem in zip(bad_rows, problems, strict=True)
-    ]
-    items = sound[~bad].reset_index(drop=True)
+def _with_images(sound: pd.DataFrame, looked: Looked) -> tuple[pd.DataFrame, list[Finding]]:
+    """The items whose image can be decoded, with hash and size; a finding for each other.
+
+    sound : indexed by the rows' position among those looked at
+    """
+    bad = sound.index.isin(list(looked.unusable))
+    bad_rows: Iterable[Row] = sound[bad].itertuples()
+    findings = [_image_finding(looked.unusable[row.Index], row) for row in bad_rows]
+    usable = np.ones(len(looked), dtype=bool)
+    usable[list(looked.unusable)] = False
+    facts = pd.DataFrame(
+        {
+            "content_hash": pd.Series(looked.content_hash, dtype=object),
+            "width": np.array(looked.width, dtype=np.int64),
+            "height": np.array(looked.height, dtype=np.int64),
+        },
+    ).set_axis(np.flatnonzero(usable))
+    items = sound[~bad].join(facts).reset_index(drop=True)
     items = items.rename(columns={"label": "given_label", "row": "source_row"})
-    items["content_hash"] = [fact.content_hash for fact in facts]
-    items["width"] = np.array([fact.width for fact in facts], dtype=np.int64)
-    items["height"] = np.array([fact.height for fact in facts], dtype=np.int64)
     unlabelled = (items["split"] == "unlabelled") | (items["given_label"] == "")
     items["given_label"] = items["given_label"].where(~unlabelled, None)
     return items, findings
+
+
+def _image_finding(problem: Unusable, row: Row) -> Finding:
+    return Finding(problem.code, problem.message, row.source, row.row, row.path, row.item_id)
 
 
 def _with_splits(items: pd.DataFrame, spec: IntakeSpec) -> pd.DataFrame:

@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from diagnostics.errors import DataError
+from diagnostics.task import BoolArray, FloatArray
 
 
 def split_off_validation(
@@ -24,11 +26,13 @@ def split_off_validation(
     fraction : in [0, 1); 0 holds nothing out
     """
     check_fraction(fraction)
-    numbers = {content: _number_of(content, seed) for content in content_hashes}
-    held_out = {content: number < fraction for content, number in numbers.items()}
+    rows, contents = pd.factorize(np.array(content_hashes, dtype=object))
+    numbers = _numbers_of(contents.tolist(), seed)
+    held_out = numbers < fraction
     if fraction > 0:
-        _fill_empty_sides(held_out, numbers, content_hashes, labels)
-    return [held_out[content] for content in content_hashes]
+        _fill_empty_sides(held_out, numbers, pd.DataFrame({"content": rows, "label": labels}))
+    sides: list[bool] = held_out[rows].tolist()
+    return sides
 
 
 def check_fraction(fraction: float) -> None:
@@ -37,19 +41,23 @@ def check_fraction(fraction: float) -> None:
         raise DataError(f"The validation share must be at least 0 and below 1, found {fraction:g}.")
 
 
-def _fill_empty_sides(
-    held_out: dict[str, bool], numbers: dict[str, float], content_hashes: Sequence[str], labels: Sequence[str]
-) -> None:
-    table = pd.DataFrame({"content": content_hashes, "label": labels}).drop_duplicates()
-    for _, contents in sorted(table.groupby("label", sort=True)["content"]):
-        members = list(contents)
-        n_held_out = sum(held_out[content] for content in members)
+def _fill_empty_sides(held_out: BoolArray, numbers: FloatArray, table: pd.DataFrame) -> None:
+    """Change `held_out` where a class has one side only. table : content (a position in the two arrays), label."""
+    for _, contents in table.drop_duplicates().groupby("label", sort=True)["content"]:
+        members = contents.to_numpy()
+        n_held_out = int(held_out[members].sum())
         if len(members) > 1 and n_held_out == 0:
-            held_out[min(members, key=lambda content: (numbers[content], content))] = True
+            held_out[members[np.argmin(numbers[members])]] = True
         elif len(members) > 1 and n_held_out == len(members):
-            held_out[max(members, key=lambda content: (numbers[content], content))] = False
+            held_out[members[np.argmax(numbers[members])]] = False
 
 
-def _number_of(content: str, seed: int) -> float:
-    digest = hashlib.blake2b(f"{seed}:{content}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+def _numbers_of(contents: Sequence[str], seed: int) -> FloatArray:
+    """For each content a number in [0, 1) made from the seed and it; (n_contents,)."""
+    of_seed = hashlib.blake2b(f"{seed}:".encode(), digest_size=8)
+    digests = bytearray()
+    for content in contents:
+        digest = of_seed.copy()
+        digest.update(content.encode())
+        digests += digest.digest()
+    return np.frombuffer(bytes(digests), dtype=">u8") / 2**64
