@@ -16,7 +16,7 @@ PAGES = ["data", "train", "performance", "review", "rounds", "export"]
 
 def opened(page: str, **params: str | list[str]) -> AppTest:
     """The page as a visitor sees it, sidebar and all."""
-    at = AppTest.from_file(str(MAIN), default_timeout=20)
+    at = AppTest.from_file(str(MAIN), default_timeout=120)
     for name, value in params.items():
         at.query_params[name] = value
     if page == "data":
