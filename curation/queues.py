@@ -105,6 +105,16 @@ class Queue:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def run_id(self) -> str:
+        """The run that the items are ranked by."""
+        return self._table.run.info.run_id
+
+    @property
+    def run_classes(self) -> tuple[str, ...]:
+        """The classes that the run knows, in the order of its probabilities."""
+        return self._classes
+
     def page(self, number: int, size: int) -> pd.DataFrame:
         """Page `number`, from 1, of `size` items: PAGE_COLUMNS; empty after the end. Missing texts are None.
 
@@ -153,6 +163,16 @@ class Queue:
             "predicted": _counted(self._table.predicted, self._others("predicted"), self._classes),
             "decided": self._decided_counts(),
         }
+
+    def open_suspects(self) -> dict[str, int]:
+        """For each given class, how many of its items the model contradicts and nobody has decided on; most first.
+
+        Classes without any are left out; the filter on the given class itself does not count.
+        """
+        table = self._table
+        suspects = self._others("given") & (table.given != table.predicted) & ~table.decided.mask()
+        counts = _counted(table.given, suspects, self._classes)
+        return dict(sorted(counts.items(), key=lambda each: -each[1]))
 
     def pair_counts(self) -> pd.DataFrame:
         """Items labelled as one class and predicted as another, both ways together: first, second, n; most first."""

@@ -26,8 +26,12 @@ class GridData:
 
     view : names the queue and its frozen order; another value means page 1 of another queue
     query : the queue as the query string of /api/page
+    run : the run that the queue is ranked by; run_classes : its classes, which an item's `top` points into
     by : the ranker
+    annotator : who decides here
+    subject : the class, or the two of a confused pair, that the queue is about; empty if it is mixed
     queue : what decisions made here are filed under
+    next_class : the class that comes after this queue, "" if there is none
     locked : test items cannot be decided on
     empty_text : shown when the queue has no items
     """
@@ -37,16 +41,27 @@ class GridData:
     classes: Sequence[str]
     view: str
     query: str
+    run: str
+    run_classes: Sequence[str]
     by: str
+    annotator: str
+    subject: Sequence[str]
     queue: str
+    next_class: str
     locked: bool
     empty_text: str
 
 
-def label_grid(data: GridData, *, key: str, on_renew: Callable[[], None]) -> None:
-    """Draw the grid. `on_renew` is called when its token has run out; drawing it again hands it a new one."""
+def label_grid(
+    data: GridData, *, key: str, on_renew: Callable[[], None], on_next_class: Callable[[], None]
+) -> None:
+    """Draw the grid.
+
+    on_renew : called when its token has run out; drawing it again hands it a new one
+    on_next_class : called when the person goes on from the last item
+    """
     values = asdict(data) | {"module": f"{assets_url()}/grid.js", "api": "/api/"}
-    _component()(key=key, data=values, on_renew_change=on_renew, height="content")
+    _component()(key=key, data=values, on_renew_change=on_renew, on_next_class_change=on_next_class, height="content")
 
 
 @cache

@@ -20,6 +20,19 @@ export class Api {
     return answer.json();
   }
 
+  /** The states of the items of that page that have changed since an event. */
+  async changes(query, page, size, since) {
+    const answer = await this.send(`changes?${query}&page=${page}&size=${size}&since=${since}`);
+    return answer.json();
+  }
+
+  /** What a choice for everything in the queue would do, in counts. */
+  async bulkPreview(query, choice, label) {
+    const named = label ? `&label=${encodeURIComponent(label)}` : "";
+    const answer = await this.send(`bulk?${query}&choice=${choice}${named}`);
+    return answer.json();
+  }
+
   /** JPEG bytes of these items as Blobs, null where a picture is missing. */
   async thumbnails(itemIds) {
     const ids = encodeURIComponent(JSON.stringify(itemIds));
@@ -31,6 +44,29 @@ export class Api {
   async picture(itemId) {
     const answer = await this.send(`image?id=${encodeURIComponent(itemId)}`);
     return answer.blob();
+  }
+
+  /** Probabilities, similar items, history and note of one item. */
+  async item(runId, itemId) {
+    const answer = await this.send(`item?run=${encodeURIComponent(runId)}&id=${encodeURIComponent(itemId)}`);
+    return answer.json();
+  }
+
+  /** number: of the note the person saw, 0 = none; a newer one makes it fail with status 409. */
+  async writeNote(itemId, text, number) {
+    return this.post("note", { id: itemId, text, number });
+  }
+
+  /** labels: one class, or the two of a confused pair. */
+  async codebook(labels) {
+    const names = labels.length === 2 ? labels.map((label) => ["pair", label]) : [["label", labels[0]]];
+    const answer = await this.send(`codebook?${new URLSearchParams(names)}`);
+    return answer.json();
+  }
+
+  /** change: {rule, number} or {add: item_id} or {remove: item_id}. */
+  async writeCodebook(labels, change) {
+    return this.post("codebook", { labels, ...change });
   }
 
   async decide(client, acts) {

@@ -1,29 +1,41 @@
-// The label grid: tiles, toolbar and keys over logic.js; one instance per mount, updated when Streamlit sends new data.
+// The label grid: one instance per mount, updated when Streamlit sends new data. It holds the page that is shown, and
+// brings together the bar, the tiles, the focus view, the codebook, the outbox and what others decide.
 
 import { Api } from "./api.js";
-import { el, icon } from "./dom.js";
+import { classOfDigit, orderByProbability, withRecent } from "./classes.js";
+import { Codebook } from "./codebook.js";
+import { ask, holdPicture, showKeys } from "./dialogs.js";
+import { el } from "./dom.js";
+import { Finder } from "./finder.js";
+import { FocusView } from "./focus.js";
 import {
+  ASK_ABOVE,
   afterAct,
-  classKey,
+  bulkDone,
+  bulkQuestion,
+  clearSelection,
   clickTile,
   commandOf,
+  conflictOf,
   decisionsFor,
   emptySelection,
   moveCursor,
+  nextOpen,
   optimisticState,
   plural,
-  quoted,
   selectAll,
   targetsOf,
   toggleTile,
 } from "./logic.js";
 import { Outbox } from "./outbox.js";
 import { Pictures } from "./pictures.js";
+import { Preferences } from "./preferences.js";
 import { adoptOrphans, claimClientId, outboxKey } from "./tabs.js";
 import { Tile } from "./tile.js";
+import { Toolbar } from "./toolbar.js";
+import { Watch } from "./watch.js";
 
-const MAX_CHIPS = 20;
-const PAGE_SIZES = [30, 60, 120, 300];
+const HOLD_MS = 350;
 const instances = new WeakMap();
 
 /** Called by the component's loader on every change of its data. */
@@ -47,11 +59,13 @@ class Grid {
     this.items = [];
     this.tiles = [];
     this.total = 0;
-    this.decided = 0;
+    this.nDecided = 0;
     this.pageNumber = 1;
+    this.nPages = 1;
     this.nextPage = null;
-    this.root = el("section", { class: "grid-root", tabindex: "-1", "aria-label": "Label grid" });
+    this.event = 0;
     this.pictures = new Pictures((itemIds) => this.api.thumbnails(itemIds));
+    this.root = el("section", { class: "grid-root", "aria-label": "Label grid" });
     this.root.addEventListener("keydown", (event) => this.onKey(event));
     parent.appendChild(this.root);
   }
@@ -59,30 +73,36 @@ class Grid {
   update({ data, setTriggerValue }) {
     const first = !this.data;
     const viewChanged = first || data.view !== this.data.view;
-    const classesChanged = first || data.classes.join("\n") !== this.data.classes.join("\n");
     this.data = data;
     this.trigger = setTriggerValue;
     this.api ??= new Api({ base: data.api, token: data.token });
     this.api.token = data.token;
-    if (classesChanged) this.build();
     if (first) this.start();
     else if (viewChanged) this.show(1);
+    else this.paintClasses();
   }
 
   async start() {
+    this.preferences = new Preferences(localStorage, this.data.project);
+    this.build();
     const params = new URLSearchParams(window.location.search);
-    this.size = PAGE_SIZES.find((size) => String(size) === params.get("size")) || Number(localStorage.getItem("winnow:size")) || 60;
-    this.sizeSelect.value = String(this.size);
+    this.size = this.toolbar.takePageSize(Number(params.get("size")) || this.preferences.pageSize);
+    this.setTileSize(this.preferences.tilePx);
     this.client = await claimClientId(this.data.project);
     this.outbox = new Outbox({
       key: outboxKey(this.data.project, this.client),
       storage: localStorage,
       post: (acts) => this.post(this.client, acts),
-      onChange: (state) => this.paintSaved(state),
-      onAnswer: (acts, answer) => this.reconcile(answer),
+      onChange: (state) => this.toolbar.paintSaved(state),
+      onAnswer: (acts, answer) => this.reconcile(acts, answer),
     });
     this.outbox.flush();
     await this.show(Number(params.get("page")) || 1);
+    this.watch = new Watch({
+      ask: () => this.askForChanges(),
+      onChanges: (changes) => this.takeChanges(changes),
+      onFailure: (failure) => this.showAway(failure),
+    });
     adoptOrphans(this.data.project, this.client, (client, acts) => this.post(client, acts))
       .catch((failure) => this.say(failure.message, "problem"));
   }
@@ -97,6 +117,7 @@ class Grid {
   }
 
   destroy() {
+    this.watch?.stop();
     this.pictures.clear();
     this.root.remove();
   }
@@ -104,92 +125,48 @@ class Grid {
   // -------------------------------------------------------------- building
 
   build() {
-    this.root.replaceChildren(this.toolbar(), this.stage(), this.pager("bottom"));
-  }
-
-  toolbar() {
-    const choices = [
-      ["right", "check", "Label is right", "Q"],
-      ["accept", "robot", "Accept prediction", "W"],
-      ["unsure", "question", "Unsure", "N"],
-      ["exclude", "cross", "Exclude", "E"],
-      ["scope", "out", "Out of scope", "O"],
-    ];
-    const verdicts = choices.map(([choice, sign, text, key]) =>
-      this.button([icon(sign), el("span", {}, text), el("kbd", {}, key)], () => this.decide(choice), { title: `${text} (${key})` }));
-    this.undoButton = this.button([icon("undo"), el("span", {}, "Undo")], () => this.stepBack("undo"), { title: "Undo your last act (Ctrl+Z)", class: "step", "aria-label": "Undo" });
-    this.redoButton = this.button([icon("redo"), el("span", {}, "Redo")], () => this.stepBack("redo"), { title: "Redo (Ctrl+Shift+Z)", class: "step", "aria-label": "Redo" });
-    this.saved = el("span", { class: "saved", role: "status", "aria-live": "polite" });
-    this.message = el("div", { class: "message", role: "alert" });
-    this.chosen = el("span", { class: "chosen" });
-    this.why = el("p", { class: "why", title: "Why the framed item is here" });
-    this.selectButton = this.button(["Select page"], () => this.select(selectAll(this.selection, this.items.length)), { title: "Ctrl+A", class: "quiet" });
-    this.clearButton = this.button(["Clear"], () => this.select({ ...this.selection, selected: new Set() }), { title: "Escape", class: "quiet" });
-    this.bar = el("div", { class: "bar" }, el("div", { class: "fill" }));
-    this.progress = el("span", { class: "progress-text" });
-    return el("div", { class: "toolbar" },
-      el("div", { class: "row" }, ...verdicts, el("span", { class: "gap" }), this.undoButton, this.redoButton, this.saved),
-      el("div", { class: "row classes" }, el("span", { class: "row-name" }, "Relabel as"), ...this.classPicker()),
-      el("div", { class: "row" }, this.chosen, this.selectButton, this.clearButton, el("span", { class: "gap" }), this.progress, this.bar, this.pager("top")),
-      this.why, this.message);
-  }
-
-  classPicker() {
-    const { classes } = this.data;
-    const chips = classes.slice(0, MAX_CHIPS).map((name, index) =>
-      this.button([el("kbd", {}, classKey(index)), el("span", {}, name)], () => this.decide("class", name), { class: "chip", title: `Relabel as ${name}` }));
-    if (classes.length <= MAX_CHIPS) return chips;
-    const rest = el("select", { class: "more-classes", "aria-label": "Relabel as another class" },
-      el("option", { value: "" }, `All ${classes.length} classes …`),
-      ...classes.map((name) => el("option", { value: name }, name)));
-    rest.addEventListener("change", () => {
-      if (rest.value) this.decide("class", rest.value);
-      rest.value = "";
-      this.root.focus({ preventScroll: true });
+    this.toolbar = new Toolbar({
+      decide: (choice, label) => this.decide(choice, label),
+      step: (direction) => this.stepBack(direction),
+      find: () => this.openFinder(""),
+      keys: () => this.showKeys(),
+      focus: () => this.toggleFocus(),
+      codebook: () => this.toggleCodebook(),
+      selectAll: () => this.selectAll(),
+      clear: () => this.select(clearSelection(this.selection)),
+      turn: (step) => this.turnPage(step),
+      goTo: (number) => this.show(Math.min(number, this.nPages)),
+      pageSize: (size) => this.setPageSize(size),
+      tileSize: (px) => this.setTileSize(px),
+      keyOrder: () => this.toggleKeyOrder(),
+      taken: () => this.takeKeyboard(),
     });
-    return [...chips, rest];
-  }
-
-  stage() {
+    this.finder = new Finder({
+      onPick: (name) => this.decide("class", name),
+      onLeave: (takeBack) => takeBack && this.takeKeyboard(),
+    });
+    this.toolbar.finderPlace.append(this.finder.root);
+    this.focusView = new FocusView({
+      api: () => this.api,
+      pictures: this.pictures,
+      runId: () => this.data.run,
+      onClass: (name) => { this.decide("class", name); this.takeKeyboard(); },
+      onLeave: () => this.toggleFocus(),
+    });
+    this.codebook = new Codebook({
+      api: () => this.api,
+      pictures: this.pictures,
+      framed: () => this.items[this.selection.cursor],
+    });
     this.empty = el("p", { class: "empty" });
-    this.list = el("div", { class: "tiles", role: "listbox", "aria-multiselectable": "true", "aria-label": "Items" });
+    this.list = el("div", { class: "tiles", role: "listbox", tabindex: "0", "aria-multiselectable": "true", "aria-label": "Items" });
     this.list.addEventListener("click", (event) => this.onClick(event));
-    this.list.addEventListener("dblclick", (event) => this.onDoubleClick(event));
-    this.tiles = [];
-    return el("div", { class: "stage" }, this.empty, this.list);
-  }
-
-  pager(place) {
-    const label = el("span", { class: "page-label" });
-    const previous = this.button([icon("left")], () => this.show(this.pageNumber - 1), { title: "Previous page (Page Up)", class: "quiet", "aria-label": "Previous page" });
-    const next = this.button([icon("right")], () => this.show(this.pageNumber + 1), { title: "Next page (Page Down)", class: "quiet", "aria-label": "Next page" });
-    this.pagers ??= {};
-    this.pagers[place] = { label, previous, next };
-    const parts = [previous, label, next];
-    if (place === "top") parts.unshift(this.pageSizePicker());
-    return el("span", { class: `pager ${place}` }, ...parts);
-  }
-
-  pageSizePicker() {
-    this.sizeSelect = el("select", { "aria-label": "Items on a page", title: "Items on a page" },
-      ...PAGE_SIZES.map((size) => el("option", { value: String(size) }, `${size} a page`)));
-    this.sizeSelect.addEventListener("change", () => {
-      const firstItem = (this.pageNumber - 1) * this.size;
-      this.size = Number(this.sizeSelect.value);
-      localStorage.setItem("winnow:size", String(this.size));
-      this.nextPage = null;
-      this.show(Math.floor(firstItem / this.size) + 1);
-    });
-    return this.sizeSelect;
-  }
-
-  button(children, onPress, attributes = {}) {
-    const button = el("button", { type: "button", ...attributes }, ...children);
-    button.addEventListener("click", () => {
-      onPress();
-      this.root.focus({ preventScroll: true });
-    });
-    return button;
+    this.list.addEventListener("dblclick", () => this.toggleFocus());
+    this.list.addEventListener("pointerdown", (event) => this.onHold(event));
+    this.list.addEventListener("contextmenu", (event) => event.pointerType === "touch" && event.preventDefault());
+    this.root.replaceChildren(this.toolbar.root,
+      el("div", { class: "body" }, el("div", { class: "stage" }, this.empty, this.focusView.root, this.list, this.toolbar.bottom), this.codebook.root));
+    this.openCodebook(this.preferences.codebook ?? this.root.clientWidth > 1080);
   }
 
   // -------------------------------------------------------------- pages
@@ -204,7 +181,6 @@ class Grid {
       await this.pictures.load(this.items.map((item) => item.item_id));
       if (request !== this.request) return;
       this.tiles.forEach((tile) => tile.showPicture(this.pictures));
-      this.say("");
       this.prefetch(page);
     } catch (failure) {
       if (request === this.request) this.showFailure(failure, wanted);
@@ -213,50 +189,54 @@ class Grid {
 
   showFailure(failure, number) {
     if (failure.status === 401) this.trigger("renew", Date.now());
-    this.say(`${failure.message} `, "problem", this.button(["Try again"], () => this.show(number)));
+    this.say(`${failure.message} `, "problem", this.toolbar.button(["Try again"], () => this.show(number)));
   }
 
   async fetchPage(number) {
     const ready = this.nextPage;
     this.nextPage = null;
-    if (ready && ready.number === number && ready.view === this.data.view) return ready.promise;
-    return this.api.page(this.data.query, number, this.size);
+    if (ready && ready.number === number && ready.size === this.size && ready.view === this.data.view) {
+      const page = await ready.promise;
+      this.event = Math.min(this.event, page.event);
+      return page;
+    }
+    const page = await this.api.page(this.data.query, number, this.size);
+    this.event = page.event;
+    return page;
   }
 
   prefetch(page) {
     if (page.page >= page.n_pages) return;
     const number = page.page + 1;
     const promise = this.api.page(this.data.query, number, this.size);
-    this.nextPage = { number, view: this.data.view, promise };
+    this.nextPage = { number, size: this.size, view: this.data.view, promise };
     promise
       .then((next) => this.pictures.load(next.items.item_id))
       .catch(() => { this.nextPage = null; });
   }
 
   paintPage(page) {
-    const stay = page.page === this.pageNumber && page.view === this.shownView;
+    const stay = page.page === this.pageNumber && this.data.view === this.shownView;
     const first = this.shownView === undefined;
-    this.shownView = page.view;
+    this.shownView = this.data.view;
     this.pageNumber = page.page;
     this.nPages = page.n_pages;
     this.total = page.total;
-    this.decided = page.n_decided;
+    this.nDecided = page.n_decided;
+    this.pace = page.pace;
     this.undoable = { undo: page.can_undo, redo: page.can_redo };
     this.items = rowsOf(page.items);
     const waiting = this.outbox.waiting();
     for (const item of this.items) if (waiting.has(item.item_id)) Object.assign(item, optimisticState(item, waiting.get(item.item_id)));
     if (!stay) this.selection = emptySelection();
+    if (!stay) this.say("");
     this.layTiles();
-    this.paintAll();
+    this.paintSelection();
+    this.paintProgress();
+    this.toolbar.paintPager(this.pageNumber, this.nPages, this.total);
     this.writeUrl();
     if (!stay && !first) this.root.scrollIntoView({ block: "start" });
-    if (!this.root.contains(this.root.getRootNode().activeElement)) this.focusGrid();
-  }
-
-  /** Take the keyboard unless the person is in one of the page's own fields. */
-  focusGrid() {
-    const active = document.activeElement;
-    if (!active || active === document.body || active.tagName !== "INPUT") this.root.focus({ preventScroll: true });
+    if (!this.root.contains(this.root.getRootNode().activeElement)) this.takeKeyboardIfFree();
   }
 
   layTiles() {
@@ -266,6 +246,7 @@ class Grid {
     shown.forEach((tile, index) => tile.show(this.items[index], this.pictures, this.data.by));
     this.empty.hidden = this.items.length > 0;
     this.empty.textContent = this.data.empty_text;
+    if (!this.items.length) this.leaveFocus();
   }
 
   writeUrl() {
@@ -275,124 +256,284 @@ class Grid {
     window.history.replaceState(window.history.state, "", url);
   }
 
+  setPageSize(size) {
+    const firstItem = (this.pageNumber - 1) * this.size;
+    this.size = this.toolbar.takePageSize(size);
+    this.preferences.pageSize = this.size;
+    this.show(Math.floor(firstItem / this.size) + 1);
+  }
+
+  setTileSize(px) {
+    this.toolbar.tile.value = String(px);
+    this.root.style.setProperty("--tile-min", `${px}px`);
+    this.preferences.tilePx = px;
+  }
+
+  turnPage(step) {
+    const number = this.pageNumber + step;
+    if (number >= 1 && number <= this.nPages) this.show(number);
+  }
+
   // -------------------------------------------------------------- painting
 
-  paintAll() {
-    this.paintSelection();
-    this.paintProgress();
-    for (const { label, previous, next } of Object.values(this.pagers)) {
-      label.textContent = this.total ? `Page ${this.pageNumber} of ${this.nPages}` : "";
-      previous.disabled = this.pageNumber <= 1;
-      next.disabled = this.pageNumber >= this.nPages;
-    }
-    this.pagers.bottom.label.parentElement.hidden = this.nPages <= 1;
+  get framed() {
+    return this.items[this.selection.cursor];
   }
 
   paintSelection() {
     this.items.forEach((item, index) =>
-      this.tiles[index].mark({ selected: this.selection.selected.has(index), cursor: this.selection.cursor === index }));
-    const n = this.selection.selected.size;
-    const framed = this.items[this.selection.cursor];
-    this.chosen.textContent = n ? `${plural(n, "item", "items")} selected` : "Acts on the framed item";
-    this.why.textContent = framed ? quoted(framed.reason) : "";
-    this.clearButton.hidden = n === 0;
+      this.tiles[index].mark({ selected: this.selection.everything || this.selection.selected.has(index), cursor: this.selection.cursor === index }));
+    this.list.setAttribute("aria-activedescendant", this.framed ? this.tiles[this.selection.cursor].root.id : "");
+    this.toolbar.paintSelection(this.selection, this.framed, this.total);
+    this.paintClasses();
+    this.codebook.show(this.data.subject.length ? this.data.subject : subjectOf(this.framed));
+    if (this.focusView.isOpen && this.framed && this.framed !== this.focusView.item) this.focusView.show(this.framed);
+  }
+
+  paintClasses() {
+    this.toolbar.paintClasses(this.keyOrder(), this.preferences.keysByProbability);
+  }
+
+  keyOrder() {
+    if (!this.preferences.keysByProbability || this.framed?.blind) return this.data.classes;
+    return orderByProbability(this.data.classes, this.data.run_classes, this.framed?.top);
   }
 
   paintProgress() {
-    const share = this.total ? this.decided / this.total : 0;
-    this.progress.textContent = `${this.decided.toLocaleString("en")} of ${plural(this.total, "item", "items")} decided`;
-    this.bar.firstChild.style.width = `${100 * share}%`;
-    this.undoButton.disabled = !this.undoable?.undo;
-    this.redoButton.disabled = !this.undoable?.redo;
+    this.toolbar.paintProgress({ nDecided: this.nDecided, total: this.total, pace: this.pace, undoable: this.undoable });
   }
 
-  paintSaved({ nWaiting, offline, message }) {
-    this.saved.classList.toggle("problem", offline);
-    this.saved.classList.toggle("waiting", nWaiting > 0 && !offline);
-    if (offline) {
-      this.saved.textContent = `Not saved: ${plural(nWaiting, "act", "acts")}`;
-      this.say(`${message} Your last ${plural(nWaiting, "act is", "acts are")} kept in this browser and sent again.`, "problem");
-    } else {
-      if (this.wasOffline) this.say("");
-      this.saved.textContent = nWaiting ? "Saving …" : "Saved";
-    }
-    this.wasOffline = offline;
+  paintState(index) {
+    this.tiles[index].showState(this.items[index]);
+    if (this.focusView.isOpen && this.focusView.item === this.items[index]) this.focusView.show(this.items[index]);
   }
 
   say(text, kind = "", ...more) {
-    this.message.className = `message ${kind}`;
-    this.message.replaceChildren(text, ...more);
-    this.message.hidden = !text;
+    this.toolbar.say(text, kind, ...more);
   }
 
   // -------------------------------------------------------------- acts
 
-  decide(choice, label) {
+  async decide(choice, label) {
     const positions = targetsOf(this.selection, this.items.length);
-    if (!positions.length) return;
-    if (this.data.locked && positions.some((index) => this.items[index].split === "test")) {
-      this.say("Test items are locked: they are the gold standard. Unlock them above the grid first.", "problem");
+    if (!positions.length || this.refuses(positions)) return;
+    if (choice === "class") this.preferences.recent = withRecent(this.preferences.recent, label);
+    if (this.selection.everything) {
+      await this.decideOnEverything(choice, label);
       return;
     }
-    const items = positions.map((index) => this.items[index]);
-    const { decisions, nRefused, reason } = decisionsFor(choice, items, label);
+    const { decisions, nRefused, reason } = decisionsFor(choice, positions.map((index) => this.items[index]), label);
+    if (positions.length > ASK_ABOVE) {
+      const preview = { n: positions.length, n_already: this.nAlready(decisions), n_refused: nRefused, reason };
+      if (!(await this.confirm(choice, label, preview))) return;
+    }
     this.say(nRefused ? `${plural(nRefused, "item", "items")} left as before: ${reason}.` : "", nRefused ? "note" : "");
     if (decisions.length) this.apply(decisions);
   }
 
+  refuses(positions) {
+    if (this.outbox.blocked) {
+      this.say("Decisions cannot be saved at the moment, so none are taken. What is unsaved is kept in this browser.", "problem");
+      return true;
+    }
+    if (this.data.locked && positions.some((index) => this.items[index].split === "test")) {
+      this.say("Test items are locked: they are the gold standard. Unlock them above the grid first.", "problem");
+      return true;
+    }
+    return false;
+  }
+
+  nAlready(decisions) {
+    const wanted = new Map(decisions.map((decision) => [decision.item_id, decision]));
+    return this.items.filter((item) => wanted.get(item.item_id)?.verdict === item.verdict && item.verdict && wanted.get(item.item_id).label === item.label).length;
+  }
+
+  async confirm(choice, label, preview) {
+    const sure = await ask(this.root, bulkQuestion(choice, label, preview), "Do it");
+    this.takeKeyboard();
+    return sure;
+  }
+
+  /** One act on every item of the filter, sent as the filter; the page is read anew once it is committed. */
+  async decideOnEverything(choice, label) {
+    const { query } = this.data;
+    try {
+      const preview = await this.api.bulkPreview(query, choice, label);
+      if (preview.n > ASK_ABOVE && !(await this.confirm(choice, label, preview))) return;
+      this.keep({ queue: this.data.queue, bulk: { query, choice, label: label ?? null, expected_n: preview.n } });
+      this.select(clearSelection(this.selection));
+    } catch (failure) {
+      this.say(failure.message, "problem");
+    }
+  }
+
+  /** Put an act into the outbox; false, and said, if the browser cannot keep it. */
+  keep(act) {
+    try {
+      this.outbox.add(act);
+      return true;
+    } catch (error) {
+      this.say(`This browser cannot keep the decision (${error.message}), so it was not taken. Free some space for this page.`, "problem");
+      return false;
+    }
+  }
+
   apply(decisions) {
+    if (!this.keep({ decisions, queue: this.data.queue })) return;
     const byId = new Map(decisions.map((decision) => [decision.item_id, decision]));
     this.items.forEach((item, index) => {
       const decision = byId.get(item.item_id);
       if (!decision) return;
-      if (!item.verdict) this.decided += 1;
-      Object.assign(item, optimisticState(item, decision), { event: null });
-      this.tiles[index].showState(item);
+      if (!item.verdict) this.nDecided += 1;
+      Object.assign(item, optimisticState(item, decision), { event: null, annotator: this.data.annotator });
+      this.paintState(index);
     });
-    this.outbox.add({ decisions, queue: this.data.queue });
     this.undoable = { undo: true, redo: false };
     this.select(afterAct(this.selection, (index) => !this.items[index].verdict, this.items.length));
     this.paintProgress();
   }
 
   /** Take the server's states for what it has committed, except where a newer act is still on its way. */
-  reconcile(answer) {
+  reconcile(acts, answer) {
     const waiting = this.outbox.waiting();
-    const problems = answer.results.flatMap((result) => [result.error, ...result.conflicts].filter(Boolean));
-    this.items.forEach((item, index) => {
-      const state = answer.states[item.item_id];
-      if (!state || waiting.has(item.item_id)) return;
-      if (Boolean(item.verdict) !== Boolean(state.verdict)) this.decided += state.verdict ? 1 : -1;
-      Object.assign(item, state, { pending: false });
-      this.tiles[index].showState(item);
-    });
+    const wanted = new Map(acts.flatMap((act) => act.decisions ?? []).map((decision) => [decision.item_id, decision]));
+    this.takeStates(answer.states, waiting, wanted);
     this.undoable = { undo: answer.can_undo, redo: answer.can_redo };
+    this.pace = answer.pace;
     this.paintProgress();
     this.root.dispatchEvent(new CustomEvent("committed", { detail: answer, bubbles: true, composed: true }));
+    const bulk = answer.results.filter((_, place) => acts[place].bulk);
+    const problems = answer.results.flatMap((result) => [result.error, ...result.conflicts].filter(Boolean));
+    if (bulk.length) this.afterBulk(bulk);
     if (problems.length) this.say(problems.join(" "), "problem");
   }
 
+  async afterBulk(results) {
+    this.nextPage = null;
+    await this.show(this.pageNumber);
+    const done = results.filter((result) => !result.error);
+    if (done.length === results.length) this.say(done.map(bulkDone).join(" "), "note");
+  }
+
+  /** states: by item_id, as the server has committed them; wanted: what was asked for, by item_id, if anything was. */
+  takeStates(states, waiting, wanted = new Map()) {
+    this.items.forEach((item, index) => {
+      const state = states[item.item_id];
+      if (!state || waiting.has(item.item_id)) return;
+      if (Boolean(item.verdict) !== Boolean(state.verdict)) this.nDecided += state.verdict ? 1 : -1;
+      const conflict = wanted.has(item.item_id) ? conflictOf(wanted.get(item.item_id), state, this.data.annotator) : null;
+      Object.assign(item, state, { pending: false, conflict });
+      this.paintState(index);
+    });
+  }
+
   async stepBack(direction) {
-    await this.outbox.flush();
-    const seq = this.outbox.takeNumber();
+    if (this.stepping) return;
+    this.stepping = true;
     try {
+      await this.outbox.flush();
+      const seq = this.outbox.takeNumber();
       const answer = await patiently(() => this.api.step(direction, this.client, seq));
       this.nextPage = null;
-      await this.show(this.pageNumber);
+      this.takeStates(answer.states, this.outbox.waiting());
+      this.undoable = { undo: answer.can_undo, redo: answer.can_redo };
+      this.pace = answer.pace;
+      this.paintProgress();
       this.say(answer.message, answer.conflicts.length ? "problem" : "note");
+      await this.refresh(answer);
     } catch (failure) {
-      this.say(`${direction === "undo" ? "Undo" : "Redo"} did not reach the server: ${failure.message}`, "problem");
+      this.say(`${direction === "undo" ? "Undo" : "Redo"} was not done: ${failure.message}`, "problem");
+    } finally {
+      this.stepping = false;
     }
   }
 
-  // -------------------------------------------------------------- keyboard and mouse
+  /** After a step over more items than an answer tells the states of, the page is read anew. */
+  async refresh({ n_changed: nChanged, states }) {
+    if (nChanged > Object.keys(states).length) await this.show(this.pageNumber);
+    else this.watch?.now();
+  }
+
+  // -------------------------------------------------------------- what others decide
+
+  askForChanges() {
+    if (this.outbox.acts.length || this.stepping || this.shownView !== this.data.view) return null;
+    return this.api.changes(this.data.query, this.pageNumber, this.size, this.event);
+  }
+
+  takeChanges(changes) {
+    if (this.outbox.acts.length) return;
+    const changed = changes.event !== this.event;
+    this.event = changes.event;
+    if (!changed) return;
+    this.nextPage = null;
+    this.takeStates(changes.states, this.outbox.waiting());
+    this.nDecided = changes.n_decided;
+    this.undoable = { undo: changes.can_undo, redo: changes.can_redo };
+    this.paintProgress();
+  }
+
+  showAway(failure) {
+    if (failure?.status === 401) this.trigger("renew", Date.now());
+    if (failure && failure.status !== 401) this.say(`${failure.message} Decisions are kept in this browser until it is back.`, "problem");
+    if (!failure) this.say("");
+  }
+
+  // -------------------------------------------------------------- views beside the grid
+
+  toggleFocus() {
+    if (!this.framed) return;
+    if (this.focusView.isOpen) {
+      this.leaveFocus();
+      this.select(this.selection);
+    } else {
+      this.selection = clearSelection(this.selection);
+      this.list.classList.add("aside");
+      this.focusView.open(this.framed);
+      this.paintSelection();
+    }
+    this.takeKeyboard();
+  }
+
+  leaveFocus() {
+    this.focusView.close();
+    this.list.classList.remove("aside");
+  }
+
+  toggleCodebook() {
+    this.preferences.codebook = this.codebook.root.hidden;
+    this.openCodebook(this.preferences.codebook);
+    this.paintSelection();
+  }
+
+  openCodebook(isOpen) {
+    this.codebook.root.hidden = !isOpen;
+    this.toolbar.codebookButton.setAttribute("aria-pressed", String(isOpen));
+  }
+
+  toggleKeyOrder() {
+    this.preferences.keysByProbability = !this.preferences.keysByProbability;
+    this.paintClasses();
+  }
+
+  async showKeys() {
+    await showKeys(this.root);
+    this.takeKeyboard();
+  }
+
+  openFinder(typed) {
+    const n = this.selection.everything ? this.total : targetsOf(this.selection, this.items.length).length;
+    if (n) this.finder.open({ classes: this.data.classes, recent: this.preferences.recent, typed, what: plural(n, "item", "items") });
+  }
+
+  // -------------------------------------------------------------- keyboard, mouse and touch
 
   onKey(event) {
     const target = event.composedPath()[0];
-    if (target.tagName === "SELECT" || target.tagName === "INPUT") return;
+    if (["SELECT", "INPUT", "TEXTAREA"].includes(target.tagName)) return;
     const onButton = target.tagName === "BUTTON" && (event.key === " " || event.key === "Enter");
     const press = { key: event.key, code: event.code, ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey, alt: event.altKey };
-    const command = onButton ? null : commandOf(press, this.data.classes.length);
+    const command = onButton ? null : commandOf(press);
     if (!command) {
       if (!press.ctrl && !press.alt && event.key.length === 1) event.stopPropagation();
       return;
@@ -403,24 +544,45 @@ class Grid {
   }
 
   run(command) {
-    const n = this.items.length;
-    if (command.type === "undo" || command.type === "redo") this.stepBack(command.type);
-    else if (command.type === "page") this.turnPage(command.step);
-    else if (n === 0) return;
-    else if (command.type === "decide") this.decide(command.choice, this.data.classes[command.classIndex]);
-    else if (command.type === "toggle") this.select(toggleTile(this.selection));
-    else if (command.type === "selectAll") this.select(selectAll(this.selection, n));
-    else if (command.type === "clear") this.select({ ...this.selection, selected: new Set() });
-    else if (command.type === "move") this.select(moveCursor(this.selection, command.direction, command.extend, this.nColumns(), n));
+    const commands = {
+      undo: () => this.stepBack("undo"),
+      redo: () => this.stepBack("redo"),
+      page: () => this.turnPage(command.step),
+      keys: () => this.showKeys(),
+      decide: () => this.decide(command.choice),
+      classKey: () => this.decideByKey(command),
+      find: () => this.openFinder(command.typed),
+      focus: () => this.toggleFocus(),
+      next: () => this.goToNext(),
+      toggle: () => this.select(toggleTile(this.selection)),
+      selectAll: () => this.selectAll(),
+      clear: () => (this.focusView.isOpen ? this.toggleFocus() : this.select(clearSelection(this.selection))),
+      move: () => this.select(moveCursor(this.selection, command.direction, command.extend, this.nColumns(), this.items.length)),
+    };
+    const always = ["undo", "redo", "page", "keys"];
+    if (this.items.length || always.includes(command.type)) commands[command.type]();
   }
 
-  turnPage(step) {
-    const number = this.pageNumber + step;
-    if (number >= 1 && number <= this.nPages) this.show(number);
+  decideByKey({ digit, shift }) {
+    const name = classOfDigit(digit, shift, this.keyOrder());
+    if (name !== null) this.decide("class", name);
+  }
+
+  /** The next item without a decision on this page, else the next page, else the next class. */
+  goToNext() {
+    const next = nextOpen(this.selection, (index) => !this.items[index].verdict, this.items.length);
+    if (next) this.select(next);
+    else if (this.pageNumber < this.nPages) this.turnPage(1);
+    else if (this.data.next_class) this.trigger("next_class", Date.now());
+    else this.say("This is the last item of the queue.", "note");
+  }
+
+  selectAll() {
+    if (!this.focusView.isOpen) this.select(selectAll(this.selection, this.items.length, this.total));
   }
 
   nColumns() {
-    return getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
+    return this.focusView.isOpen ? 1 : getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
   }
 
   select(selection) {
@@ -429,41 +591,58 @@ class Grid {
     this.tiles[selection.cursor]?.root.scrollIntoView({ block: "nearest" });
   }
 
+  takeKeyboard() {
+    this.list.focus({ preventScroll: true });
+  }
+
+  /** Take the keyboard unless the person is in one of the page's own fields. */
+  takeKeyboardIfFree() {
+    const active = document.activeElement;
+    if (!active || active === document.body || !["INPUT", "TEXTAREA"].includes(active.tagName)) this.takeKeyboard();
+  }
+
   onClick(event) {
-    const index = this.positionOf(event);
-    if (index === null) return;
-    this.selection = clickTile(this.selection, index, { ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey });
-    this.paintSelection();
-    this.root.focus({ preventScroll: true });
+    const index = positionOf(event);
+    if (index === null || this.wasHeld) return;
+    this.select(clickTile(this.selection, index, { ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey }));
+    this.takeKeyboard();
   }
 
-  async onDoubleClick(event) {
-    const index = this.positionOf(event);
-    if (index === null) return;
+  /** A tile that is held shows its full picture until it is let go. */
+  onHold(event) {
+    const index = positionOf(event);
+    if (index === null || event.button !== 0) return;
+    this.wasHeld = false;
     const item = this.items[index];
-    const image = el("img", { alt: `${item.path}, full size`, src: URL.createObjectURL(await this.api.picture(item.item_id)) });
-    const dialog = el("dialog", { class: "zoom", "aria-label": "Full picture" }, image, el("p", {}, item.path));
-    dialog.addEventListener("click", () => dialog.close());
-    dialog.addEventListener("close", () => {
-      URL.revokeObjectURL(image.src);
-      dialog.remove();
-      this.root.focus({ preventScroll: true });
-    });
-    this.root.appendChild(dialog);
-    dialog.showModal();
-  }
-
-  positionOf(event) {
-    const tile = event.target.closest(".tile");
-    return tile ? Number(tile.dataset.index) : null;
+    let letGo = null;
+    const timer = setTimeout(() => {
+      this.wasHeld = true;
+      letGo = holdPicture(this.root, item.blind ? "" : item.path, () => this.api.picture(item.item_id));
+    }, HOLD_MS);
+    const end = () => {
+      clearTimeout(timer);
+      letGo?.();
+      for (const name of ["pointerup", "pointercancel", "blur"]) window.removeEventListener(name, end);
+    };
+    for (const name of ["pointerup", "pointercancel", "blur"]) window.addEventListener(name, end);
   }
 }
 
+function positionOf(event) {
+  const tile = event.target.closest(".tile");
+  return tile ? Number(tile.dataset.index) : null;
+}
+
+/** What the codebook is about when the filter names no class: the framed item's given label. */
+function subjectOf(item) {
+  return item && !item.blind && item.given_label !== null ? [item.given_label] : [];
+}
+
 /** Try a few times; for what is safe to repeat. */
-async function patiently(ask, tries = 3) {
+async function patiently(request, tries = 3) {
   for (let left = tries; ; left -= 1) {
     try {
-      return await ask();
+      return await request();
     } catch (failure) {
       if (left <= 1 || failure.status) throw failure;
       await new Promise((done) => setTimeout(done, 400));

@@ -19,21 +19,29 @@ export const STATUS_TEXT = {
 
 const VERDICT_KEYS = { q: "right", w: "accept", e: "exclude", n: "unsure", o: "scope" };
 const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", Home: "first", End: "last" };
+const PLAIN = {
+  " ": { type: "toggle" },
+  Enter: { type: "next" },
+  Escape: { type: "clear" },
+  PageDown: { type: "page", step: 1 },
+  PageUp: { type: "page", step: -1 },
+  "?": { type: "keys" },
+  "/": { type: "find", typed: "" },
+};
 
 /** What a key press on the grid asks for, or null if it is none of the grid's keys.
  *  press: {key, code, ctrl, shift, alt}; `ctrl` is true for the command key too. */
-export function commandOf(press, nClasses) {
+export function commandOf(press) {
   const key = press.key.length === 1 ? press.key.toLowerCase() : press.key;
-  if (press.ctrl) return controlCommand(key, press.shift);
+  if (press.ctrl) return press.alt ? null : controlCommand(key, press.shift);
   if (press.alt) return null;
   if (key in ARROWS) return { type: "move", direction: ARROWS[key], extend: press.shift };
-  if (key === " ") return { type: "toggle" };
-  if (key === "Escape") return { type: "clear" };
-  if (key === "PageDown") return { type: "page", step: 1 };
-  if (key === "PageUp") return { type: "page", step: -1 };
+  if (key in PLAIN) return PLAIN[key];
   const digit = /^(?:Digit|Numpad)([0-9])$/.exec(press.code || "");
-  if (digit) return classCommand(Number(digit[1]), press.shift, nClasses);
-  if (key in VERDICT_KEYS && !press.shift) return { type: "decide", choice: VERDICT_KEYS[key] };
+  if (digit) return { type: "classKey", digit: Number(digit[1]), shift: press.shift };
+  if (!press.shift && key in VERDICT_KEYS) return { type: "decide", choice: VERDICT_KEYS[key] };
+  if (!press.shift && key === "f") return { type: "focus" };
+  if (/^\p{L}$/u.test(key)) return { type: "find", typed: press.key };
   return null;
 }
 
@@ -44,37 +52,55 @@ function controlCommand(key, shift) {
   return null;
 }
 
-/** Digits 1-9 and 0 name the first ten classes, with Shift the next ten. */
-function classCommand(digit, shift, nClasses) {
-  const index = (digit === 0 ? 9 : digit - 1) + (shift ? 10 : 0);
-  return index < nClasses ? { type: "decide", choice: "class", classIndex: index } : null;
-}
+/** Every key of the grid, for the sheet: [group, [[keys, what they do], ...]]. */
+export const KEY_SHEET = [
+  ["Decide", [
+    ["Q", "the given label is right"],
+    ["W", "accept the model's prediction"],
+    ["1 – 9, 0", "relabel as the class with that key"],
+    ["⇧1 – ⇧0", "relabel as one of the next ten classes"],
+    ["/ or any other letter", "find a class by its name, Enter takes it"],
+    ["E", "exclude: a bad item"],
+    ["O", "out of scope: none of the classes"],
+    ["N", "unsure or ambiguous"],
+  ]],
+  ["Move and select", [
+    ["← → ↑ ↓", "move the frame"],
+    ["Enter", "next item without a decision"],
+    ["Space", "select or let go"],
+    ["⇧ with arrows", "select a range"],
+    ["Ctrl A", "select the page; again: everything in this filter"],
+    ["Esc", "let go, or close what is open"],
+    ["Page Up, Page Down", "turn the page"],
+  ]],
+  ["Look and take back", [
+    ["F", "focus: one large item, its likes, its history"],
+    ["hold the mouse", "show the full picture while held"],
+    ["Ctrl Z", "undo your last step"],
+    ["Ctrl ⇧ Z", "redo"],
+    ["?", "this sheet"],
+  ]],
+];
 
-/** The key printed beside a class, "" from the 21st class on. */
-export function classKey(index) {
-  if (index >= 20) return "";
-  const digit = String((index + 1) % 10);
-  return index < 10 ? digit : `⇧${digit}`;
-}
+// ---------------------------------------------------------------- selection
+// {cursor, anchor, selected: Set of positions on the page, everything: whether all items of the filter are meant}
 
-// ---------------------------------------------------------------- selection: {cursor, anchor, selected: Set of positions}
-
-export function emptySelection() {
-  return { cursor: 0, anchor: 0, selected: new Set() };
+export function emptySelection(cursor = 0) {
+  return { cursor, anchor: cursor, selected: new Set(), everything: false };
 }
 
 /** A click on the tile at `index`: plain = that one alone, ctrl = add or remove it, shift = the range from the anchor. */
 export function clickTile(selection, index, { ctrl = false, shift = false } = {}) {
-  if (shift) return { cursor: index, anchor: selection.anchor, selected: range(selection.anchor, index) };
+  if (shift) return { cursor: index, anchor: selection.anchor, selected: range(selection.anchor, index), everything: false };
   if (ctrl) return toggleTile(selection, index);
   const alone = selection.selected.size === 1 && selection.selected.has(index);
-  return { cursor: index, anchor: index, selected: alone ? new Set() : new Set([index]) };
+  return { cursor: index, anchor: index, selected: alone ? new Set() : new Set([index]), everything: false };
 }
 
 export function toggleTile(selection, index = selection.cursor) {
   const selected = new Set(selection.selected);
   if (!selected.delete(index)) selected.add(index);
-  return { cursor: index, anchor: index, selected };
+  return { cursor: index, anchor: index, selected, everything: false };
 }
 
 export function moveCursor(selection, direction, extend, nColumns, nItems) {
@@ -83,12 +109,18 @@ export function moveCursor(selection, direction, extend, nColumns, nItems) {
   if (direction === "first") cursor = 0;
   else if (direction === "last") cursor = nItems - 1;
   else if (inside(cursor + steps[direction], nItems)) cursor += steps[direction];
-  if (extend) return { cursor, anchor: selection.anchor, selected: range(selection.anchor, cursor) };
-  return { cursor, anchor: cursor, selected: new Set(selection.selected) };
+  if (extend) return { cursor, anchor: selection.anchor, selected: range(selection.anchor, cursor), everything: false };
+  return { ...selection, cursor, anchor: cursor };
 }
 
-export function selectAll(selection, nItems) {
-  return { ...selection, selected: range(0, nItems - 1) };
+/** The whole page; asked again with the page selected, and more in the filter than on it, everything in the filter. */
+export function selectAll(selection, nItems, nTotal) {
+  const isWhole = selection.selected.size === nItems;
+  return { ...selection, selected: range(0, nItems - 1), everything: isWhole && nTotal > nItems };
+}
+
+export function clearSelection(selection) {
+  return emptySelection(selection.cursor);
 }
 
 /** The positions that an act concerns: the selected tiles, or the one under the cursor if none is selected. */
@@ -97,15 +129,16 @@ export function targetsOf(selection, nItems) {
   return selection.selected.size ? [...selection.selected].sort((a, b) => a - b) : [selection.cursor];
 }
 
-/** After an act on the cursor alone the cursor goes to the next open tile; after a bulk act the selection is dropped. */
+/** After an act on the framed item alone the frame goes to the next open one; after a bulk act the selection is dropped. */
 export function afterAct(selection, isOpen, nItems) {
-  const cleared = { cursor: selection.cursor, anchor: selection.cursor, selected: new Set() };
-  if (selection.selected.size > 1) return cleared;
-  for (let step = 1; step < nItems; step += 1) {
-    const next = selection.cursor + step;
-    if (next < nItems && isOpen(next)) return { cursor: next, anchor: next, selected: new Set() };
-  }
-  return cleared;
+  if (selection.selected.size > 1) return clearSelection(selection);
+  return nextOpen(selection, isOpen, nItems) ?? clearSelection(selection);
+}
+
+/** The selection with the frame on the next item that is open; null if none comes after it on this page. */
+export function nextOpen(selection, isOpen, nItems) {
+  for (let place = selection.cursor + 1; place < nItems; place += 1) if (isOpen(place)) return emptySelection(place);
+  return null;
 }
 
 function inside(index, nItems) {
@@ -134,9 +167,13 @@ export function decisionsFor(choice, items, label) {
 }
 
 function decisionFor(choice, item, label) {
-  if (choice === "exclude") return { verdict: "bad_item" };
-  if (choice === "scope") return { verdict: "out_of_scope" };
-  if (choice === "unsure") return { verdict: "ambiguous" };
+  const blind = item.blind ? { blind: true } : {};
+  if (choice === "exclude") return { verdict: "bad_item", ...blind };
+  if (choice === "scope") return { verdict: "out_of_scope", ...blind };
+  if (choice === "unsure") return { verdict: "ambiguous", ...blind };
+  if (item.blind && choice !== "class") return { reason: "is shown blind: pick its class yourself" };
+  // Whether the label agrees with the hidden one is for the server to find out.
+  if (item.blind) return { verdict: "label_wrong", label, blind: true };
   if (choice === "right") {
     if (item.given_label === null) return { reason: "has no given label to confirm: accept the prediction or pick a class" };
     return { verdict: "label_right", label: item.given_label };
@@ -151,7 +188,66 @@ function decisionFor(choice, item, label) {
 /** The state an item will have once the decision is committed, painted before that. */
 export function optimisticState(item, decision) {
   const label = decision.verdict === "label_right" ? item.given_label : decision.label || item.label;
-  return { verdict: decision.verdict, status: VERDICT_STATUS[decision.verdict], label, pending: true };
+  return { verdict: decision.verdict, status: VERDICT_STATUS[decision.verdict], label, pending: true, conflict: null };
+}
+
+/** What a person wanted and an item's committed state does not show, because somebody else was there first; else null.
+ *  returns {verdict, label, by}: what was wanted, and who decided otherwise */
+export function conflictOf(decision, state, annotator) {
+  if (!state.verdict || state.annotator === annotator) return null;
+  const label = decision.label ?? state.label;
+  if (state.label === label && statusOf(state.verdict) === statusOf(decision.verdict)) return null;
+  return { verdict: decision.verdict, label: decision.label ?? null, by: state.annotator };
+}
+
+function statusOf(verdict) {
+  return VERDICT_STATUS[verdict];
+}
+
+// ---------------------------------------------------------------- progress
+
+/** How far, how fast and how long to go, in words.
+ *  pace: {n_recent, n_changed, seconds_per_decision}, as the server measures it */
+export function progressText(nDecided, nTotal, pace) {
+  const parts = [`${nDecided.toLocaleString("en")} of ${plural(nTotal, "item", "items")} decided`];
+  if (pace?.n_recent) parts.push(`${Math.round((100 * pace.n_changed) / pace.n_recent)} % of your last ${pace.n_recent} changed`);
+  if (pace?.seconds_per_decision) {
+    parts.push(`${pace.seconds_per_decision.toFixed(1)} s each`);
+    const left = (nTotal - nDecided) * pace.seconds_per_decision;
+    if (left > 0) parts.push(`about ${durationText(left)} left`);
+  }
+  return parts.join(" · ");
+}
+
+/** A length of time, roughly: "40 s", "12 min", "3 h 20 min". */
+export function durationText(seconds) {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+// ---------------------------------------------------------------- bulk acts
+
+export const ASK_ABOVE = 50;
+
+/** What a bulk act is about to do, as a question. preview: {n, n_change, n_already, n_refused, reason} */
+export function bulkQuestion(choice, label, preview) {
+  const action = { right: "Confirm the given label of", accept: "Accept the prediction for", exclude: "Exclude", unsure: "Mark as unsure", scope: "Put out of scope", class: "Relabel" }[choice];
+  const as = choice === "class" ? ` as “${label}”` : "";
+  const notes = [];
+  if (preview.n_already) notes.push(`${preview.n_already.toLocaleString("en")} already ${preview.n_already === 1 ? "is" : "are"}`);
+  if (preview.n_refused) notes.push(`${plural(preview.n_refused, "item", "items")} left out: ${preview.reason}`);
+  return `${action} ${plural(preview.n, "item", "items")}${as}?${notes.length ? ` ${notes.join("; ")}.` : ""}`;
+}
+
+/** What an act has done. result: {n_changed, n_already, n_refused, n_conflicts} */
+export function bulkDone(result) {
+  const parts = [`${result.n_changed.toLocaleString("en")} changed`];
+  if (result.n_already) parts.push(`${result.n_already.toLocaleString("en")} were already`);
+  if (result.n_refused) parts.push(`${result.n_refused.toLocaleString("en")} left out: ${result.reason}`);
+  if (result.n_conflicts) parts.push(`${result.n_conflicts.toLocaleString("en")} left because somebody else has decided on them`);
+  return `${parts.join(", ")}.`;
 }
 
 /** Bytes of `GET /api/thumbs`: a little-endian uint32 count, that many uint32 lengths, then the JPEG bytes. */
@@ -170,6 +266,7 @@ export function splitThumbnails(buffer) {
 
 /** Why an item is here, short enough for a tile; the server's `reason` says it in full. */
 export function shortReason(item, by) {
+  if (item.blind) return "shown blind: what is it?";
   const inSample = item.kind === "in_sample" ? "in sample · " : "";
   const next = `next: ${item.second_label} (${percent(item.p_second)})`;
   if (by === "confusion" || by === "entropy") return inSample + next;

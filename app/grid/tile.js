@@ -1,12 +1,14 @@
 // One tile of the grid: picture, given and predicted label, why it is here, and what was decided.
 
 import { el, icon } from "./dom.js";
-import { STATUS_TEXT, percent, quoted, shortReason } from "./logic.js";
+import { STATUS_TEXT, VERDICT_STATUS, percent, quoted, shortReason } from "./logic.js";
 
 const STATUS_ICON = { kept: "check", relabelled: "pen", added: "plus", unsure: "question", excluded: "cross" };
+let nTiles = 0;
 
 export class Tile {
   constructor(index) {
+    nTiles += 1;
     this.picture = el("div", { class: "picture" });
     this.badge = el("div", { class: "badge" });
     this.badge.hidden = true;
@@ -14,7 +16,7 @@ export class Tile {
     this.predicted = el("span", { class: "label" });
     this.probability = el("span", { class: "probability" });
     this.reason = el("p", { class: "reason" });
-    this.root = el("div", { class: "tile", role: "option", "data-index": String(index), "aria-selected": "false" },
+    this.root = el("div", { class: "tile", role: "option", id: `tile-${nTiles}`, "data-index": String(index), "aria-selected": "false" },
       el("div", { class: "frame" }, this.picture, this.badge),
       el("div", { class: "line given" }, el("span", { class: "tag" }, "given"), this.given),
       el("div", { class: "line predicted" }, el("span", { class: "tag" }, "model"), this.predicted, this.probability),
@@ -23,15 +25,16 @@ export class Tile {
 
   show(item, pictures, by) {
     this.item = item;
-    this.given.textContent = item.given_label ?? "no label";
+    this.given.textContent = givenText(item);
     this.given.classList.toggle("none", item.given_label === null);
     this.given.title = item.given_label ?? "";
-    this.predicted.textContent = item.predicted_label ?? "–";
+    this.predicted.textContent = item.blind ? "hidden" : (item.predicted_label ?? "–");
     this.predicted.title = item.predicted_label ?? "";
     this.probability.textContent = percent(item.p_predicted);
-    this.root.classList.toggle("agrees", item.given_label === item.predicted_label);
+    this.root.classList.toggle("agrees", !item.blind && item.given_label === item.predicted_label);
+    this.root.classList.toggle("blind", Boolean(item.blind));
     this.reason.textContent = shortReason(item, by);
-    this.root.title = `${item.path}\nrank ${item.rank} · ${item.split}\n${quoted(item.reason)}`;
+    this.root.title = item.blind ? "Shown blind" : `${item.path}\nrank ${item.rank} · ${item.split}\n${quoted(item.reason)}`;
     this.showPicture(pictures);
     this.showState(item);
   }
@@ -47,13 +50,27 @@ export class Tile {
     const status = item.verdict ? item.status : "";
     this.root.dataset.status = status;
     this.root.classList.toggle("pending", Boolean(item.pending));
+    this.root.classList.toggle("conflict", Boolean(item.conflict));
+    this.root.classList.toggle("noted", Boolean(item.note));
     this.badge.hidden = !status;
     this.root.setAttribute("aria-label", this.spoken(item));
     if (!status) return;
+    if (item.conflict) {
+      this.showConflict(item);
+      return;
+    }
     const renamed = status === "relabelled" || status === "added";
     const text = item.verdict === "out_of_scope" ? "out of scope" : STATUS_TEXT[status];
     this.badge.replaceChildren(icon(STATUS_ICON[status]), el("span", {}, renamed ? item.label : text));
     this.badge.title = [text, renamed ? `as ${item.label}` : "", item.annotator ? `by ${item.annotator}` : ""].filter(Boolean).join(" ");
+  }
+
+  /** Both labels: what somebody else decided, which stands, and what this person wanted, which was not applied. */
+  showConflict(item) {
+    const theirs = `${item.conflict.by}: ${decidedText(item)}`;
+    const own = `yours: ${decidedText({ ...item, ...item.conflict, label: item.conflict.label ?? item.label })}`;
+    this.badge.replaceChildren(icon("clash"), el("span", {}, `${theirs} · ${own}`));
+    this.badge.title = `${item.conflict.by} was here first, so that yours was not applied. Decide again to overrule.`;
   }
 
   mark({ selected, cursor }) {
@@ -63,7 +80,20 @@ export class Tile {
   }
 
   spoken(item) {
-    const labels = `given ${item.given_label ?? "no label"}, predicted ${item.predicted_label ?? "nothing"} ${percent(item.p_predicted)}`;
-    return item.verdict ? `${labels}, ${STATUS_TEXT[item.status]}` : labels;
+    const labels = item.blind
+      ? "shown blind"
+      : `given ${item.given_label ?? "no label"}, predicted ${item.predicted_label ?? "nothing"} ${percent(item.p_predicted)}`;
+    return item.verdict ? `${labels}, ${decidedText(item)}` : labels;
   }
+}
+
+function givenText(item) {
+  return item.blind ? "hidden" : (item.given_label ?? "no label");
+}
+
+/** "relabelled as boot", "label is right" … */
+function decidedText({ verdict, label }) {
+  const status = VERDICT_STATUS[verdict];
+  if (verdict === "out_of_scope") return "out of scope";
+  return status === "relabelled" || status === "added" ? `${STATUS_TEXT[status]} as ${label}` : STATUS_TEXT[status];
 }

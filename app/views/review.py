@@ -8,6 +8,7 @@ from app import context
 from app.grid import GridData, label_grid
 from app.queue_link import encoded, query_of
 from app.widgets.gold import gold_banner
+from app.widgets.one_class import class_row, pick_class, show_class
 from app.widgets.page import empty_state, heading
 from app.widgets.queue_filters import queue_filters
 from curation.project import Project
@@ -34,9 +35,11 @@ def show() -> None:
         return
     params = {name: st.query_params.get_all(name) for name in st.query_params}
     query = query_of(params, run_id=run_id, classes=project.task.classes)
+    query = pick_class(query, params)
     queue_filters(project, query)
+    next_class = class_row(query)
     locked = gold_banner(project) if "test" in query.splits else False
-    _grid(project, _frozen(project, query), locked=locked)
+    _grid(project, _frozen(project, query), locked=locked, next_class=next_class)
 
 
 def _frozen(project: Project, query: QueueQuery) -> QueueQuery:
@@ -49,7 +52,7 @@ def _frozen(project: Project, query: QueueQuery) -> QueueQuery:
     return replace(query, as_of_event=kept[1]) if query.decided != "any" else query
 
 
-def _grid(project: Project, query: QueueQuery, *, locked: bool) -> None:
+def _grid(project: Project, query: QueueQuery, *, locked: bool, next_class: str) -> None:
     queue = context.open_view(query)
     if queue.n_left_out and len(queue):
         st.caption(f"{queue.n_left_out:,} items without a label are left out: {_needs_label(query)}.")
@@ -61,13 +64,19 @@ def _grid(project: Project, query: QueueQuery, *, locked: bool) -> None:
             classes=project.task.classes,
             view=view,
             query=view,
+            run=queue.run_id,
+            run_classes=queue.run_classes,
             by=query.by,
+            annotator=context.annotator(),
+            subject=query.pair or ((query.given,) if query.given else ()),
             queue=f"{query.run_id} {query.splits[0]} by {query.by}",
+            next_class=next_class,
             locked=locked,
             empty_text=_empty_text(queue),
         ),
         key="label_grid",
         on_renew=lambda: None,
+        on_next_class=lambda: show_class(next_class),
     )
 
 

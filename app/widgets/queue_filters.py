@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from app import context
+from app.widgets.one_class import MIXED
 from app.widgets.page import SPLIT_NAMES, escape
 from curation.project import Project
 from curation.queues import RANKERS, QueueQuery
@@ -115,6 +116,10 @@ def _write(name: str) -> None:
         st.query_params[name] = value
     else:
         _drop(name)
+    if name == "given":
+        _drop(MIXED)
+        if not value:
+            st.query_params[MIXED] = "1"
 
 
 def _drop(name: str) -> None:

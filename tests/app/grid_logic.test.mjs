@@ -3,29 +3,51 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  afterAct, classKey, clickTile, commandOf, decisionsFor, emptySelection, moveCursor, percent, quoted, selectAll, shortReason, splitThumbnails, targetsOf, toggleTile,
+  KEY_SHEET, afterAct, bulkDone, bulkQuestion, clickTile, commandOf, conflictOf, decisionsFor, durationText, emptySelection, moveCursor, nextOpen, optimisticState,
+  percent, progressText, quoted, selectAll, shortReason, splitThumbnails, targetsOf, toggleTile,
 } from "../../app/grid/logic.js";
-import { Outbox } from "../../app/grid/outbox.js";
 
 const press = (key, more = {}) => ({ key, code: "", ctrl: false, shift: false, alt: false, ...more });
 const item = (more = {}) => ({ item_id: "a", rank: 1, event: null, given_label: "cat", predicted_label: "dog", label: "cat", ...more });
 
-test("letters are verdicts", () => {
-  assert.deepEqual(commandOf(press("q"), 3), { type: "decide", choice: "right" });
-  assert.deepEqual(commandOf(press("W"), 3), { type: "decide", choice: "accept" });
+test("five letters are verdicts, whatever the caps lock says", () => {
+  const choices = { q: "right", w: "accept", e: "exclude", n: "unsure", o: "scope" };
+  for (const [key, choice] of Object.entries(choices)) assert.deepEqual(commandOf(press(key)), { type: "decide", choice });
+  assert.deepEqual(commandOf(press("W")), { type: "decide", choice: "accept" });
 });
 
-test("digits name classes, shifted ones the next ten, none beyond the last class", () => {
-  assert.equal(commandOf(press("1", { code: "Digit1" }), 3).classIndex, 0);
-  assert.equal(commandOf(press("0", { code: "Digit0" }), 12).classIndex, 9);
-  assert.equal(commandOf(press("!", { code: "Digit1", shift: true }), 12).classIndex, 10);
-  assert.equal(commandOf(press("4", { code: "Digit4" }), 3), null);
-  assert.deepEqual([0, 9, 10, 20].map(classKey), ["1", "0", "⇧1", ""]);
+test("every other letter, in whatever script, and a verdict's letter with shift, begins to find a class", () => {
+  assert.deepEqual(commandOf(press("b")), { type: "find", typed: "b" });
+  assert.deepEqual(commandOf(press("ж")), { type: "find", typed: "ж" });
+  assert.deepEqual(commandOf(press("Q", { shift: true })), { type: "find", typed: "Q" });
+  assert.deepEqual(commandOf(press("/")), { type: "find", typed: "" });
 });
 
-test("the browser keeps its own shortcuts", () => {
-  assert.equal(commandOf(press("r", { ctrl: true }), 3), null);
-  assert.equal(commandOf(press("q", { alt: true }), 3), null);
+test("digits are class keys by their place on the keyboard, with and without shift", () => {
+  assert.deepEqual(commandOf(press("1", { code: "Digit1" })), { type: "classKey", digit: 1, shift: false });
+  assert.deepEqual(commandOf(press("!", { code: "Digit1", shift: true })), { type: "classKey", digit: 1, shift: true });
+  assert.deepEqual(commandOf(press("5", { code: "Numpad5" })), { type: "classKey", digit: 5, shift: false });
+});
+
+test("enter, space, escape, F and ? move, select, leave, focus and explain", () => {
+  const types = ["Enter", " ", "Escape", "f", "?", "PageDown"].map((key) => commandOf(press(key)).type);
+  assert.deepEqual(types, ["next", "toggle", "clear", "focus", "keys", "page"]);
+});
+
+test("ctrl and command steps and selects; nothing else of the browser's is taken", () => {
+  assert.deepEqual(commandOf(press("z", { ctrl: true })), { type: "undo" });
+  assert.deepEqual(commandOf(press("Z", { ctrl: true, shift: true })), { type: "redo" });
+  assert.deepEqual(commandOf(press("a", { ctrl: true })), { type: "selectAll" });
+  for (const key of ["r", "f", "c", "v", "w", "t", "1", "+", "Tab"]) assert.equal(commandOf(press(key, { ctrl: true })), null);
+  assert.equal(commandOf(press("q", { alt: true })), null);
+  assert.equal(commandOf(press("z", { ctrl: true, alt: true })), null);
+  assert.equal(commandOf(press("Tab")), null);
+  assert.equal(commandOf(press("F5")), null);
+});
+
+test("the sheet names every verdict key", () => {
+  const keys = KEY_SHEET.flatMap(([, rows]) => rows.map(([key]) => key));
+  for (const key of ["Q", "W", "E", "O", "N", "F", "?", "Enter", "Space"]) assert.ok(keys.includes(key), key);
 });
 
 test("shift-click selects the range from the anchor", () => {
@@ -48,7 +70,7 @@ test("a second click on the only selected tile lets it go", () => {
 test("an act concerns the selection, or the framed tile without one", () => {
   assert.deepEqual(targetsOf(emptySelection(), 5), [0]);
   assert.deepEqual(targetsOf(toggleTile(emptySelection(), 3), 5), [3]);
-  assert.deepEqual(targetsOf(selectAll(emptySelection(), 3), 3), [0, 1, 2]);
+  assert.deepEqual(targetsOf(selectAll(emptySelection(), 3, 3), 3), [0, 1, 2]);
   assert.deepEqual(targetsOf(emptySelection(), 0), []);
 });
 
@@ -90,47 +112,6 @@ test("thumbnails are cut at their lengths, an empty one is missing", () => {
   assert.equal(second, null);
 });
 
-function memory() {
-  const values = new Map();
-  return { getItem: (key) => values.get(key) ?? null, setItem: (key, value) => values.set(key, value), removeItem: (key) => values.delete(key) };
-}
-
-function outbox(post, storage = memory(), log = []) {
-  return new Outbox({ key: "k", storage, post, onChange: (state) => log.push(state), onAnswer: () => {}, wait: async () => {} });
-}
-
-test("acts made while one is in flight go together in the next request, in order", async () => {
-  const sent = [];
-  const box = outbox(async (acts) => { sent.push(acts.map((act) => act.seq)); });
-  box.add({ decisions: [] });
-  box.add({ decisions: [] });
-  box.add({ decisions: [] });
-  await box.flush();
-  assert.deepEqual(sent, [[1], [2, 3]]);
-});
-
-test("what was not confirmed is sent again after a reload, under its own number", async () => {
-  const storage = memory();
-  const lost = outbox(() => new Promise(() => {}), storage);
-  lost.add({ decisions: [{ item_id: "a" }] });
-  const sent = [];
-  const box = outbox(async (acts) => { sent.push(...acts.map((act) => act.seq)); }, storage);
-  assert.equal(box.waiting().has("a"), true);
-  await box.flush();
-  assert.deepEqual(sent, [1]);
-  assert.equal(box.add({ decisions: [] }).seq, 2);
-});
-
-test("a failed request is tried again and said", async () => {
-  let failures = 2;
-  const log = [];
-  const box = outbox(async () => { if (failures-- > 0) throw new Error("down"); }, memory(), log);
-  box.add({ decisions: [] });
-  await box.flush();
-  assert.equal(log.some((state) => state.offline && state.message === "down"), true);
-  assert.deepEqual(log.at(-1), { nWaiting: 0, offline: false, message: "" });
-});
-
 test("a tile says in a few words why its item is here", () => {
   const scored = (more) => item({ kind: "out_of_fold", p_given: 0.02, second_label: "owl", p_second: 0.1, ...more });
   assert.equal(shortReason(scored(), "loss"), "given cat: 2 %");
@@ -138,4 +119,54 @@ test("a tile says in a few words why its item is here", () => {
   assert.equal(shortReason(scored({ given_label: null }), "loss"), "no label yet, next: owl (10 %)");
   assert.equal(shortReason(scored({ kind: "in_sample" }), "entropy"), "in sample · next: owl (10 %)");
   assert.equal(quoted("says `cat`; `dog` gets 1 %"), "says “cat”; “dog” gets 1 %");
+});
+
+test("select all takes the page, a second time everything in the filter, if there is more", () => {
+  const page = selectAll(emptySelection(), 3, 10);
+  assert.deepEqual([page.selected.size, page.everything], [3, false]);
+  assert.equal(selectAll(page, 3, 10).everything, true);
+  assert.equal(selectAll(selectAll(emptySelection(), 3, 3), 3, 3).everything, false);
+  assert.equal(toggleTile(selectAll(page, 3, 10), 1).everything, false);
+});
+
+test("enter goes to the next open item, and tells when the page has none left", () => {
+  assert.equal(nextOpen(emptySelection(1), (index) => index === 4, 6).cursor, 4);
+  assert.equal(nextOpen(emptySelection(4), (index) => index === 4, 6), null);
+});
+
+test("of a blind item only the class can be decided, and the server finds out whether it agrees", () => {
+  const hidden = item({ blind: true, given_label: null, predicted_label: null });
+  assert.match(decisionsFor("right", [hidden]).reason, /blind/);
+  assert.match(decisionsFor("accept", [hidden]).reason, /blind/);
+  const [decision] = decisionsFor("class", [hidden], "owl").decisions;
+  assert.deepEqual([decision.verdict, decision.label, decision.blind], ["label_wrong", "owl", true]);
+  assert.equal(decisionsFor("exclude", [hidden]).decisions[0].blind, true);
+});
+
+test("another person's decision in the way is a conflict; the same decision, or one's own, is none", () => {
+  const wanted = { verdict: "label_wrong", label: "dog" };
+  const theirs = { verdict: "label_wrong", label: "owl", annotator: "bob" };
+  assert.deepEqual(conflictOf(wanted, theirs, "ada"), { verdict: "label_wrong", label: "dog", by: "bob" });
+  assert.equal(conflictOf(wanted, { ...theirs, label: "dog" }, "ada"), null);
+  assert.equal(conflictOf(wanted, { ...theirs, annotator: "ada" }, "ada"), null);
+  assert.equal(conflictOf(wanted, { verdict: null, label: "cat", annotator: null }, "ada"), null);
+});
+
+test("a new act clears the conflict that was shown", () => {
+  const shown = item({ conflict: { by: "bob" } });
+  assert.equal(optimisticState(shown, { verdict: "label_wrong", label: "dog" }).conflict, null);
+});
+
+test("a bulk act is asked about with its counts, and told of with what it did", () => {
+  const preview = { n: 1240, n_change: 1209, n_already: 31, n_refused: 0, reason: "" };
+  assert.equal(bulkQuestion("class", "boot", preview), "Relabel 1,240 items as “boot”? 31 already are.");
+  assert.equal(bulkDone({ n_changed: 1209, n_already: 31, n_refused: 0, n_conflicts: 0 }), "1,209 changed, 31 were already.");
+  assert.match(bulkDone({ n_changed: 1, n_already: 0, n_refused: 2, reason: "has no prediction to accept", n_conflicts: 3 }), /2 left out.*3 left because/);
+});
+
+test("progress says how far, how many changes, how fast and how long to go; what is unknown is left out", () => {
+  const pace = { n_recent: 50, n_changed: 18, seconds_per_decision: 1.5 };
+  assert.equal(progressText(40, 100, pace), "40 of 100 items decided · 36 % of your last 50 changed · 1.5 s each · about 2 min left");
+  assert.equal(progressText(0, 1, { n_recent: 0, n_changed: 0, seconds_per_decision: null }), "0 of 1 item decided");
+  assert.deepEqual([0, 89, 600, 3600, 7265].map(durationText), ["1 s", "89 s", "10 min", "1 h 0 min", "2 h 1 min"]);
 });

@@ -1,0 +1,68 @@
+// Which key names which class, and finding a class by typing part of its name. All functions are pure.
+
+const N_KEYS = 20;
+
+/** The class that a digit key names: 1-9 and 0 the first ten in `order`, with Shift the next ten; null if there is none. */
+export function classOfDigit(digit, shift, order) {
+  const place = (digit === 0 ? 9 : digit - 1) + (shift ? 10 : 0);
+  return order[place] ?? null;
+}
+
+/** The key printed beside the class at a place of the order, "" from the 21st on. */
+export function keyOfPlace(place) {
+  if (place >= N_KEYS) return "";
+  const digit = String((place + 1) % 10);
+  return place < 10 ? digit : `⇧${digit}`;
+}
+
+/** The classes with the item's most probable ones first, the others after them as they are.
+ *  top: positions in `runClasses`, most probable first; those that are no class any more are passed over. */
+export function orderByProbability(classes, runClasses, top) {
+  const first = [...new Set((top ?? []).map((position) => runClasses[position]))].filter((name) => classes.includes(name));
+  const taken = new Set(first);
+  return [...first, ...classes.filter((name) => !taken.has(name))];
+}
+
+/** The classes that fit what was typed, best first: the start of the name, the start of a word, letters together,
+ *  letters in order. Among equals the ones used last come first, then the order of `classes`. */
+export function findClasses(typed, classes, recent = []) {
+  const wanted = fold(typed);
+  const found = [];
+  classes.forEach((name, place) => {
+    const fit = fitOf(wanted, fold(name));
+    if (fit === null) return;
+    const used = recent.indexOf(name);
+    found.push({ name, fit, used: used < 0 ? recent.length : used, place });
+  });
+  found.sort((a, b) => a.fit - b.fit || a.used - b.used || a.place - b.place);
+  return found.map((each) => each.name);
+}
+
+/** The names used last, newest first, each once. */
+export function withRecent(recent, name, limit = 12) {
+  return [name, ...recent.filter((each) => each !== name)].slice(0, limit);
+}
+
+function fold(text) {
+  return text.normalize("NFKD").replace(/\p{Mn}/gu, "").toLowerCase().trim();
+}
+
+/** 0 is the best fit; null is none. */
+function fitOf(wanted, name) {
+  if (!wanted) return 0;
+  if (name === wanted) return 0;
+  if (name.startsWith(wanted)) return 1;
+  if (name.split(/[^\p{L}\p{N}]+/u).some((word) => word.startsWith(wanted))) return 2;
+  if (name.includes(wanted)) return 3;
+  return inOrder(wanted, name) ? 4 : null;
+}
+
+function inOrder(wanted, name) {
+  let from = 0;
+  for (const letter of wanted) {
+    from = name.indexOf(letter, from);
+    if (from < 0) return false;
+    from += letter.length;
+  }
+  return true;
+}

@@ -1,0 +1,112 @@
+// The codebook beside the grid: for a class or a confused pair, the rule the team wrote down, and exemplars.
+
+import { el, icon } from "./dom.js";
+
+export class Codebook {
+  /** api(), pictures: as the grid has them; framed(): the framed item or undefined. */
+  constructor({ api, pictures, framed }) {
+    Object.assign(this, { api, pictures, framed });
+    this.title = el("h3", {});
+    this.rule = el("p", { class: "rule" });
+    this.text = el("textarea", { rows: "7", maxlength: "4000", "aria-label": "The rule" });
+    this.text.addEventListener("keydown", (event) => this.onKey(event));
+    this.edit = this.button("Write the rule", () => this.startEditing());
+    this.save = this.button("Save", () => this.saveRule(), "main");
+    this.cancel = this.button("Cancel", () => this.stopEditing());
+    this.state = el("p", { class: "note-state", role: "status" });
+    this.exemplars = el("div", { class: "exemplars" });
+    this.add = this.button("Add the framed item", () => this.change({ add: this.framed()?.item_id }));
+    this.root = el("aside", { class: "codebook", "aria-label": "Codebook" },
+      el("div", { class: "head" }, icon("book"), this.title), this.rule, this.text,
+      el("div", { class: "row" }, this.edit, this.save, this.cancel), this.state,
+      el("h4", {}, "Exemplars"), this.exemplars, this.add);
+    this.stopEditing();
+  }
+
+  button(text, onPress, classes = "") {
+    const button = el("button", { type: "button", class: classes }, text);
+    button.addEventListener("click", onPress);
+    return button;
+  }
+
+  /** Show the entry of these labels, one class or the two of a pair; none = a hint. */
+  async show(labels) {
+    const key = JSON.stringify(labels);
+    if (this.root.hidden || key === this.key || this.editing) return;
+    this.key = key;
+    this.labels = labels;
+    this.title.textContent = labels.join(" or ");
+    if (!labels.length) {
+      this.paint({ rule: "", exemplars: [] });
+      this.title.textContent = "Codebook";
+      return;
+    }
+    await this.ask(() => this.api().codebook(labels));
+  }
+
+  async ask(request) {
+    const { key } = this;
+    try {
+      const entry = await request();
+      if (key === this.key) this.paint(entry);
+      return true;
+    } catch (failure) {
+      if (key === this.key) this.state.textContent = failure.message;
+      return false;
+    }
+  }
+
+  paint(entry) {
+    this.entry = entry;
+    this.state.textContent = entry.annotator ? `by ${entry.annotator}, ${new Date(entry.at).toLocaleDateString()}` : "";
+    this.rule.textContent = entry.rule || (this.labels?.length ? "No rule yet: what belongs here, what does not, and what decides between the two?" : "Frame an item, or pick a class above.");
+    this.rule.classList.toggle("none", !entry.rule);
+    this.edit.textContent = entry.rule ? "Edit" : "Write the rule";
+    this.edit.disabled = this.add.disabled = !this.labels?.length;
+    const tiles = entry.exemplars.map((each) => this.exemplar(each));
+    this.exemplars.replaceChildren(...tiles);
+    this.pictures.load(entry.exemplars.map((each) => each.item_id)).then(() =>
+      entry.exemplars.forEach((each, place) => {
+        const image = this.pictures.get(each.item_id);
+        if (image) tiles[place].firstChild.replaceChildren(image.cloneNode());
+      }));
+  }
+
+  exemplar(each) {
+    const remove = el("button", { type: "button", class: "quiet", title: "Remove this exemplar", "aria-label": `Remove ${each.path}` }, icon("cross"));
+    remove.addEventListener("click", () => this.change({ remove: each.item_id }));
+    return el("figure", { title: each.path }, el("div", { class: "thumb" }), el("figcaption", {}, each.label ?? "no label"), remove);
+  }
+
+  async change(change) {
+    if (Object.values(change)[0] === undefined) return;
+    await this.ask(() => this.api().writeCodebook(this.labels, change));
+  }
+
+  startEditing() {
+    this.text.value = this.entry.rule;
+    this.setEditing(true);
+    this.text.focus();
+  }
+
+  stopEditing() {
+    this.setEditing(false);
+  }
+
+  setEditing(editing) {
+    this.editing = editing;
+    this.text.hidden = this.save.hidden = this.cancel.hidden = !editing;
+    this.rule.hidden = this.edit.hidden = editing;
+  }
+
+  async saveRule() {
+    const rule = this.text.value.trim();
+    if (await this.ask(() => this.api().writeCodebook(this.labels, { rule, number: this.entry.number }))) this.stopEditing();
+  }
+
+  onKey(event) {
+    event.stopPropagation();
+    if (event.key === "Escape") this.stopEditing();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.saveRule();
+  }
+}

@@ -1,0 +1,56 @@
+// The dialogs of the grid: the sheet of keys, the question before a bulk act, the picture while the mouse is held.
+
+import { el } from "./dom.js";
+import { KEY_SHEET } from "./logic.js";
+
+/** Show a modal dialog inside `root`; resolves with its return value once it is closed, "" if it was dismissed. */
+function open(root, label, classes, ...content) {
+  const dialog = el("dialog", { class: classes, "aria-label": label }, ...content);
+  dialog.addEventListener("keydown", (event) => event.stopPropagation());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close(""));
+  root.append(dialog);
+  dialog.showModal();
+  return new Promise((closed) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      closed(dialog.returnValue);
+    });
+  });
+}
+
+function closing(text, value, attributes = {}) {
+  const button = el("button", { type: "button", ...attributes }, text);
+  button.addEventListener("click", () => button.closest("dialog").close(value));
+  return button;
+}
+
+export function showKeys(root) {
+  const groups = KEY_SHEET.map(([title, keys]) =>
+    el("section", {}, el("h3", {}, title),
+      el("dl", {}, ...keys.flatMap(([key, text]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, text)]))));
+  return open(root, "Keys", "sheet", el("h2", {}, "Keys"), el("div", { class: "groups" }, ...groups),
+    el("p", { class: "foot" }, closing("Close", "", { autofocus: "" })));
+}
+
+/** Ask before an act on many items; resolves to whether to do it. */
+export async function ask(root, question, action) {
+  const answer = await open(root, "Confirm", "ask", el("p", {}, question),
+    el("p", { class: "foot" }, closing(action, "yes", { class: "main", autofocus: "" }), closing("Cancel", "")));
+  return answer === "yes";
+}
+
+/** A large picture over everything, until the function that this returns is called. fetchPicture() resolves to a Blob. */
+export function holdPicture(root, caption, fetchPicture) {
+  const image = el("img", { alt: "" });
+  const cover = el("div", { class: "held" }, image, el("p", {}, caption));
+  let shown = true;
+  root.append(cover);
+  fetchPicture().then(
+    (blob) => { if (shown) image.src = URL.createObjectURL(blob); },
+    (failure) => { cover.lastChild.textContent = failure.message; });
+  return () => {
+    shown = false;
+    if (image.src) URL.revokeObjectURL(image.src);
+    cover.remove();
+  };
+}

@@ -1,0 +1,183 @@
+// The focus view: one large item, its class probabilities, the training items most like it, its note and its history.
+
+import { el, icon } from "./dom.js";
+import { percent } from "./logic.js";
+
+const MAX_BARS = 10;
+const DID = {
+  label_right: "label is right",
+  label_wrong: "relabelled",
+  labelled: "labelled",
+  ambiguous: "unsure",
+  out_of_scope: "out of scope",
+  bad_item: "excluded",
+};
+
+export class FocusView {
+  /** api, pictures: as the grid has them; runId(): the run shown; onClass(name): relabel; onLeave(). */
+  constructor({ api, pictures, runId, onClass, onLeave }) {
+    Object.assign(this, { api, pictures, runId, onClass, onLeave });
+    this.picture = el("img", { alt: "" });
+    this.caption = el("p", { class: "path" });
+    this.labels = el("div", { class: "labels" });
+    this.state = el("p", { class: "state" });
+    this.probabilities = el("div", { class: "bars" });
+    this.similar = el("div", { class: "similar" });
+    this.history = el("ol", { class: "history" });
+    this.note = el("textarea", { rows: "2", maxlength: "2000", "aria-label": "Note on this item", placeholder: "A note on this item" });
+    this.noteState = el("span", { class: "note-state", role: "status" });
+    this.note.addEventListener("keydown", (event) => this.onNoteKey(event));
+    this.note.addEventListener("blur", () => this.saveNote());
+    const leave = el("button", { type: "button", class: "quiet", title: "Back to the grid (F or Escape)" }, icon("cross"), el("span", {}, "Back to the grid"));
+    leave.addEventListener("click", () => this.onLeave());
+    this.root = el("div", { class: "focus", role: "region", "aria-label": "Focus view" },
+      el("figure", {}, el("div", { class: "large" }, this.picture), this.caption),
+      el("div", { class: "facts" }, leave, this.labels, this.state,
+        section("Class probabilities", this.probabilities), section("Most similar training items", this.similar),
+        section("Note", this.note, this.noteState), section("History", this.history)));
+    this.root.hidden = true;
+  }
+
+  get isOpen() {
+    return !this.root.hidden;
+  }
+
+  open(item) {
+    this.root.hidden = false;
+    this.show(item);
+  }
+
+  close() {
+    this.root.hidden = true;
+    this.item = undefined;
+    this.release();
+  }
+
+  /** Show an item, or show its state anew if it is here already. */
+  show(item) {
+    const isNew = item !== this.item;
+    this.item = item;
+    this.showLabels(item);
+    if (isNew) this.load(item);
+    else if (!item.pending) this.loadFacts(item);
+  }
+
+  showLabels(item) {
+    this.caption.textContent = item.blind ? "Shown blind" : `${item.path} · ${item.split} · rank ${item.rank.toLocaleString("en")}`;
+    const given = item.blind ? "hidden" : (item.given_label ?? "no label");
+    const predicted = item.blind ? "hidden" : `${item.predicted_label ?? "–"} ${percent(item.p_predicted)}`;
+    this.labels.replaceChildren(line("given", given), line("model", predicted));
+    const renamed = item.status === "relabelled" || item.status === "added";
+    const decided = item.verdict ? `${DID[item.verdict]}${renamed ? ` as ${item.label}` : ""}${item.annotator ? ` by ${item.annotator}` : ""}` : "not decided yet";
+    this.state.textContent = item.pending ? `${decided} …` : decided;
+  }
+
+  async load(item) {
+    this.release();
+    const small = this.pictures.get(item.item_id);
+    this.picture.alt = item.blind ? "item" : item.path;
+    if (small) this.picture.src = small.src;
+    else this.picture.removeAttribute("src");
+    for (const part of [this.probabilities, this.similar, this.history]) part.replaceChildren();
+    this.note.value = item.note ?? "";
+    this.noteNumber = null;
+    this.noteState.textContent = "";
+    this.loadFacts(item);
+    try {
+      const blob = await this.api().picture(item.item_id);
+      if (item !== this.item) return;
+      this.url = URL.createObjectURL(blob);
+      this.picture.src = this.url;
+    } catch (failure) {
+      if (item === this.item) this.caption.textContent = failure.message;
+    }
+  }
+
+  async loadFacts(item) {
+    try {
+      const facts = await this.api().item(this.runId(), item.item_id);
+      if (item === this.item) this.showFacts(item, facts);
+    } catch (failure) {
+      if (item === this.item) this.probabilities.replaceChildren(failure.message);
+    }
+  }
+
+  showFacts(item, facts) {
+    const hidden = item.blind && !item.verdict;
+    this.probabilities.replaceChildren(...(hidden ? ["Hidden until you have decided."] : facts.probabilities.slice(0, MAX_BARS).map((each) => this.bar(each))));
+    this.showHistory(facts.history);
+    if (this.noteNumber === null || facts.note_number > this.noteNumber) {
+      if (document.activeElement !== this.note) this.note.value = facts.note;
+      this.noteNumber = facts.note_number;
+      this.savedNote = facts.note;
+    }
+    this.showSimilar(item, hidden ? [] : facts.similar);
+  }
+
+  bar([name, probability]) {
+    const bar = el("button", { type: "button", class: "prob", title: `Relabel as ${name}` },
+      el("span", { class: "name" }, name), el("span", { class: "track" }, el("span", { class: "fill" })), el("span", { class: "value" }, percent(probability)));
+    bar.querySelector(".fill").style.width = `${100 * probability}%`;
+    bar.addEventListener("click", () => this.onClass(name));
+    return bar;
+  }
+
+  async showSimilar(item, similar) {
+    const tiles = similar.map((each) => el("figure", { title: `cosine similarity ${each.similarity.toFixed(2)}` }, el("div", { class: "thumb" }),
+      el("figcaption", {}, each.label ?? "no label")));
+    this.similar.replaceChildren(...(tiles.length ? tiles : ["None."]));
+    await this.pictures.load(similar.map((each) => each.item_id));
+    if (item !== this.item) return;
+    similar.forEach((each, place) => {
+      const image = this.pictures.get(each.item_id);
+      if (image) tiles[place].firstChild.replaceChildren(image.cloneNode());
+    });
+  }
+
+  showHistory(history) {
+    const lines = history.map((each) => {
+      const when = new Date(each.at).toLocaleString();
+      const to = each.new_label && each.new_label !== each.old_label ? `: ${each.old_label ?? "no label"} → ${each.new_label}` : "";
+      const did = { undo: "took it back", redo: "did it again", note: `noted “${each.note}”` }[each.kind] ?? `${DID[each.verdict] ?? each.verdict}${to}`;
+      return el("li", {}, el("b", {}, each.annotator), ` ${did} `, el("time", { datetime: each.at }, when));
+    });
+    this.history.replaceChildren(...(lines.length ? lines.reverse() : [el("li", {}, "Nobody has decided on it.")]));
+  }
+
+  onNoteKey(event) {
+    event.stopPropagation();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.saveNote();
+    if (event.key === "Escape") this.root.parentElement.querySelector(".tiles").focus({ preventScroll: true });
+  }
+
+  async saveNote() {
+    const { item } = this;
+    const text = this.note.value.trim();
+    if (!item || this.noteNumber === null || text === this.savedNote) return;
+    this.noteState.textContent = "Saving …";
+    try {
+      const kept = await this.api().writeNote(item.item_id, text, this.noteNumber);
+      item.note = kept.note;
+      if (item !== this.item) return;
+      this.noteNumber = kept.number;
+      this.savedNote = kept.note;
+      this.noteState.textContent = "Saved";
+      this.loadFacts(item);
+    } catch (failure) {
+      if (item === this.item) this.noteState.textContent = `Not saved: ${failure.message}`;
+    }
+  }
+
+  release() {
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = undefined;
+  }
+}
+
+function section(title, ...content) {
+  return el("section", {}, el("h3", {}, title), ...content);
+}
+
+function line(tag, text) {
+  return el("div", { class: `line ${tag === "given" ? "given" : "predicted"}` }, el("span", { class: "tag" }, tag), el("span", { class: "label" }, text));
+}
