@@ -382,7 +382,10 @@ def _step_changes(
         verdict = standing.verdict if standing is not None else None
         label = standing.new_label if standing is not None else state.given_label
         if state.stands == expected:
-            changes.append(_Change(state, Decision(event.item_id, verdict or "", label), standing))
+            blind = standing is not None and standing.blind
+            changes.append(
+                _Change(state, Decision(event.item_id, verdict or "", label, blind=blind), standing)
+            )
         else:
             conflicts.append(_conflict(state, verdict, label))
     return changes, conflicts
@@ -460,6 +463,7 @@ def _event(number: int, act: int, kind: str, change: _Change, author: _Author, r
         note=decision.note,
         stands=stands,
         previous=before.stands,
+        blind=decision.blind,
     )
 
 
