@@ -1,9 +1,10 @@
 """A queue as query parameters: the address of the Review page and the requests of the grid name queues the same way."""
 
+import math
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from curation.queues import DECIDED, RANKERS, QueueQuery
+from curation.queues import DECIDED, RANKERS, VERDICT_FILTERS, QueueQuery
 from diagnostics.errors import ProjectError
 from diagnostics.task import SPLITS
 
@@ -15,7 +16,7 @@ Params = Mapping[str, Sequence[str]]
 def query_of(params: Params, *, run_id: str, classes: Sequence[str]) -> QueueQuery:
     """The queue that the parameters name; what is not named has its default.
 
-    params : split, by, k, given, predicted, pair (twice), decided, search, as_of
+    params : split, by, k, given, predicted, pair (twice), decided, verdict, annotator, search, as_of, blind
     raises : ProjectError naming a value that is unknown
     """
     pair = tuple(params.get("pair", ()))
@@ -23,7 +24,7 @@ def query_of(params: Params, *, run_id: str, classes: Sequence[str]) -> QueueQue
         raise ProjectError(f"A confused pair is two classes; the link names {len(pair)}.")
     for label in (*pair, *params.get("given", ()), *params.get("predicted", ())):
         _one_of("class", label, classes)
-    as_of = _first(params, "as_of", "")
+    as_of, verdict = _first(params, "as_of", ""), _first(params, "verdict", "")
     return QueueQuery(
         run_id=run_id,
         splits=(_one_of("split", _first(params, "split", DEFAULT_SPLIT), SPLITS),),
@@ -34,7 +35,10 @@ def query_of(params: Params, *, run_id: str, classes: Sequence[str]) -> QueueQue
         pair=(pair[0], pair[1]) if pair else None,
         decided=_one_of("filter", _first(params, "decided", "any"), DECIDED),  # type: ignore[arg-type]
         search=_first(params, "search", ""),
+        verdict=_one_of("verdict", verdict, VERDICT_FILTERS) if verdict else None,
+        annotator=_first(params, "annotator", "") or None,
         as_of_event=_whole("as_of", as_of, low=0) if as_of else None,
+        blind=_share("blind", _first(params, "blind", "0")),
     )
 
 
@@ -48,7 +52,10 @@ def params_of(query: QueueQuery) -> dict[str, str | list[str]]:
         "predicted": query.predicted or "",
         "pair": list(query.pair or ()),
         "decided": query.decided,
+        "verdict": query.verdict or "",
+        "annotator": query.annotator or "",
         "search": query.search,
+        "blind": str(query.blind) if query.blind else "",
     }
     defaults = {"split": DEFAULT_SPLIT, "by": DEFAULT_RANKER, "k": str(DEFAULT_K), "decided": "any"}
     return {name: value for name, value in named.items() if value and value != defaults.get(name)}
@@ -71,6 +78,16 @@ def _one_of(what: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
         raise ProjectError(f"The link names the {what} {value!r}; known are: {', '.join(known)}.")
     return value
+
+
+def _share(name: str, text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise ProjectError(f"The link's {name} must be a share between 0 and 1, found {text!r}.")
+    return share
 
 
 def _whole(name: str, text: str, *, low: int) -> int:

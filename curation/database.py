@@ -85,6 +85,14 @@ acts = sa.Table(
     sa.Column("n_changed", sa.Integer, nullable=False),
     sa.Column("n_already", sa.Integer, nullable=False),
     sa.Column("conflicts", sa.JSON, nullable=False),
+    sa.Column(
+        "n_refused",
+        sa.Integer,
+        nullable=False,
+        server_default="0",
+        comment="items that a bulk act makes no sense for",
+    ),
+    sa.Column("reason", sa.Text, nullable=False, server_default="", comment="why they were left"),
     sa.Column("client_id", sa.String(128)),
     sa.Column("client_seq", _NUMBER),
     sa.UniqueConstraint("client_id", "client_seq", name="uq_acts_client"),
@@ -111,8 +119,16 @@ events = sa.Table(
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("stands", _NUMBER, comment="the decide event whose decision stands after this one"),
     sa.Column("previous", _NUMBER, comment="the decide event whose decision stood before"),
+    sa.Column(
+        "blind",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="the standing decision was made without seeing the labels or what the model says",
+    ),
     sa.Index("ix_events_item", "item_id", "event"),
     sa.Index("ix_events_act", "act"),
+    sa.Index("ix_events_annotator", "annotator", "kind", "event"),
 )
 
 item_states = sa.Table(
@@ -140,6 +156,39 @@ test_locks = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     comment="Who opened the gold test set to decisions, why and when; the last row is what holds.",
+)
+
+item_notes = sa.Table(
+    "item_notes",
+    metadata,
+    sa.Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    sa.Column("item_id", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False, comment='"" = taken away'),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("event", _NUMBER, nullable=False, comment="the log's last event when it was written"),
+    sa.Index("ix_item_notes_item", "item_id", "number"),
+    comment="What people wrote about items, beside the decisions; an item's newest row is what holds.",
+)
+
+codebook_entries = sa.Table(
+    "codebook_entries",
+    metadata,
+    sa.Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    sa.Column("first_label", sa.Text, nullable=False),
+    sa.Column(
+        "second_label",
+        sa.Text,
+        nullable=False,
+        comment='of a pair, the later in the alphabet; "" = one class',
+    ),
+    sa.Column("kind", sa.String(8), nullable=False, comment="rule, add or remove"),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("item_id", sa.Text, comment="the exemplar that is added or removed"),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Index("ix_codebook_entries_labels", "first_label", "second_label", "number"),
+    comment="How a class, or a pair of classes, is to be labelled: the newest rule holds, exemplars come and go.",
 )
 
 rounds = sa.Table(

@@ -11,11 +11,14 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from curation.decisions.events import VERDICTS
 from curation.decisions.store import DecisionStore
 from curation.project import Project
-from curation.run_table import NUMBERS, RowArray, RunTable, run_table
+from curation.run_table import NUMBERS, RunTable, run_table
+from curation.standing import NOBODY, RowArray, Standing
 from diagnostics.errors import ProjectError
 from diagnostics.predictions import IN_SAMPLE, KINDS, MEAN_OF_FOLDS
+from diagnostics.scores import largest_first
 from diagnostics.task import NO_LABEL, SPLITS, BoolArray
 
 RANKED_COLUMNS = (
@@ -24,8 +27,12 @@ RANKED_COLUMNS = (
 )  # fmt: skip
 PAGE_COLUMNS = (*RANKED_COLUMNS, "kind", "label", "verdict", "status", "annotator", "event", "note", "reason")
 
+MAX_TOP = 10
+
 Decided = Literal["any", "open", "decided"]
 DECIDED: tuple[Decided, ...] = ("any", "open", "decided")
+NO_VERDICT = "none"
+VERDICT_FILTERS = (*VERDICTS, NO_VERDICT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,12 @@ class QueueQuery:
     given, predicted : only items labelled, or predicted, as this class; labels are those the run was trained on
     pair : only items labelled as one of the two and predicted as the other, or with no label and these two on top
     decided : "open" = only items that no decision stands for, "decided" = only the others
-    as_of_event : which event `decided` is about; None = the last one when the queue is opened
+    verdict : a name of VERDICTS, only items on which such a decision stands, or "none": only items without one
+    annotator : only items on which this person's decision stands
+    as_of_event : which event `decided`, `verdict` and `annotator` are about; None = the last one when the queue is
+        opened
+    blind : the share of the items, in [0, 1], that are shown without their labels and predictions until the person
+        has decided them; see `curation.blind`. It changes neither the items nor their order.
     """
 
     run_id: str | None = None
@@ -79,7 +91,10 @@ class QueueQuery:
     pair: tuple[str, str] | None = None
     decided: Decided = "any"
     search: str = ""
+    verdict: str | None = None
+    annotator: str | None = None
     as_of_event: int | None = None
+    blind: float = 0.0
 
 
 class Queue:
@@ -133,6 +148,12 @@ class Queue:
         columns["reason"] = _reasons(columns, self.query)
         return _frame(columns, PAGE_COLUMNS)
 
+    def top_classes(self, number: int, size: int) -> list[list[int]]:
+        """For each item of a page the positions of up to MAX_TOP classes in the run's, most probable first."""
+        rows = self._rows[(number - 1) * size : number * size]
+        pred_probs = self._table.run.predictions.pred_probs[rows]
+        return largest_first(pred_probs, n=MAX_TOP).tolist()  # type: ignore[no-any-return]
+
     def ranked_table(self) -> pd.DataFrame:
         """The whole queue: RANKED_COLUMNS."""
         return _frame(self._columns(slice(None)), RANKED_COLUMNS)
@@ -143,25 +164,30 @@ class Queue:
 
     def position(self, item_id: str) -> int | None:
         """The rank of an item, from 1; None if it is not in the queue."""
-        row = self._table.decided.row_of(item_id)
+        row = self._table.standing.row_of(item_id)
         if row < 0 or not self._ranked_members[row]:
             return None
         return int(np.flatnonzero(self._rows == row)[0]) + 1
 
     def n_decided(self) -> int:
         """How many of the queue's items a decision stands for now."""
-        return int(np.count_nonzero(self._table.decided.mask() & self._ranked_members))
+        return int(np.count_nonzero(self._table.standing.now().decided & self._ranked_members))
 
     def counts(self) -> dict[str, dict[str, int]]:
         """For each filter, how many items each of its values would show, the other filters being as they are.
 
-        keys : "split", "given", "predicted" (by class) and "decided" (by DECIDED); only values that occur
+        keys : "split", "given", "predicted" (by class), "decided" (by DECIDED), "verdict" (by VERDICT_FILTERS) and
+            "annotator" (by name); only values that occur
         """
+        standing = _standing(self.query, self._table)
+        verdicts = np.where(standing.verdict == NOBODY, VERDICT_FILTERS.index(NO_VERDICT), standing.verdict)
         return {
             "split": _counted(self._table.split, self._others("split"), SPLITS),
             "given": _counted(self._table.given, self._others("given"), self._classes),
             "predicted": _counted(self._table.predicted, self._others("predicted"), self._classes),
-            "decided": self._decided_counts(),
+            "decided": self._decided_counts(standing),
+            "verdict": _counted(verdicts, self._others("verdict"), VERDICT_FILTERS),
+            "annotator": _counted(standing.annotator, self._others("annotator"), standing.annotators),
         }
 
     def open_suspects(self) -> dict[str, int]:
@@ -203,11 +229,9 @@ class Queue:
         others = [mask for key, mask in self._masks.items() if key != name]
         return _all_of([self._with_value, *others], len(self._table))
 
-    def _decided_counts(self) -> dict[str, int]:
-        event = self.query.as_of_event
-        decided = self._table.decided.mask() if event is None else self._table.decided.mask_at(event)
+    def _decided_counts(self, standing: Standing) -> dict[str, int]:
         others = self._others("decided")
-        n_all, n_decided = int(others.sum()), int((others & decided).sum())
+        n_all, n_decided = int(others.sum()), int((others & standing.decided).sum())
         return {"any": n_all, "open": n_all - n_decided, "decided": n_decided}
 
     def _columns(self, ranks: slice) -> dict[str, list[Any]]:
@@ -250,6 +274,10 @@ def _check(query: QueueQuery, classes: tuple[str, ...]) -> None:
         raise ProjectError(f"There is no ranking {query.by!r}; known are {', '.join(RANKERS)}.")
     if query.decided not in DECIDED:
         raise ProjectError(f"decided must be one of {', '.join(DECIDED)}; found {query.decided!r}.")
+    if query.verdict is not None and query.verdict not in VERDICT_FILTERS:
+        raise ProjectError(f"verdict must be one of {', '.join(VERDICT_FILTERS)}; found {query.verdict!r}.")
+    if not 0 <= query.blind <= 1:
+        raise ProjectError(f"The blind share must be between 0 and 1; found {query.blind}.")
     unknown = [split for split in query.splits if split not in SPLITS]
     if unknown or not query.splits:
         raise ProjectError(
@@ -280,6 +308,11 @@ def _masks(query: QueueQuery, table: RunTable, classes: tuple[str, ...]) -> dict
         ),
         "pair": (query.pair is not None, lambda: _in_pair(query, table, classes)),
         "decided": (query.decided != "any", lambda: _decided(query, table)),
+        "verdict": (query.verdict is not None, lambda: _has_verdict(query, table)),
+        "annotator": (
+            query.annotator is not None,
+            lambda: _standing(query, table).by(str(query.annotator)),
+        ),
         "search": (bool(query.search), lambda: table.paths_contain(query.search)),
     }
     return {name: make() for name, (is_set, make) in filters.items() if is_set}
@@ -299,10 +332,20 @@ def _in_pair(query: QueueQuery, table: RunTable, classes: tuple[str, ...]) -> Bo
     return fits
 
 
-def _decided(query: QueueQuery, table: RunTable) -> BoolArray:
+def _standing(query: QueueQuery, table: RunTable) -> Standing:
     event = query.as_of_event
-    decided = table.decided.mask() if event is None else table.decided.mask_at(event)
+    return table.standing.now() if event is None else table.standing.at(event)
+
+
+def _decided(query: QueueQuery, table: RunTable) -> BoolArray:
+    decided = _standing(query, table).decided
     return decided if query.decided == "decided" else ~decided
+
+
+def _has_verdict(query: QueueQuery, table: RunTable) -> BoolArray:
+    code = NOBODY if query.verdict == NO_VERDICT else VERDICTS.index(str(query.verdict))
+    mask: BoolArray = _standing(query, table).verdict == code
+    return mask
 
 
 def _all_of(masks: Iterable[BoolArray], n_rows: int) -> BoolArray:

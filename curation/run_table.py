@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation.decisions.store import DecisionStore
 from curation.project import Project
 from curation.run_folders import read_run
+from curation.standing import RowArray, StandingDecisions
 from diagnostics.errors import RunError
 from diagnostics.predictions import KINDS
 from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run
@@ -25,8 +24,6 @@ MAX_KEPT_RUNS = 2
 MAX_KEPT_ORDERS = 8
 TEXT_SCORES = ("predicted_label", "second_label")
 NUMBERS = tuple(name for name in SCORE_COLUMNS if name not in TEXT_SCORES)
-
-RowArray = npt.NDArray[np.int32]
 
 
 @dataclass
@@ -48,7 +45,7 @@ class RunTable:
     predicted: RowArray
     second: RowArray
     numbers: dict[str, FloatArray]
-    decided: "DecidedNow"
+    standing: StandingDecisions
     _orders: "OrderedDict[tuple[str, int, bool], RowArray]" = field(default_factory=OrderedDict)
     _confusion: dict[int, FloatArray] = field(default_factory=dict)
     _id_ranks: RowArray | None = None
@@ -110,48 +107,6 @@ class RunTable:
         return self._id_ranks
 
 
-class DecidedNow:
-    """Which rows a decision stands for, kept up to date by reading what changed since the last look."""
-
-    def __init__(self, store: DecisionStore, item_rows: RowArray, n_items: int) -> None:
-        self._store = store
-        self._row_of_item = np.full(n_items, -1, dtype=np.int32)
-        self._row_of_item[item_rows] = np.arange(len(item_rows), dtype=np.int32)
-        self._mask = np.zeros(len(item_rows), dtype=np.bool_)
-        self._event = 0
-        self._lock = threading.Lock()
-
-    def mask(self) -> BoolArray:
-        """(n_rows,) as of now; not to be changed."""
-        with self._lock:
-            self._event, changed = self._store.changed_since(self._event)
-            if changed:
-                rows = self._rows(list(changed))
-                stands = np.array([state.stands is not None for state in changed.values()])
-                updated = self._mask.copy()
-                updated[rows[rows >= 0]] = stands[rows >= 0]
-                self._mask = updated
-            return self._mask
-
-    def mask_at(self, event: int) -> BoolArray:
-        """(n_rows,) as of an event."""
-        if event >= self._store.last_event():
-            return self.mask()
-        decided = self._rows(self._store.state_table(event)["item_id"].tolist())
-        mask = np.zeros(len(self._mask), dtype=np.bool_)
-        mask[decided[decided >= 0]] = True
-        return mask
-
-    def row_of(self, item_id: str) -> int:
-        """The row of an item, -1 if the run did not predict it."""
-        return int(self._rows([item_id])[0])
-
-    def _rows(self, item_ids: Sequence[str]) -> RowArray:
-        in_items = self._store.rows_of(item_ids)
-        rows: RowArray = np.where(in_items >= 0, self._row_of_item[in_items], -1).astype(np.int32)
-        return rows
-
-
 _kept: OrderedDict[tuple[str, int], RunTable] = OrderedDict()
 _keeping = threading.Lock()
 
@@ -194,7 +149,7 @@ def _read(project: Project, run: Run) -> RunTable:
         predicted=_positions(table["predicted_label"], classes),
         second=_positions(table["second_label"], classes),
         numbers={name: table[name].to_numpy() for name in NUMBERS},
-        decided=DecidedNow(project.decisions, item_rows, len(ids)),
+        standing=StandingDecisions(project.decisions, item_rows),
     )
 
 

@@ -114,6 +114,19 @@ def confident_thresholds(
     return means
 
 
+def largest_first(pred_probs: FloatArray, *, n: int) -> IntArray:
+    """The positions of each row's n largest probabilities, the largest first; equal ones in the order of the classes.
+
+    pred_probs : (n_items, n_classes)
+    returns : (n_items, min(n, n_classes))
+
+    >>> largest_first(np.array([[0.2, 0.5, 0.3]]), n=2)
+    array([[1, 2]])
+    """
+    order: IntArray = np.argsort(-np.asarray(pred_probs, dtype=np.float32), axis=1, kind="stable")[:, :n]
+    return order
+
+
 def confusion_of(pred_probs: FloatArray, *, k: int) -> FloatArray:
     """The largest minus the k-th largest probability of each row, in [0, 1]; low = the model cannot decide.
 

@@ -48,6 +48,7 @@ class Decision:
 
     label : the right label; needed with label_wrong and labelled
     rank, queue : where the item was shown
+    blind : the person saw neither the item's labels nor what the model says
     expected_event : the item's last event that the person had seen, 0 = none; None = do not check
     """
 
@@ -58,6 +59,7 @@ class Decision:
     rank: int | None = None
     queue: str = ""
     expected_event: int | None = None
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Event:
 
     verdict, new_label : what holds afterwards; verdict is None if no decision stands
     stands, previous : the decide events whose decisions stand afterwards and stood before; None = none
+    blind : the decision that stands afterwards was made without seeing the labels or what the model says
     """
 
     event: int
@@ -109,6 +112,7 @@ class Event:
     note: str = ""
     stands: int | None = None
     previous: int | None = None
+    blind: bool = False
 
 
 def fold(events: Iterable[Event]) -> dict[str, ItemState]:

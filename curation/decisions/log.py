@@ -129,6 +129,12 @@ def events_of_act(connection: Connection, act: int) -> list[Event]:
     return _read_events(connection, events.c.act == act)
 
 
+def items_of_act(connection: Connection, act: int, at_most: int) -> list[str]:
+    """The items of the first events of one act."""
+    first = sa.select(events.c.item_id).where(events.c.act == act).order_by(events.c.event).limit(at_most)
+    return list(connection.execute(first).scalars())
+
+
 def events_of_item(connection: Connection, item_id: str) -> list[Event]:
     """The events of one item, in order."""
     return _read_events(connection, events.c.item_id == item_id)

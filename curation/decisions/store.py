@@ -78,6 +78,15 @@ class ActResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """The log's last event, and whether a person has an act to take back or to do again."""
+
+    event: int
+    can_undo: bool
+    can_redo: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Change:
     """One item's new standing decision: the state before, and what goes into the event."""
 
@@ -122,6 +131,15 @@ class DecisionStore:
         self._given = label_codes(items["given_label"], self._classes).astype(np.int32)
         self._splits = pd.Categorical(items["split"])
         self._is_test = np.asarray(items["split"] == "test")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self._classes
+
+    @property
+    def given_codes(self) -> IntArray:
+        """The position in `classes` of the label that the source gave each item, -1 = none; (n_items,)."""
+        return self._given.astype(np.int64)
 
     # ------------------------------------------------------------ writing
 
@@ -222,6 +240,19 @@ class DecisionStore:
             rows = connection.execute(sa.select(*columns).where(item_states.c.event > event))
             return last, {row.item_id: ItemState(*row) for row in rows}
 
+    def changed_among(self, item_ids: Sequence[str], event: int) -> dict[str, ItemState]:
+        """The present states of those of the items that have events after `event`."""
+        with reading(self._engine) as connection:
+            states = log.read_states(connection, item_ids)
+        return {item_id: state for item_id, state in states.items() if state.event > event}
+
+    def outlook(self, annotator: str) -> Outlook:
+        """How far the log is, and what this person can take back or do again, all of the same moment."""
+        with reading(self._engine) as connection:
+            steps = log.steps_of(connection, annotator.strip())
+            event = log.read_head(connection).event
+        return Outlook(event, steps.undo_top is not None, steps.redo_top is not None)
+
     def state_table(self, up_to_event: int | None = None) -> pd.DataFrame:
         """One row for each item that a decision stands for, now or at an event: STATE_COLUMNS, sorted by item_id."""
         names = [name for name in STATE_COLUMNS if name != "status"]
@@ -266,6 +297,11 @@ class DecisionStore:
         self._known_rows([item_id])
         with reading(self._engine) as connection:
             return log.events_of_item(connection, item_id)
+
+    def items_of_act(self, act: int, *, at_most: int) -> list[str]:
+        """The first items that an act has events for."""
+        with reading(self._engine) as connection:
+            return log.items_of_act(connection, act, at_most)
 
     def all_events(self, up_to_event: int | None = None) -> list[Event]:
         """The whole log, or its beginning up to an event."""
@@ -382,7 +418,10 @@ def _step_changes(
         verdict = standing.verdict if standing is not None else None
         label = standing.new_label if standing is not None else state.given_label
         if state.stands == expected:
-            changes.append(_Change(state, Decision(event.item_id, verdict or "", label), standing))
+            blind = standing is not None and standing.blind
+            changes.append(
+                _Change(state, Decision(event.item_id, verdict or "", label, blind=blind), standing)
+            )
         else:
             conflicts.append(_conflict(state, verdict, label))
     return changes, conflicts
@@ -460,6 +499,7 @@ def _event(number: int, act: int, kind: str, change: _Change, author: _Author, r
         note=decision.note,
         stands=stands,
         previous=before.stands,
+        blind=decision.blind,
     )
 
 

@@ -21,11 +21,8 @@ def client(project):
 
 
 def decide(client, item_id, verdict="label_wrong", label="red", *, seq=1, **more):
-    act = {
-        "seq": seq,
-        "queue": "test",
-        "decisions": [{"item_id": item_id, "verdict": verdict, "label": label, **more}],
-    }
+    decision = {"item_id": item_id, "verdict": verdict, "label": label} | more
+    act = {"seq": seq, "queue": "test", "decisions": [decision]}
     return client.post("/api/decisions", json={"client": "tab", "acts": [act]})
 
 
@@ -175,3 +172,74 @@ def test_only_modules_of_the_grid_are_served_as_files(client):
     assert client.get(f"{assets_url()}/grid.js").headers["content-type"].startswith("text/javascript")
     assert client.get(f"{assets_url()}/__init__.py").status_code == 404
     assert client.get(f"{assets_url()}/../routes.py").status_code == 404
+
+
+# ---------------------------------------------------------------- what changed elsewhere
+
+
+def test_a_page_tells_the_last_event_the_pace_and_the_most_probable_classes(client, project):
+    decide(client, item_of(project, "train", "blue"))
+    page = client.get("/api/page?run=run-0001&size=3").json()
+    assert page["event"] == 1
+    assert page["pace"] == {"n_recent": 1, "n_changed": 1, "seconds_per_decision": None}
+    names = project.task.classes
+    assert [names[top[0]] for top in page["items"]["top"]] == page["items"]["predicted_label"]
+    assert [names[top[1]] for top in page["items"]["top"]] == page["items"]["second_label"]
+
+
+def test_changes_are_the_new_states_of_the_items_of_that_page_alone(client, project):
+    first, *_, last = client.get("/api/page?run=run-0001&size=18").json()["items"]["item_id"]
+    decide(client, first)
+    decide(client, last, seq=2)
+    changes = client.get("/api/changes?run=run-0001&page=1&size=5&since=0").json()
+    assert list(changes["states"]) == [first]
+    assert changes["states"][first]["label"] == "red"
+    assert (changes["event"], changes["n_decided"], changes["can_undo"], changes["can_redo"]) == (
+        2, 2, True, False,
+    )  # fmt: skip
+    assert client.get("/api/changes?run=run-0001&page=1&size=5&since=1").json()["states"] == {}
+
+
+def test_an_undo_elsewhere_is_a_change(client, project):
+    item_id = client.get("/api/page?run=run-0001&size=1").json()["items"]["item_id"][0]
+    decide(client, item_id)
+    project.decisions.undo("ada", context.now())
+    changes = client.get("/api/changes?run=run-0001&since=1").json()
+    assert changes["states"][item_id]["verdict"] is None
+    assert (changes["n_decided"], changes["can_redo"]) == (0, True)
+
+
+@pytest.mark.parametrize("since", ["-1", "x", "1.5"])
+def test_changes_since_no_event_are_refused(client, since):
+    answer = client.get(f"/api/changes?run=run-0001&since={since}")
+    assert (answer.status_code, "since must be" in answer.json()["error"]) == (400, True)
+
+
+def test_the_answer_to_a_decision_tells_the_last_event_the_pace_and_what_was_so_already(client, project):
+    item_id = item_of(project, "train", "blue")
+    decide(client, item_id)
+    answer = decide(client, item_id, seq=2).json()
+    assert (answer["results"][0]["n_changed"], answer["results"][0]["n_already"]) == (0, 1)
+    assert (answer["event"], answer["pace"]["n_recent"]) == (1, 1)
+
+
+def test_undo_tells_the_states_it_left(client, project):
+    item_id = item_of(project, "train", "blue")
+    decide(client, item_id)
+    answer = client.post("/api/undo", json={"client": "tab", "seq": 2}).json()
+    assert (answer["n_changed"], answer["event"]) == (1, 2)
+    assert answer["states"][item_id]["label"] == "blue"
+
+
+def test_that_a_decision_was_made_blind_is_kept(client, project):
+    item_id = item_of(project, "train", "blue")
+    decide(client, item_id, blind=True)
+    assert project.decisions.history(item_id)[0].blind is True
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"blind": "yes"}, {"label": 3}, {"rank": "1"}, {"expected_event": True}, {"note": 1}]
+)
+def test_a_decision_with_a_field_of_the_wrong_kind_is_refused(client, project, wrong):
+    assert decide(client, item_of(project, "train", "blue"), **wrong).status_code == 400
+    assert project.decisions.last_event() == 0

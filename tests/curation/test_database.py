@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -66,6 +67,42 @@ def test_the_steps_make_exactly_the_tables_that_the_code_uses(tmp_path):
 
 def test_the_newest_step_is_the_one_that_opening_expects():
     assert ScriptDirectory.from_config(config()).get_current_head() == HEAD
+
+
+def test_a_database_of_the_first_step_is_brought_up_to_date_and_keeps_its_events(tmp_path, now):
+    path = tmp_path / "project.db"
+    _make_at_first_step(path, now)
+    engine = open_database(path)
+    with reading(engine) as connection:
+        (event,) = connection.execute(sa.select(database.events)).all()
+        (act,) = connection.execute(sa.select(database.acts)).all()
+        (state,) = connection.execute(sa.select(database.item_states)).all()
+        notes = connection.execute(sa.select(database.item_notes)).all()
+    assert (event.item_id, event.new_label, event.annotator, event.blind) == ("a", "dog", "ada", False)
+    assert (act.n_changed, act.n_refused, act.reason) == (1, 0, "")
+    assert (state.label, state.event, notes) == ("dog", 1, [])
+
+
+def _make_at_first_step(path, now):
+    """A database as the first step made it, with one decision in it."""
+    settings = config()
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        settings.attributes |= {"connection": connection, "now": now}
+        command.upgrade(settings, "0001")
+        at = now.isoformat()
+        for statement in (
+            "INSERT INTO acts (act, kind, annotator, at, event, n_changed, n_already, conflicts)"
+            f" VALUES (1, 'decide', 'ada', '{at}', 1, 1, 0, '[]')",
+            "INSERT INTO events (event, act, kind, item_id, verdict, old_label, new_label, annotator, at,"
+            " round, queue, note, stands)"
+            f" VALUES (1, 1, 'decide', 'a', 'label_wrong', 'cat', 'dog', 'ada', '{at}', 1, '', '', 1)",
+            "INSERT INTO item_states (item_id, event, stands, given_label, label, verdict, annotator, decided_at,"
+            f" round, note) VALUES ('a', 1, 1, 'cat', 'dog', 'label_wrong', 'ada', '{at}', 1, '')",
+            "UPDATE log_head SET event = 1, act = 1",
+        ):
+            connection.execute(sa.text(statement))
+    engine.dispose()
 
 
 def test_a_database_of_a_newer_winnow_is_refused(tmp_path):

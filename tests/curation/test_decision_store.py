@@ -256,3 +256,14 @@ def test_threads_deciding_at_once_lose_nothing(make_project, now):
     with reading(store._engine) as connection:
         numbers = connection.execute(sa.select(item_states.c.event)).scalars().all()
     assert sorted(numbers) == list(range(1, len(rows) + 1))
+
+
+def test_that_a_decision_was_made_blind_is_kept_through_undo_and_redo(store, now):
+    store.decide([relabel("a", "dog", blind=True)], annotator="ada", now=now)
+    store.undo("ada", now)
+    store.redo("ada", now)
+    assert [(event.kind, event.blind) for event in store.history("a")] == [
+        ("decide", True),
+        ("undo", False),
+        ("redo", True),
+    ]

@@ -218,3 +218,62 @@ def test_a_queue_is_what_sorting_by_hand_gives(make_project, add_run, data):
     assert len(found) + found.n_left_out == n_items
     pages = [item_id for number in range(1, 6) for item_id in found.page(number, 3)["item_id"]]
     assert pages == table["item_id"].tolist() == found.item_ids()
+
+
+def test_a_verdict_and_a_person_can_be_asked_for(ranked, now):
+    store = ranked.decisions
+    store.decide(
+        [Decision("a", "label_right"), Decision("b", "label_wrong", "cat")], annotator="ada", now=now
+    )
+    store.decide([Decision("c", "label_right")], annotator="bob", now=now)
+    assert ids(ranked, verdict="label_right") == ["c", "a"]
+    assert ids(ranked, verdict="none") == ["d"]
+    assert ids(ranked, annotator="ada") == ["b", "a"]
+    assert ids(ranked, annotator="ada", verdict="label_right") == ["a"]
+    assert ids(ranked, annotator="eve") == []
+
+
+def test_each_verdict_and_person_says_how_many_items_it_would_show(ranked, now):
+    store = ranked.decisions
+    store.decide(
+        [Decision("a", "label_right"), Decision("b", "label_wrong", "cat")], annotator="ada", now=now
+    )
+    store.decide([Decision("c", "label_right")], annotator="bob", now=now)
+    counts = open_queue(ranked, QueueQuery(annotator="ada", verdict="label_right")).counts()
+    assert counts["verdict"] == {"label_wrong": 1, "label_right": 1}
+    assert counts["annotator"] == {"ada": 1, "bob": 1}
+    assert open_queue(ranked, QueueQuery()).counts()["verdict"] == {
+        "label_wrong": 1,
+        "label_right": 2,
+        "none": 1,
+    }
+
+
+def test_a_verdict_and_a_person_are_as_of_the_event_that_the_query_names(ranked, now):
+    store = ranked.decisions
+    store.decide([Decision("a", "label_right")], annotator="ada", now=now)
+    event = store.last_event()
+    store.decide([Decision("a", "ambiguous"), Decision("b", "label_right")], annotator="bob", now=now)
+    store.undo("bob", now)
+    store.decide([Decision("d", "label_right")], annotator="ada", now=now)
+    assert ids(ranked, verdict="label_right", as_of_event=event) == ["a"]
+    assert ids(ranked, annotator="ada", as_of_event=event) == ["a"]
+    assert ids(ranked, verdict="none", as_of_event=0) == ["d", "b", "c", "a"]
+    assert ids(ranked, annotator="ada") == ["d", "a"]
+    counts = open_queue(ranked, QueueQuery(as_of_event=event)).counts()
+    assert (counts["annotator"], counts["verdict"]) == ({"ada": 1}, {"label_right": 1, "none": 3})
+
+
+@pytest.mark.parametrize(
+    ("query", "text"), [({"verdict": "wrong"}, "verdict must be"), ({"blind": 2}, "blind share")]
+)
+def test_a_filter_with_an_unknown_value_is_refused(ranked, query, text):
+    with pytest.raises(ProjectError, match=text):
+        open_queue(ranked, QueueQuery(**query))
+
+
+def test_the_top_classes_of_a_page_come_most_probable_first(ranked):
+    queue = open_queue(ranked, QueueQuery())
+    assert queue.item_ids(0, 2) == ["d", "b"]
+    assert queue.top_classes(1, 2) == [[1, 2, 0], [0, 1, 2]]
+    assert queue.top_classes(9, 2) == []

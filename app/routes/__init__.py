@@ -1,0 +1,49 @@
+"""The few routes beside Streamlit: what the label grid asks of this server, by subject a file."""
+
+import os
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from app.grid import ASSETS, assets_url
+from app.routes.decisions import decisions, redo, undo
+from app.routes.guard import MAX_BODY_BYTES, guarded
+from app.routes.pages import changes, page
+from app.routes.pictures import image, thumbs
+
+__all__ = ["MAX_BODY_BYTES", "make_routes"]
+
+GET = {
+    "/api/page": page,
+    "/api/changes": changes,
+    "/api/thumbs": thumbs,
+    "/api/image": image,
+}
+POST = {
+    "/api/decisions": decisions,
+    "/api/undo": undo,
+    "/api/redo": redo,
+}
+
+
+def make_routes() -> list[BaseRoute]:
+    """The routes to serve beside Streamlit."""
+    return [
+        *(Route(path, guarded(handler), methods=["GET"]) for path, handler in GET.items()),
+        *(Route(path, guarded(handler), methods=["POST"]) for path, handler in POST.items()),
+        Mount(assets_url(), _GridAssets(directory=ASSETS), name="grid"),
+    ]
+
+
+class _GridAssets(StaticFiles):
+    """The grid's modules and nothing else; their address changes with their content, so browsers keep them for good."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        return super().lookup_path(path) if path.endswith(".js") else ("", None)
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response

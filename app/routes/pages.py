@@ -1,0 +1,106 @@
+"""One page of a queue for the grid, and what changed on it since."""
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from app import context
+from app.queue_link import query_of
+from app.routes.guard import required, whole
+from app.tokens import Claim
+from curation.decisions.events import ItemState
+from curation.pace import read_pace
+from curation.queues import Queue, QueueQuery
+
+MAX_PAGE = 300
+PAGE_COLUMNS = (
+    "item_id",
+    "path",
+    "split",
+    "kind",
+    "rank",
+    "given_label",
+    "predicted_label",
+    "p_given",
+    "p_predicted",
+    "second_label",
+    "p_second",
+    "label",
+    "verdict",
+    "status",
+    "annotator",
+    "event",
+    "reason",
+)
+
+STATE_FIELDS = ("verdict", "status", "label", "annotator", "event")
+
+
+def page(request: Request, claim: Claim, _body: Any) -> Response:
+    """GET /api/page: one page of a queue as column arrays, with how far the queue is decided."""
+    project = context.current_project()
+    queue = context.open_view(query_in(request))
+    number, size, n_pages = _place(request, queue)
+    outlook = project.decisions.outlook(claim.annotator)
+    table = queue.page(number, size)
+    items = {name: _plain(table[name]) for name in PAGE_COLUMNS}
+    items["top"] = queue.top_classes(number, size)
+    return JSONResponse(
+        {
+            "page": number,
+            "n_pages": n_pages,
+            "total": len(queue),
+            "n_decided": queue.n_decided(),
+            "view": request.url.query.partition("&page=")[0],
+            "items": items,
+            "pace": pace_of(claim),
+            **asdict(outlook),
+        }
+    )
+
+
+def changes(request: Request, claim: Claim, _body: Any) -> Response:
+    """GET /api/changes: the states of those items of a page that have events after `since`."""
+    store = context.current_project().decisions
+    queue = context.open_view(query_in(request))
+    since = whole(request, "since", 0, low=0)
+    outlook = store.outlook(claim.annotator)
+    changed: dict[str, ItemState] = {}
+    if outlook.event > since:
+        number, size, _ = _place(request, queue)
+        changed = store.changed_among(queue.item_ids((number - 1) * size, number * size), since)
+    return JSONResponse({"states": states_json(changed), "n_decided": queue.n_decided(), **asdict(outlook)})
+
+
+def query_in(request: Request) -> QueueQuery:
+    """The queue that a request names."""
+    params = {name: request.query_params.getlist(name) for name in request.query_params}
+    classes = context.current_project().task.classes
+    return query_of(params, run_id=required(request, "run"), classes=classes)
+
+
+def states_json(states: dict[str, ItemState]) -> dict[str, dict[str, Any]]:
+    """States as the grid keeps them, by item."""
+    return {
+        item_id: {name: getattr(state, name) for name in STATE_FIELDS} for item_id, state in states.items()
+    }
+
+
+def pace_of(claim: Claim) -> dict[str, Any]:
+    """How fast this person decides."""
+    return asdict(read_pace(context.current_project().engine, claim.annotator))
+
+
+def _place(request: Request, queue: Queue) -> tuple[int, int, int]:
+    """The page that is asked for, the last one at most; its size; how many there are."""
+    size = min(whole(request, "size", 60), MAX_PAGE)
+    n_pages = max(1, -(-len(queue) // size))
+    return min(whole(request, "page", 1), n_pages), size, n_pages
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    """A column as JSON values; what is missing becomes null."""
+    return column.astype(object).where(column.notna(), None).tolist()
