@@ -196,7 +196,8 @@ class Queue:
         Classes without any are left out; the filter on the given class itself does not count.
         """
         table = self._table
-        suspects = self._others("given") & (table.given != table.predicted) & ~table.decided.mask()
+        suspects = self._others("given") & (table.given != table.predicted)
+        suspects &= ~table.standing.now().decided
         counts = _counted(table.given, suspects, self._classes)
         return dict(sorted(counts.items(), key=lambda each: -each[1]))
 

@@ -61,7 +61,9 @@ def label_grid(
     on_next_class : called when the person goes on from the last item
     """
     values = asdict(data) | {"module": f"{assets_url()}/grid.js", "api": "/api/"}
-    _component()(key=key, data=values, on_renew_change=on_renew, on_next_class_change=on_next_class, height="content")
+    _component()(
+        key=key, data=values, on_renew_change=on_renew, on_next_class_change=on_next_class, height="content"
+    )
 
 
 @cache

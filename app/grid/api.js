@@ -16,21 +16,18 @@ export class Api {
   }
 
   async page(query, page, size) {
-    const answer = await this.send(`page?${query}&page=${page}&size=${size}`);
-    return answer.json();
+    return this.get(`page?${query}&page=${page}&size=${size}`);
   }
 
   /** The states of the items of that page that have changed since an event. */
   async changes(query, page, size, since) {
-    const answer = await this.send(`changes?${query}&page=${page}&size=${size}&since=${since}`);
-    return answer.json();
+    return this.get(`changes?${query}&page=${page}&size=${size}&since=${since}`);
   }
 
   /** What a choice for everything in the queue would do, in counts. */
   async bulkPreview(query, choice, label) {
     const named = label ? `&label=${encodeURIComponent(label)}` : "";
-    const answer = await this.send(`bulk?${query}&choice=${choice}${named}`);
-    return answer.json();
+    return this.get(`bulk?${query}&choice=${choice}${named}`);
   }
 
   /** JPEG bytes of these items as Blobs, null where a picture is missing. */
@@ -48,8 +45,7 @@ export class Api {
 
   /** Probabilities, similar items, history and note of one item. */
   async item(runId, itemId) {
-    const answer = await this.send(`item?run=${encodeURIComponent(runId)}&id=${encodeURIComponent(itemId)}`);
-    return answer.json();
+    return this.get(`item?run=${encodeURIComponent(runId)}&id=${encodeURIComponent(itemId)}`);
   }
 
   /** number: of the note the person saw, 0 = none; a newer one makes it fail with status 409. */
@@ -60,8 +56,7 @@ export class Api {
   /** labels: one class, or the two of a confused pair. */
   async codebook(labels) {
     const names = labels.length === 2 ? labels.map((label) => ["pair", label]) : [["label", labels[0]]];
-    const answer = await this.send(`codebook?${new URLSearchParams(names)}`);
-    return answer.json();
+    return this.get(`codebook?${new URLSearchParams(names)}`);
   }
 
   /** change: {rule, number} or {add: item_id} or {remove: item_id}. */
@@ -76,6 +71,10 @@ export class Api {
   /** direction: "undo" or "redo"; safe to repeat with the same number. */
   async step(direction, client, seq) {
     return this.post(direction, { client, seq });
+  }
+
+  async get(path) {
+    return (await this.send(path)).json();
   }
 
   async post(path, body, keepalive = false) {

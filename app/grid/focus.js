@@ -30,7 +30,7 @@ export class FocusView {
     this.note.addEventListener("blur", () => this.saveNote());
     const leave = el("button", { type: "button", class: "quiet", title: "Back to the grid (F or Escape)" }, icon("cross"), el("span", {}, "Back to the grid"));
     leave.addEventListener("click", () => this.onLeave());
-    this.root = el("div", { class: "focus", role: "region", "aria-label": "Focus view" },
+    this.root = el("div", { class: "focus", role: "region", tabindex: "-1", "aria-label": "Focus view" },
       el("figure", {}, el("div", { class: "large" }, this.picture), this.caption),
       el("div", { class: "facts" }, leave, this.labels, this.state,
         section("Class probabilities", this.probabilities), section("Most similar training items", this.similar),
@@ -147,7 +147,7 @@ export class FocusView {
   onNoteKey(event) {
     event.stopPropagation();
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.saveNote();
-    if (event.key === "Escape") this.root.parentElement.querySelector(".tiles").focus({ preventScroll: true });
+    if (event.key === "Escape") this.root.focus({ preventScroll: true });
   }
 
   async saveNote() {

@@ -491,6 +491,7 @@ class Grid {
       this.list.classList.add("aside");
       this.focusView.open(this.framed);
       this.paintSelection();
+      this.root.scrollIntoView({ block: "start" });
     }
     this.takeKeyboard();
   }
@@ -592,7 +593,8 @@ class Grid {
   }
 
   takeKeyboard() {
-    this.list.focus({ preventScroll: true });
+    const place = this.focusView.isOpen ? this.focusView.root : this.list;
+    place.focus({ preventScroll: true });
   }
 
   /** Take the keyboard unless the person is in one of the page's own fields. */

@@ -49,7 +49,10 @@ def _frozen(project: Project, query: QueueQuery) -> QueueQuery:
     if kept is None or kept[0] != asked:
         kept = (asked, project.decisions.last_event())
         st.session_state[FROZEN_KEY] = kept
-    return replace(query, as_of_event=kept[1]) if query.decided != "any" else query
+    changes_while_deciding = (
+        query.decided != "any" or query.verdict is not None or query.annotator is not None
+    )
+    return replace(query, as_of_event=kept[1]) if changes_while_deciding else query
 
 
 def _grid(project: Project, query: QueueQuery, *, locked: bool, next_class: str) -> None:

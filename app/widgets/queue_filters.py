@@ -8,18 +8,37 @@ from app import context
 from app.widgets.one_class import MIXED
 from app.widgets.page import SPLIT_NAMES, escape
 from curation.project import Project
-from curation.queues import RANKERS, QueueQuery
+from curation.queues import NO_VERDICT, RANKERS, QueueQuery
 
 ANY = ""
 DECIDED_NAMES = {"any": "All", "open": "Open", "decided": "Decided"}
-WIDTHS = {"split": 1.9, "by": 1.5, "k": 0.9, "given": 1.5, "predicted": 1.5, "decided": 1.5, "search": 1.2}
+VERDICT_NAMES = {
+    ANY: "Any",
+    NO_VERDICT: "No decision",
+    "label_right": "Label is right",
+    "label_wrong": "Relabelled",
+    "labelled": "Labelled",
+    "ambiguous": "Unsure",
+    "out_of_scope": "Out of scope",
+    "bad_item": "Excluded",
+}
+WIDTHS = {
+    "split": 1.9,
+    "by": 1.5,
+    "k": 0.9,
+    "given": 1.5,
+    "predicted": 1.5,
+    "decided": 1.5,
+    "search": 1.2,
+    "more": 0.8,
+}
 
 
 def queue_filters(project: Project, query: QueueQuery) -> None:
     """Draw the filters as the query sets them; a change writes the address and starts at page 1."""
     names = [name for name in WIDTHS if name != "k" or query.by == "confusion"]
     with st.container(key="queue_filters"):
-        row = st.columns([WIDTHS[name] for name in names], gap="xsmall")
+        row = st.columns([WIDTHS[name] for name in names], gap="xsmall", vertical_alignment="bottom")
     columns = dict(zip(names, row, strict=True))
     counts = context.open_view(query).counts()
     classes = [ANY, *project.task.classes]
@@ -42,8 +61,25 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
         st.text_input(
             "Path contains", key=key, on_change=_write, args=("search",), placeholder="any", max_chars=200
         )
+    with columns["more"]:
+        _more_filters(query, counts)
     if query.pair is not None:
         _pair_note(query.pair)
+
+
+def _more_filters(query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) -> None:
+    """What is asked for less often: the verdict that stands, and whose it is."""
+    n_set = sum(value is not None for value in (query.verdict, query.annotator))
+    with st.popover(f"More ({n_set})" if n_set else "More", width="stretch"):
+        _select(
+            "verdict", "Verdict", list(VERDICT_NAMES), query.verdict or ANY, counts["verdict"], VERDICT_NAMES
+        )
+        people = [ANY, *counts["annotator"]]
+        if query.annotator is not None and query.annotator not in people:
+            people.append(query.annotator)
+        _select(
+            "annotator", "Decided by", people, query.annotator or ANY, counts["annotator"], {ANY: "Anyone"}
+        )
 
 
 def _select(
