@@ -2,22 +2,10 @@ import json
 import struct
 
 import pytest
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from app import context
-from app.routes import MAX_BODY_BYTES, make_routes
+from app.routes import MAX_BODY_BYTES
 from app.tokens import sign
-
-ORIGIN = "http://testserver"
-
-
-@pytest.fixture
-def client(project):
-    """A browser with a page of this server open, signed in as ada."""
-    token = sign(context.project_key(), "ada", secret=context.TOKEN_SECRET, now=context.now())
-    headers = {"Authorization": f"Bearer {token}", "Origin": ORIGIN}
-    return TestClient(Starlette(routes=make_routes()), headers=headers)
 
 
 def decide(client, item_id, verdict="label_wrong", label="red", *, seq=1, **more):
