@@ -120,6 +120,21 @@ class Queue:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def table(self) -> RunTable:
+        """The run's scores, of which the queue shows `rows`."""
+        return self._table
+
+    @property
+    def rows(self) -> RowArray:
+        """The rows of `table` in the queue's order, not to be changed; rank r is at r - 1."""
+        return self._rows
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The run's classes."""
+        return self._classes
+
     def page(self, number: int, size: int) -> pd.DataFrame:
         """Page `number`, from 1, of `size` items: PAGE_COLUMNS; empty after the end. Missing texts are None.
 
