@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from curation.migrations import HEAD
-from diagnostics.errors import ProjectError
+from diagnostics.errors import ProjectError, StorageError
 
 BUSY_TIMEOUT_MS = 10_000
 WRITES = "winnow_writes"
@@ -228,7 +228,8 @@ def open_database(target: Path | str, *, now: datetime | None = None) -> Engine:
 
     target : a SQLite file, or an SQLAlchemy URL such as postgresql+psycopg://…
     now : when round 1 opens, if the database is new; the present if not given
-    raises : ProjectError on a network mount, for a database of a newer Winnow, or one that cannot be opened
+    raises : ProjectError on a network mount or for a database of a newer Winnow; StorageError for one that cannot be
+        opened
     """
     url = _url_of(target)
     if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
@@ -247,7 +248,7 @@ def open_database(target: Path | str, *, now: datetime | None = None) -> Engine:
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes; committed when the block ends, and only then is anything done.
 
-    raises : ProjectError if the database is locked, full or read-only; then nothing was written
+    raises : StorageError if the database is locked, full or read-only; then nothing was written
     """
     with explained(engine.url), engine.connect() as connection:
         connection.execution_options(**{WRITES: True})
@@ -264,7 +265,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def explained(url: URL) -> Iterator[None]:
-    """Turn what a person can put right about the database into a ProjectError."""
+    """Turn what a person can put right about the database into a StorageError."""
     try:
         yield
     except sa.exc.DBAPIError as error:
@@ -272,7 +273,7 @@ def explained(url: URL) -> Iterator[None]:
         if remedy is None:
             raise
         name = url.database or url.render_as_string(hide_password=True)
-        raise ProjectError(f"{name}: {error.orig}. Nothing was saved. {remedy}") from error
+        raise StorageError(f"{name}: {error.orig}. Nothing was saved. {remedy}") from error
 
 
 def remedy_for(message: str) -> str | None:

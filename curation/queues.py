@@ -121,14 +121,24 @@ class Queue:
         return len(self._rows)
 
     @property
+    def table(self) -> RunTable:
+        """The run's scores, of which the queue shows `rows`."""
+        return self._table
+
+    @property
+    def rows(self) -> RowArray:
+        """The rows of `table` in the queue's order, not to be changed; rank r is at r - 1."""
+        return self._rows
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The run's classes, in the order of its probabilities."""
+        return self._classes
+
+    @property
     def run_id(self) -> str:
         """The run that the items are ranked by."""
         return self._table.run.info.run_id
-
-    @property
-    def run_classes(self) -> tuple[str, ...]:
-        """The classes that the run knows, in the order of its probabilities."""
-        return self._classes
 
     def page(self, number: int, size: int) -> pd.DataFrame:
         """Page `number`, from 1, of `size` items: PAGE_COLUMNS; empty after the end. Missing texts are None.

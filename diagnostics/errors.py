@@ -4,6 +4,7 @@
     ├── DataError          the source data cannot be taken in as it is
     │   └── ImageError     one file is not a usable image
     ├── ProjectError       a folder is not a project, or the project cannot do this now
+    │   └── StorageError   the project's database cannot be read or written: locked, full, read-only or damaged
     ├── DecisionError      a decision names an unknown item or class, or a locked item
     ├── RunError           a run is missing, unfinished or unreadable
     ├── ConfigError        a training option is unknown or out of range
@@ -40,6 +41,10 @@ def _image_error(message: str, code: str) -> ImageError:
 
 class ProjectError(WinnowError):
     """A folder is not a project, or the project cannot do this now."""
+
+
+class StorageError(ProjectError):
+    """The project's database cannot be read or written; nothing of what was asked for is kept."""
 
 
 class DecisionError(WinnowError):

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.grid import ASSETS, assets_url
-from app.routes.decisions import decisions, redo, undo
+from app.routes.decisions import bulk_preview, decisions, redo, undo
 from app.routes.guard import MAX_BODY_BYTES, guarded
 from app.routes.pages import changes, page
 from app.routes.pictures import image, thumbs
@@ -18,6 +18,7 @@ __all__ = ["MAX_BODY_BYTES", "make_routes"]
 GET = {
     "/api/page": page,
     "/api/changes": changes,
+    "/api/bulk": bulk_preview,
     "/api/thumbs": thumbs,
     "/api/image": image,
 }

@@ -2,17 +2,20 @@
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app import context
-from app.routes.guard import RefusedError
-from app.routes.pages import pace_of, states_json
+from app.queue_link import query_of
+from app.routes.guard import RefusedError, required
+from app.routes.pages import pace_of, query_in, states_json
 from app.tokens import Claim
+from curation.bulk import apply_bulk, preview_bulk
 from curation.decisions.events import Decision
 from curation.decisions.store import ActResult
-from diagnostics.errors import DecisionError
+from diagnostics.errors import DecisionError, ProjectError, RunError, StorageError
 
 MAX_ACTS = 500
 MAX_STATES = 300
@@ -20,8 +23,8 @@ MAX_CONFLICTS = 20
 
 
 def decisions(_request: Request, claim: Claim, body: Any) -> Response:
-    """POST /api/decisions {client, acts: [{seq, queue, decisions: [...]}]}: each act is one step, applied at most
-    once."""
+    """POST /api/decisions {client, acts: [{seq, queue, decisions: [...]} or {seq, queue, bulk: {query, choice, label,
+    expected_n}}]}: each act is one step, applied at most once."""
     client, acts = _batch(body)
     results = [_decide(claim, client, act) for act in acts]
     refused = {result["seq"] for result in results if result["error"]}
@@ -29,9 +32,17 @@ def decisions(_request: Request, claim: Claim, body: Any) -> Response:
         decision["item_id"]: None
         for act in acts
         if act["seq"] not in refused
-        for decision in act["decisions"]
+        for decision in act.get("decisions", ())
     }
     return JSONResponse({"results": results, **_after(claim, list(touched))})
+
+
+def bulk_preview(request: Request, _claim: Claim, _body: Any) -> Response:
+    """GET /api/bulk: what a choice would do to everything in a queue."""
+    queue = context.open_view(query_in(request))
+    store = context.current_project().decisions
+    label = request.query_params.get("label") or None
+    return JSONResponse(asdict(preview_bulk(queue, store, required(request, "choice"), label=label)))
 
 
 def undo(_request: Request, claim: Claim, body: Any) -> Response:
@@ -67,7 +78,9 @@ def _batch(body: Any) -> tuple[str, list[dict[str, Any]]]:
     acts = body.get("acts")
     if not isinstance(acts, list) or not all(_is_act(act) for act in acts):
         raise RefusedError(
-            400, "Every act needs a whole number seq and a list of decisions, each with item_id and verdict."
+            400,
+            "Every act needs a whole number seq, and either a list of decisions, each with item_id and verdict, or "
+            "bulk with query, choice and expected_n.",
         )
     if len(acts) > MAX_ACTS:
         raise RefusedError(413, f"At most {MAX_ACTS} acts a request; found {len(acts)}.")
@@ -75,11 +88,20 @@ def _batch(body: Any) -> tuple[str, list[dict[str, Any]]]:
 
 
 def _is_act(act: Any) -> bool:
+    if not isinstance(act, dict) or not _is_int(act.get("seq")) or ("bulk" in act) == ("decisions" in act):
+        return False
+    if "bulk" in act:
+        return _is_bulk(act["bulk"])
+    return isinstance(act["decisions"], list) and all(_is_decision(decision) for decision in act["decisions"])
+
+
+def _is_bulk(bulk: Any) -> bool:
     return (
-        isinstance(act, dict)
-        and _is_int(act.get("seq"))
-        and isinstance(act.get("decisions"), list)
-        and all(_is_decision(decision) for decision in act["decisions"])
+        isinstance(bulk, dict)
+        and isinstance(bulk.get("query"), str)
+        and isinstance(bulk.get("choice"), str)
+        and isinstance(bulk.get("label"), str | None)
+        and _is_int(bulk.get("expected_n"))
     )
 
 
@@ -104,9 +126,12 @@ def _is_int(value: Any) -> bool:
 
 def _decide(claim: Claim, client: str, act: dict[str, Any]) -> dict[str, Any]:
     """Apply one act; what a person can put right is told in its result, the other acts go on."""
+    apply = _bulk if "bulk" in act else _single
     try:
-        return _result(act["seq"], _single(claim, client, act))
-    except DecisionError as error:
+        return _result(act["seq"], apply(claim, client, act))
+    except StorageError:
+        raise
+    except (DecisionError, ProjectError, RunError) as error:
         nothing = ActResult(0, 0, 0, [], 0)
         return _result(act["seq"], nothing, error=str(error))
 
@@ -130,11 +155,38 @@ def _single(claim: Claim, client: str, act: dict[str, Any]) -> ActResult:
     )
 
 
+def _bulk(claim: Claim, client: str, act: dict[str, Any]) -> ActResult:
+    bulk = act["bulk"]
+    params = parse_qs(bulk["query"])
+    project = context.current_project()
+    query = query_of(params, run_id=_run_in(params), classes=project.task.classes)
+    return apply_bulk(
+        context.open_view(query),
+        project.decisions,
+        bulk["choice"],
+        label=bulk.get("label"),
+        expected_n=bulk["expected_n"],
+        annotator=claim.annotator,
+        now=context.now(),
+        shown_in=str(act.get("queue", "")),
+        client_id=client,
+        client_seq=act["seq"],
+    )
+
+
+def _run_in(params: dict[str, list[str]]) -> str:
+    if not params.get("run"):
+        raise DecisionError("Nothing was applied: the query of a bulk act must name its run.")
+    return params["run"][0]
+
+
 def _result(seq: int, result: ActResult, error: str = "") -> dict[str, Any]:
     return {
         "seq": seq,
         "n_changed": result.n_changed,
         "n_already": result.n_already,
+        "n_refused": result.n_refused,
+        "reason": result.reason,
         "conflicts": _texts(result),
         "n_conflicts": len(result.conflicts),
         "error": error,

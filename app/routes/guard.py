@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from app import context
 from app.tokens import Claim, TokenError, verify
-from diagnostics.errors import WinnowError
+from diagnostics.errors import StorageError, WinnowError
 
 MAX_BODY_BYTES = 4_000_000
 
@@ -43,6 +43,8 @@ def guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return _error(refused.status, str(refused))
         except TokenError as error:
             return _error(401, str(error))
+        except StorageError as error:
+            return _error(503, str(error))
         except WinnowError as error:
             return _error(400, str(error))
         except OperationalError as error:

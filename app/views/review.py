@@ -68,7 +68,7 @@ def _grid(project: Project, query: QueueQuery, *, locked: bool, next_class: str)
             view=view,
             query=view,
             run=queue.run_id,
-            run_classes=queue.run_classes,
+            run_classes=queue.classes,
             by=query.by,
             annotator=context.annotator(),
             subject=query.pair or ((query.given,) if query.given else ()),

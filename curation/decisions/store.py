@@ -7,7 +7,7 @@ commit survives); when it raises, nothing of the act was written.
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -68,13 +68,18 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class ActResult:
-    """What an act did. `act` is its number, 0 if there was nothing to write; `event` is the log's last event then."""
+    """What an act did. `act` is its number, 0 if there was nothing to write; `event` is the log's last event then.
+
+    n_refused : items that a bulk act made no sense for and left, because of `reason`
+    """
 
     act: int
     n_changed: int
     n_already: int
     conflicts: list[Conflict]
     event: int
+    n_refused: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,8 @@ class DecisionStore:
         now: datetime,
         client_id: str | None = None,
         client_seq: int | None = None,
+        n_refused: int = 0,
+        reason: str = "",
     ) -> ActResult:
         """Apply decisions as one act: one transaction, one step of undo.
 
@@ -158,6 +165,7 @@ class DecisionStore:
         is left out and reported in `conflicts`. The same (client_id, client_seq) again gives the first answer and
         writes nothing.
 
+        n_refused, reason : what the caller has left out and why; kept, so that the answer can be given again
         raises : DecisionError listing everything wrong with any of them; then none is applied
         """
         author = _author(annotator, now, client_id, client_seq)
@@ -168,6 +176,7 @@ class DecisionStore:
             resolved, states = self._checked(connection, decisions)
             changes, n_already, conflicts = _sorted_out(decisions, resolved, states)
             act = _decide_row(connection, head, author, len(changes))
+            act |= {"n_refused": n_refused, "reason": reason}
             return _append(connection, head, author, act, changes, n_already, conflicts)
 
     def undo(
@@ -298,6 +307,18 @@ class DecisionStore:
         with reading(self._engine) as connection:
             return log.events_of_item(connection, item_id)
 
+    def first_answer(self, client_id: str | None, client_seq: int | None) -> ActResult | None:
+        """What this client was answered when it sent this number, None if it has not."""
+        if client_id is None or client_seq is None:
+            return None
+        with reading(self._engine) as connection:
+            row = log.act_of_client(connection, client_id, client_seq)
+        return None if row is None else _result_of(row)
+
+    def locked_test(self, n_test: int, n_decisions: int) -> DecisionError:
+        """The refusal of decisions of which `n_test` are on items of the locked gold test set."""
+        return _refusal([_locked(n_test)], n_decisions)
+
     def items_of_act(self, act: int, *, at_most: int) -> list[str]:
         """The first items that an act has events for."""
         with reading(self._engine) as connection:
@@ -346,7 +367,7 @@ class DecisionStore:
         n_test = int(self._is_test[rows].sum())
         if n_test == 0 or log.is_test_unlocked(connection):
             return None
-        return _Problem(f"{n_test} of them are items of the gold test set", LOCKED_TEST)
+        return _locked(n_test)
 
     # ------------------------------------------------------------ items
 
@@ -389,6 +410,10 @@ class DecisionStore:
                 return
             row = {"unlocked": unlocked, "annotator": author.annotator, "reason": reason, "at": author.now}
             connection.execute(test_locks.insert(), row)
+
+
+def _locked(n_test: int) -> _Problem:
+    return _Problem(f"{n_test} of them are items of the gold test set", LOCKED_TEST)
 
 
 def _sorted_out(
@@ -455,7 +480,7 @@ def _append(
 ) -> ActResult:
     """Write the act and its events; an act that changes nothing is written only if it must be remembered."""
     if not changes and act["kind"] == DECIDE and author.client_id is None:
-        return ActResult(0, 0, n_already, conflicts, head.event)
+        return ActResult(0, 0, n_already, conflicts, head.event, act["n_refused"], act["reason"])
     round_number = log.open_round(connection)
     new_events = [
         _event(number, head.act + 1, act["kind"], change, author, round_number)
@@ -465,6 +490,8 @@ def _append(
     row = {
         "target": None,
         "undo_below": None,
+        "n_refused": 0,
+        "reason": "",
         **act,
         "act": result.act,
         "annotator": author.annotator,
@@ -477,7 +504,7 @@ def _append(
         "client_seq": author.client_seq,
     }
     log.append(connection, row, new_events)
-    return result
+    return replace(result, n_refused=row["n_refused"], reason=row["reason"])
 
 
 def _event(number: int, act: int, kind: str, change: _Change, author: _Author, round_number: int) -> Event:
@@ -523,7 +550,7 @@ def _repeated(connection: Connection, author: _Author) -> ActResult | None:
 
 def _result_of(row: Row[Any]) -> ActResult:
     conflicts = [Conflict(**conflict) for conflict in row.conflicts]
-    return ActResult(row.act, row.n_changed, row.n_already, conflicts, row.event)
+    return ActResult(row.act, row.n_changed, row.n_already, conflicts, row.event, row.n_refused, row.reason)
 
 
 def _conflict(state: ItemState, wanted_verdict: str | None, wanted_label: str | None) -> Conflict:

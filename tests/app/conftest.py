@@ -8,8 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from app import context
+from app.routes import make_routes
+from app.tokens import sign
 from curation.dataset.intake import IntakeSpec, take_in
 from curation.project import Project
 from diagnostics.predictions import Predictions, object_array, write_predictions
@@ -145,3 +149,24 @@ def _history() -> pd.DataFrame:
 def _write_picture(path, rng) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).save(path)
+
+
+ORIGIN = "http://testserver"
+
+
+@pytest.fixture
+def client(project):
+    """A browser with a page of this server open, signed in as ada."""
+    return client_of("ada")
+
+
+@pytest.fixture
+def bob(project):
+    """The same, signed in as bob."""
+    return client_of("bob")
+
+
+def client_of(annotator: str) -> TestClient:
+    token = sign(context.project_key(), annotator, secret=context.TOKEN_SECRET, now=context.now())
+    headers = {"Authorization": f"Bearer {token}", "Origin": ORIGIN}
+    return TestClient(Starlette(routes=make_routes()), headers=headers)

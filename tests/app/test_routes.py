@@ -2,22 +2,10 @@ import json
 import struct
 
 import pytest
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from app import context
-from app.routes import MAX_BODY_BYTES, make_routes
+from app.routes import MAX_BODY_BYTES
 from app.tokens import sign
-
-ORIGIN = "http://testserver"
-
-
-@pytest.fixture
-def client(project):
-    """A browser with a page of this server open, signed in as ada."""
-    token = sign(context.project_key(), "ada", secret=context.TOKEN_SECRET, now=context.now())
-    headers = {"Authorization": f"Bearer {token}", "Origin": ORIGIN}
-    return TestClient(Starlette(routes=make_routes()), headers=headers)
 
 
 def decide(client, item_id, verdict="label_wrong", label="red", *, seq=1, **more):
@@ -243,3 +231,71 @@ def test_that_a_decision_was_made_blind_is_kept(client, project):
 def test_a_decision_with_a_field_of_the_wrong_kind_is_refused(client, project, wrong):
     assert decide(client, item_of(project, "train", "blue"), **wrong).status_code == 400
     assert project.decisions.last_event() == 0
+
+
+# ---------------------------------------------------------------- one choice for a whole queue
+
+
+def bulk(client, query, choice, expected_n, *, label=None, seq=1):
+    act = {"seq": seq, "queue": "all", "bulk": {"query": query, "choice": choice, "label": label}}
+    act["bulk"]["expected_n"] = expected_n
+    return client.post("/api/decisions", json={"client": "tab", "acts": [act]})
+
+
+def test_a_choice_for_a_whole_queue_is_one_act_and_one_step_of_undo(client, project):
+    query = "split=train&given=blue&run=run-0001&as_of=0"
+    preview = client.get(f"/api/bulk?{query}&choice=class&label=red").json()
+    assert preview == {
+        "n": 6, "n_change": 6, "n_already": 0, "n_refused": 0, "n_conflicts": 0, "reason": "",
+    }  # fmt: skip
+    answer = bulk(client, query, "class", 6, label="red").json()
+    assert answer["results"] == [
+        {
+            "seq": 1, "n_changed": 6, "n_already": 0, "n_refused": 0, "reason": "", "conflicts": [],
+            "n_conflicts": 0, "error": "",
+        }
+    ]  # fmt: skip
+    assert (answer["states"], answer["event"]) == ({}, 6)
+    undone = client.post("/api/undo", json={"client": "tab", "seq": 2}).json()
+    assert (undone["n_changed"], len(undone["states"])) == (6, 6)
+
+
+def test_a_bulk_act_that_is_sent_again_is_applied_once(client, project):
+    query = "decided=open&run=run-0001"
+    first = bulk(client, query, "right", 18).json()["results"]
+    again = bulk(client, query, "right", 18).json()["results"]
+    assert again == first
+    assert project.decisions.last_event() == 18
+
+
+def test_a_bulk_act_on_a_queue_that_is_not_what_was_seen_tells_so_and_the_next_act_goes_on(client, project):
+    wrong = {"seq": 1, "bulk": {"query": "run=run-0001", "choice": "right", "expected_n": 3}}
+    unknown = {"seq": 2, "bulk": {"query": "run=run-0001&given=mauve", "choice": "right", "expected_n": 3}}
+    item_id = item_of(project, "train", "blue")
+    single = {"seq": 3, "decisions": [{"item_id": item_id, "verdict": "ambiguous"}]}
+    answer = client.post("/api/decisions", json={"client": "tab", "acts": [wrong, unknown, single]}).json()
+    assert "18 items now, not 3" in answer["results"][0]["error"]
+    assert "mauve" in answer["results"][1]["error"]
+    assert answer["results"][2]["n_changed"] == 1
+    assert project.decisions.last_event() == 1
+
+
+def test_at_most_20_conflicts_are_told_in_full(client, project):
+    project.decisions.unlock_test("ada", "beyond doubt", context.now())
+    ids = project.items["item_id"].head(25).tolist()
+    acts = [{"item_id": item_id, "verdict": "ambiguous"} for item_id in ids]
+    client.post("/api/decisions", json={"client": "other", "acts": [{"seq": 1, "decisions": acts}]})
+    late = [{"item_id": item_id, "verdict": "bad_item", "expected_event": 0} for item_id in ids]
+    answer = client.post(
+        "/api/decisions", json={"client": "tab", "acts": [{"seq": 1, "decisions": late}]}
+    ).json()
+    (result,) = answer["results"]
+    assert (len(result["conflicts"]), result["n_conflicts"], result["n_changed"]) == (20, 25, 0)
+
+
+@pytest.mark.parametrize(
+    "more", [{"bulk": {}}, {"bulk": {"query": 1, "choice": "right", "expected_n": 1}}, {}]
+)
+def test_an_act_that_is_neither_single_nor_bulk_is_refused(client, more):
+    answer = client.post("/api/decisions", json={"client": "tab", "acts": [{"seq": 1, **more}]})
+    assert (answer.status_code, "expected_n" in answer.json()["error"]) == (400, True)

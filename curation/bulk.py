@@ -1,0 +1,217 @@
+"""One choice for everything in a queue: what it would do, and doing it as one act, one step of undo."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from curation.decisions.events import (
+    AMBIGUOUS,
+    BAD_ITEM,
+    LABEL_RIGHT,
+    LABEL_WRONG,
+    LABELLED,
+    OUT_OF_SCOPE,
+    VERDICTS,
+    Decision,
+)
+from curation.decisions.store import ActResult, DecisionStore
+from curation.queues import Queue
+from curation.standing import RowArray, Standing
+from diagnostics.errors import DecisionError
+from diagnostics.task import NO_LABEL, SPLITS, BoolArray
+
+RIGHT, ACCEPT, CLASS, EXCLUDE, UNSURE, SCOPE = "right", "accept", "class", "exclude", "unsure", "scope"
+CHOICES = (RIGHT, ACCEPT, CLASS, EXCLUDE, UNSURE, SCOPE)
+VERDICT_OF_CHOICE = {EXCLUDE: BAD_ITEM, UNSURE: AMBIGUOUS, SCOPE: OUT_OF_SCOPE}
+NOT_MEANT = {
+    RIGHT: "has no given label to confirm: accept the prediction or pick a class",
+    ACCEPT: "has no prediction to accept",
+}
+MAX_NAMED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What a choice means for each item; arrays (n_items,).
+
+    verdict : positions in VERDICTS; label : positions in the classes, -1 = the item's label stays as it is
+    refused : the choice makes no sense for the item, for `reason`; verdict and label say nothing there
+    """
+
+    verdict: RowArray
+    label: RowArray
+    refused: BoolArray
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPreview:
+    """What a choice would do to the `n` items of a queue; the four counts add up to n.
+
+    n_already : items that are so already; n_conflicts : items that changed after the event that the query names
+    reason : why n_refused items would be left, "" if none
+    """
+
+    n: int
+    n_change: int
+    n_already: int
+    n_refused: int
+    n_conflicts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A choice on the rows of a queue; arrays (n_items,) in the queue's order."""
+
+    meant: Meant
+    already: BoolArray
+    changed_since: BoolArray
+    expected_event: RowArray
+
+
+def meant_by(choice: str, *, given: RowArray, predicted: RowArray, source: RowArray, label: int) -> Meant:
+    """What a choice means: the one place that says so for many items; the grid says the same for the ones it shows.
+
+    right : the given label, as the queue shows it, is right; accept : the predicted one is; class : `label` is
+    exclude, unsure, scope : bad_item, ambiguous, out_of_scope, and the label stays as it is
+    given, predicted, source : (n_items,), positions in the classes, -1 = none; source is what the data came with, which
+        decides between label_right, label_wrong and labelled
+    raises : DecisionError for an unknown choice
+
+    >>> cat, none = np.array([0], np.int32), np.array([-1], np.int32)
+    >>> VERDICTS[meant_by("accept", given=cat, predicted=cat, source=cat, label=-1).verdict[0]]
+    'label_right'
+    """
+    if choice not in CHOICES:
+        raise DecisionError(f"There is no choice {choice!r}; known are {', '.join(CHOICES)}.")
+    if choice in VERDICT_OF_CHOICE:
+        verdict = np.full(len(given), VERDICTS.index(VERDICT_OF_CHOICE[choice]), dtype=np.int32)
+        return Meant(verdict, np.full_like(given, NO_LABEL), np.zeros(len(given), dtype=np.bool_), "")
+    wanted = {RIGHT: given, ACCEPT: predicted}.get(choice)
+    if wanted is None:
+        wanted = np.full_like(given, label)
+    refused: BoolArray = wanted == NO_LABEL
+    right, wrong, labelled = (VERDICTS.index(name) for name in (LABEL_RIGHT, LABEL_WRONG, LABELLED))
+    verdict = np.where(source == NO_LABEL, labelled, np.where(source == wanted, right, wrong)).astype(
+        np.int32
+    )
+    return Meant(verdict, wanted, refused, NOT_MEANT.get(choice, "") if refused.any() else "")
+
+
+def preview_bulk(queue: Queue, store: DecisionStore, choice: str, *, label: str | None) -> BulkPreview:
+    """What `apply_bulk` would do now.
+
+    raises : DecisionError for an unknown choice or class, or locked items of the gold test set
+    """
+    plan = _plan(queue, store, choice, label)
+    n_refused = int(plan.meant.refused.sum())
+    n_already = int((plan.already & ~plan.meant.refused).sum())
+    n_conflicts = int((plan.changed_since & ~plan.already & ~plan.meant.refused).sum())
+    n_change = len(queue) - n_refused - n_already - n_conflicts
+    return BulkPreview(len(queue), n_change, n_already, n_refused, n_conflicts, plan.meant.reason)
+
+
+def apply_bulk(
+    queue: Queue,
+    store: DecisionStore,
+    choice: str,
+    *,
+    label: str | None,
+    expected_n: int,
+    annotator: str,
+    now: datetime,
+    shown_in: str = "",
+    client_id: str | None = None,
+    client_seq: int | None = None,
+) -> ActResult:
+    """Apply a choice to everything in a queue as one act.
+
+    Items that it makes no sense for are left and counted in `n_refused`; items that changed after the event that the
+    query names, or while this runs, are left and reported in `conflicts`.
+
+    label : the class of the choice "class"
+    expected_n : how many items the person saw in the queue
+    shown_in : the name of the queue, kept with the decisions
+    raises : DecisionError if the queue has another length now, for an unknown choice or class, or locked items of the
+        gold test set; then nothing is applied
+    """
+    if (first := store.first_answer(client_id, client_seq)) is not None:
+        return first
+    if len(queue) != expected_n:
+        raise DecisionError(
+            f"Nothing was applied: the filter shows {len(queue):,} items now, not {expected_n:,}. "
+            "Look again, then repeat."
+        )
+    plan = _plan(queue, store, choice, label)
+    return store.decide(
+        _decisions(queue, store, plan, shown_in),
+        annotator=annotator,
+        now=now,
+        client_id=client_id,
+        client_seq=client_seq,
+        n_refused=int(plan.meant.refused.sum()),
+        reason=plan.meant.reason,
+    )
+
+
+def _plan(queue: Queue, store: DecisionStore, choice: str, label: str | None) -> _Plan:
+    rows, table = queue.rows, queue.table
+    _refuse_locked(table.split[rows], store)
+    standing = table.standing.now()
+    to_project = _positions(queue.classes, store.classes)
+    meant = meant_by(
+        choice,
+        given=to_project[table.given[rows]],
+        predicted=to_project[table.predicted[rows]],
+        source=standing.given[rows],
+        label=_class_code(choice, label, store.classes),
+    )
+    event = standing.event[rows]
+    as_of = queue.query.as_of_event
+    expected = event if as_of is None else np.minimum(event, as_of)
+    return _Plan(meant, _already(meant, standing, rows), event != expected, expected.astype(np.int32))
+
+
+def _already(meant: Meant, standing: Standing, rows: RowArray) -> BoolArray:
+    label = np.where(meant.label == NO_LABEL, standing.label[rows], meant.label)
+    already: BoolArray = (standing.verdict[rows] == meant.verdict) & (standing.label[rows] == label)
+    return already
+
+
+def _decisions(queue: Queue, store: DecisionStore, plan: _Plan, shown_in: str) -> list[Decision]:
+    places = np.flatnonzero(~plan.meant.refused)
+    labels = [*store.classes, None]
+    columns = (
+        queue.table.item_ids(queue.rows[places]),
+        plan.meant.verdict[places].tolist(),
+        plan.meant.label[places].tolist(),
+        (places + 1).tolist(),
+        plan.expected_event[places].tolist(),
+    )
+    return [
+        Decision(item_id, VERDICTS[verdict], labels[label], "", rank, shown_in, expected)
+        for item_id, verdict, label, rank, expected in zip(*columns, strict=True)
+    ]
+
+
+def _refuse_locked(splits: RowArray, store: DecisionStore) -> None:
+    n_test = int(np.count_nonzero(splits == SPLITS.index("test")))
+    if n_test and not store.test_unlocked():
+        raise store.locked_test(n_test, len(splits))
+
+
+def _class_code(choice: str, label: str | None, classes: tuple[str, ...]) -> int:
+    if choice != CLASS:
+        return NO_LABEL
+    if label not in classes:
+        known = ", ".join(classes[:MAX_NAMED])
+        raise DecisionError(f"The choice 'class' needs a class; {label!r} is none of: {known}.")
+    return classes.index(label)
+
+
+def _positions(names: tuple[str, ...], known: tuple[str, ...]) -> RowArray:
+    """The position of each name in `known`, -1 where it is not there; the last entry, for "no label", is -1."""
+    place = {name: position for position, name in enumerate(known)}
+    return np.array([*(place.get(name, NO_LABEL) for name in names), NO_LABEL], dtype=np.int32)
