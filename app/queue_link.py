@@ -9,6 +9,7 @@ from diagnostics.errors import ProjectError
 from diagnostics.task import SPLITS
 
 DEFAULT_SPLIT, DEFAULT_RANKER, DEFAULT_K = "train", "loss", 2
+DEFAULT_RANKER_UNLABELLED = "confusion"  # there is no given label that a loss could be measured against
 
 Params = Mapping[str, Sequence[str]]
 
@@ -24,11 +25,12 @@ def query_of(params: Params, *, run_id: str, classes: Sequence[str]) -> QueueQue
         raise ProjectError(f"A confused pair is two classes; the link names {len(pair)}.")
     for label in (*pair, *params.get("given", ()), *params.get("predicted", ())):
         _one_of("class", label, classes)
+    split = _one_of("split", _first(params, "split", DEFAULT_SPLIT), SPLITS)
     as_of, verdict = _first(params, "as_of", ""), _first(params, "verdict", "")
     return QueueQuery(
         run_id=run_id,
-        splits=(_one_of("split", _first(params, "split", DEFAULT_SPLIT), SPLITS),),
-        by=_one_of("ranking", _first(params, "by", DEFAULT_RANKER), tuple(RANKERS)),
+        splits=(split,),
+        by=_one_of("ranking", _first(params, "by", _default_ranker(split)), tuple(RANKERS)),
         k=_whole("k", _first(params, "k", str(DEFAULT_K)), low=2),
         given=_first(params, "given", "") or None,
         predicted=_first(params, "predicted", "") or None,
@@ -57,7 +59,12 @@ def params_of(query: QueueQuery) -> dict[str, str | list[str]]:
         "search": query.search,
         "blind": str(query.blind) if query.blind else "",
     }
-    defaults = {"split": DEFAULT_SPLIT, "by": DEFAULT_RANKER, "k": str(DEFAULT_K), "decided": "any"}
+    defaults = {
+        "split": DEFAULT_SPLIT,
+        "by": _default_ranker(query.splits[0]),
+        "k": str(DEFAULT_K),
+        "decided": "any",
+    }
     return {name: value for name, value in named.items() if value and value != defaults.get(name)}
 
 
@@ -67,6 +74,10 @@ def encoded(query: QueueQuery) -> str:
     if query.as_of_event is not None:
         params["as_of"] = str(query.as_of_event)
     return urlencode(params, doseq=True)
+
+
+def _default_ranker(split: str) -> str:
+    return DEFAULT_RANKER_UNLABELLED if split == "unlabelled" else DEFAULT_RANKER
 
 
 def _first(params: Params, name: str, default: str) -> str:

@@ -597,10 +597,11 @@ class Grid {
     place.focus({ preventScroll: true });
   }
 
-  /** Take the keyboard unless the person is in one of the page's own fields. */
+  /** Take the keyboard unless the person types in one of the page's own fields; a filter that was picked from is done. */
   takeKeyboardIfFree() {
     const active = document.activeElement;
-    if (!active || active === document.body || !["INPUT", "TEXTAREA"].includes(active.tagName)) this.takeKeyboard();
+    const typing = active && ["INPUT", "TEXTAREA"].includes(active.tagName) && active.getAttribute("role") !== "combobox";
+    if (!typing) this.takeKeyboard();
   }
 
   onClick(event) {

@@ -152,6 +152,8 @@ def _write(name: str) -> None:
         st.query_params[name] = value
     else:
         _drop(name)
+    if name == "split":
+        _drop("given")  # another split has other suspects, and unlabelled items have no given label at all
     if name == "given":
         _drop(MIXED)
         if not value:
