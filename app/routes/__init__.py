@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 from app.grid import ASSETS, assets_url
 from app.routes.decisions import bulk_preview, decisions, redo, undo
 from app.routes.guard import MAX_BODY_BYTES, guarded
+from app.routes.items import item, note
 from app.routes.pages import changes, page
 from app.routes.pictures import image, thumbs
 
@@ -19,6 +20,7 @@ GET = {
     "/api/page": page,
     "/api/changes": changes,
     "/api/bulk": bulk_preview,
+    "/api/item": item,
     "/api/thumbs": thumbs,
     "/api/image": image,
 }
@@ -26,6 +28,7 @@ POST = {
     "/api/decisions": decisions,
     "/api/undo": undo,
     "/api/redo": redo,
+    "/api/note": note,
 }
 
 
