@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.grid import ASSETS, assets_url
+from app.routes.codebook import codebook, codebook_change
 from app.routes.decisions import bulk_preview, decisions, redo, undo
 from app.routes.guard import MAX_BODY_BYTES, guarded
 from app.routes.items import item, note
@@ -21,6 +22,7 @@ GET = {
     "/api/changes": changes,
     "/api/bulk": bulk_preview,
     "/api/item": item,
+    "/api/codebook": codebook,
     "/api/thumbs": thumbs,
     "/api/image": image,
 }
@@ -29,6 +31,7 @@ POST = {
     "/api/undo": undo,
     "/api/redo": redo,
     "/api/note": note,
+    "/api/codebook": codebook_change,
 }
 
 
