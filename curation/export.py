@@ -17,6 +17,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from curation.decisions.events import ADDED, STATUSES
+from curation.notes import notes_at
 from curation.project import Project
 from curation.run_folders import list_runs, read_run
 from curation.spreadsheet import make_safe
@@ -101,14 +102,21 @@ def curated_table(project: Project, run: Run | None, event: int) -> pd.DataFrame
 
 
 def patch_table(project: Project, event: int) -> pd.DataFrame:
-    """The items that a decision stands for at an event, in source order: PATCH_COLUMNS."""
+    """The items that a decision stands for at an event, in source order: PATCH_COLUMNS.
+
+    note : of the decision, else the one that was beside it
+    """
     items = project.items
     decided = project.decisions.state_table(event).set_index("item_id")
     changed = items["item_id"].isin(decided.index)
     decided = decided.reindex(items.loc[changed, "item_id"]).reset_index()
     paths = shown_paths(items, project.info.roots)[changed].reset_index(drop=True)
+    notes = notes_at(project.engine, event)
+    beside = pd.Series([notes.get(item_id, "") for item_id in decided["item_id"]], dtype="str")
     table = decided.rename(columns={"item_id": "id"}).assign(
-        path=paths, decided_at=_iso(decided["decided_at"])
+        path=paths,
+        decided_at=_iso(decided["decided_at"]),
+        note=decided["note"].where(decided["note"] != "", beside),
     )
     return table[list(PATCH_COLUMNS)]
 

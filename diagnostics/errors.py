@@ -4,6 +4,7 @@
     ├── DataError          the source data cannot be taken in as it is
     │   └── ImageError     one file is not a usable image
     ├── ProjectError       a folder is not a project, or the project cannot do this now
+    │   ├── StaleTextError a text that a person wants to change was changed by someone else since they read it
     │   └── StorageError   the project's database cannot be read or written: locked, full, read-only or damaged
     ├── DecisionError      a decision names an unknown item or class, or a locked item
     ├── RunError           a run is missing, unfinished or unreadable
@@ -41,6 +42,10 @@ def _image_error(message: str, code: str) -> ImageError:
 
 class ProjectError(WinnowError):
     """A folder is not a project, or the project cannot do this now."""
+
+
+class StaleTextError(ProjectError):
+    """A text that a person wants to change was changed by someone else since they read it; theirs is not kept."""
 
 
 class StorageError(ProjectError):

@@ -8,8 +8,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.grid import ASSETS, assets_url
+from app.routes.codebook import codebook, codebook_change
 from app.routes.decisions import bulk_preview, decisions, redo, undo
 from app.routes.guard import MAX_BODY_BYTES, guarded
+from app.routes.items import item, note
 from app.routes.pages import changes, page
 from app.routes.pictures import image, thumbs
 
@@ -19,6 +21,8 @@ GET = {
     "/api/page": page,
     "/api/changes": changes,
     "/api/bulk": bulk_preview,
+    "/api/item": item,
+    "/api/codebook": codebook,
     "/api/thumbs": thumbs,
     "/api/image": image,
 }
@@ -26,6 +30,8 @@ POST = {
     "/api/decisions": decisions,
     "/api/undo": undo,
     "/api/redo": redo,
+    "/api/note": note,
+    "/api/codebook": codebook_change,
 }
 
 

@@ -24,11 +24,12 @@ Handler = Callable[[Request, Claim, Any], Response]
 
 
 class RefusedError(Exception):
-    """A request that is not served: its HTTP status and what to do."""
+    """A request that is not served: its HTTP status, what to do, and what else the answer tells."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, **more: Any) -> None:
         super().__init__(text)
         self.status = status
+        self.more = more
 
 
 def guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -40,7 +41,7 @@ def guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             body = await _body(request) if request.method == "POST" else None
             response = await run_in_threadpool(handler, request, claim, body)
         except RefusedError as refused:
-            return _error(refused.status, str(refused))
+            return _error(refused.status, str(refused), **refused.more)
         except TokenError as error:
             return _error(401, str(error))
         except StorageError as error:
@@ -87,8 +88,8 @@ def json_of(text: str) -> Any:
         raise RefusedError(400, f"Not readable as JSON: {error}.") from error
 
 
-def _error(status: int, text: str) -> JSONResponse:
-    return JSONResponse({"error": text}, status_code=status, headers={"Cache-Control": "no-store"})
+def _error(status: int, text: str, **more: Any) -> JSONResponse:
+    return JSONResponse({"error": text, **more}, status_code=status, headers={"Cache-Control": "no-store"})
 
 
 def required(request: Request, name: str) -> str:

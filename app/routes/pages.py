@@ -12,6 +12,7 @@ from app.queue_link import query_of
 from app.routes.guard import required, whole
 from app.tokens import Claim
 from curation.decisions.events import ItemState
+from curation.notes import read_notes
 from curation.pace import read_pace
 from curation.queues import Queue, QueueQuery
 
@@ -47,6 +48,7 @@ def page(request: Request, claim: Claim, _body: Any) -> Response:
     outlook = project.decisions.outlook(claim.annotator)
     table = queue.page(number, size)
     items = {name: _plain(table[name]) for name in PAGE_COLUMNS}
+    items["note"], items["note_number"] = _notes_of(items["item_id"])
     items["top"] = queue.top_classes(number, size)
     return JSONResponse(
         {
@@ -72,7 +74,10 @@ def changes(request: Request, claim: Claim, _body: Any) -> Response:
     if outlook.event > since:
         number, size, _ = _place(request, queue)
         changed = store.changed_among(queue.item_ids((number - 1) * size, number * size), since)
-    return JSONResponse({"states": states_json(changed), "n_decided": queue.n_decided(), **asdict(outlook)})
+    states = states_json(changed)
+    for state, note, number in zip(states.values(), *_notes_of(list(states)), strict=True):
+        state |= {"note": note, "note_number": number}
+    return JSONResponse({"states": states, "n_decided": queue.n_decided(), **asdict(outlook)})
 
 
 def query_in(request: Request) -> QueueQuery:
@@ -92,6 +97,13 @@ def states_json(states: dict[str, ItemState]) -> dict[str, dict[str, Any]]:
 def pace_of(claim: Claim) -> dict[str, Any]:
     """How fast this person decides."""
     return asdict(read_pace(context.current_project().engine, claim.annotator))
+
+
+def _notes_of(item_ids: list[str]) -> tuple[list[str], list[int]]:
+    """The text and the number of each item's note, "" and 0 where it never had one."""
+    notes = read_notes(context.current_project().engine, item_ids)
+    found = [notes.get(item_id) for item_id in item_ids]
+    return [note.text if note else "" for note in found], [note.number if note else 0 for note in found]
 
 
 def _place(request: Request, queue: Queue) -> tuple[int, int, int]:

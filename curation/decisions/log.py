@@ -118,7 +118,7 @@ def read_states(connection: Connection, item_ids: Iterable[str]) -> dict[str, It
     """The states of those of the items that have events."""
     columns = [item_states.c[name] for name in STATE_FIELDS]
     states = {}
-    for chunk in _chunks(item_ids):
+    for chunk in chunks(item_ids):
         for row in connection.execute(sa.select(*columns).where(item_states.c.item_id.in_(chunk))):
             states[row.item_id] = ItemState(*row)
     return states
@@ -156,7 +156,7 @@ def surviving(connection: Connection, numbers: Iterable[int | None]) -> dict[int
     while wanted:
         found = [
             event
-            for chunk in _chunks(sorted(wanted))
+            for chunk in chunks(sorted(wanted))
             for event in _read_events(connection, events.c.event.in_(chunk))
         ]
         chain |= {event.event: event for event in found}
@@ -213,7 +213,7 @@ def _read_events(connection: Connection, where: sa.ColumnElement[bool]) -> list[
 
 def _undone_acts(connection: Connection, numbers: set[int]) -> set[int]:
     latest: dict[int, str] = {}
-    for chunk in _chunks(sorted(numbers)):
+    for chunk in chunks(sorted(numbers)):
         rows = connection.execute(
             sa.select(acts.c.target, acts.c.kind).where(acts.c.target.in_(chunk)).order_by(acts.c.act)
         )
@@ -234,7 +234,8 @@ def _write_states(connection: Connection, act: int) -> None:
     connection.execute(_STATES_AFTER_ACT, {"act": act})
 
 
-def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """The values in lists that are short enough for one query."""
     iterator = iter(values)
     while chunk := list(islice(iterator, N_PER_QUERY)):
         yield chunk

@@ -1,0 +1,131 @@
+"""Everything about one item: what the run says of it, what it is like, and what happened to it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from curation.decisions.events import Event
+from curation.notes import Note, note_history
+from curation.project import Project
+from curation.run_table import RunTable, run_table
+from diagnostics.scores import largest_first
+from diagnostics.similar import similar_training_items
+
+MAX_PROBABILITIES = 50
+N_SIMILAR = 5
+NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarItem:
+    """A training item that the model sees like another one; similarity is the cosine of embeddings, in [-1, 1].
+
+    label, given_label : as of now, and as the run was trained on it
+    """
+
+    item_id: str
+    label: str | None
+    given_label: str | None
+    split: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """Something that happened to an item. kind : decide, undo, redo or note; `event` of a note is the one before it."""
+
+    event: int
+    kind: str
+    annotator: str
+    at: datetime
+    verdict: str | None
+    old_label: str | None
+    new_label: str | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDetails:
+    """One item.
+
+    width, height : in pixels
+    given_label : as the run was trained on it, or of the source if the run did not predict the item
+    probabilities : (class, probability), most probable first, at most MAX_PROBABILITIES; empty without a prediction
+    similar : at most N_SIMILAR training items, most similar first; those whose embeddings can be compared with its own
+    history : oldest first
+    note, note_number : the note that holds, "" and 0 if there never was one
+    """
+
+    item_id: str
+    path: str
+    split: str
+    width: int
+    height: int
+    given_label: str | None
+    label: str | None
+    predicted_label: str | None
+    probabilities: list[tuple[str, float]]
+    similar: list[SimilarItem]
+    history: list[HistoryEntry]
+    note: str
+    note_number: int
+
+
+def item_details(project: Project, item_id: str, run_id: str | None) -> ItemDetails:
+    """An item as a run and the log know it.
+
+    raises : DecisionError for an unknown item, RunError if there is no such run
+    """
+    state = project.decisions.states([item_id])[item_id]
+    item = project.items.iloc[int(project.decisions.rows_of([item_id])[0])]
+    table = run_table(project, run_id)
+    row = table.standing.row_of(item_id)
+    notes = note_history(project.engine, item_id)
+    probabilities = _probabilities(table, row) if row >= 0 else []
+    return ItemDetails(
+        item_id=item_id,
+        path=str(item["path"]),
+        split=str(item["split"]),
+        width=int(item["width"]),
+        height=int(item["height"]),
+        given_label=table.run.predictions.given_labels[row] if row >= 0 else state.given_label,
+        label=state.label,
+        predicted_label=probabilities[0][0] if probabilities else None,
+        probabilities=probabilities,
+        similar=_similar(project, table, row) if row >= 0 else [],
+        history=_history(project.decisions.history(item_id), notes),
+        note=notes[-1].text if notes else "",
+        note_number=notes[-1].number if notes else 0,
+    )
+
+
+def _probabilities(table: RunTable, row: int) -> list[tuple[str, float]]:
+    probs = np.asarray(table.run.predictions.pred_probs[row])
+    order = largest_first(probs[None, :], n=MAX_PROBABILITIES)[0]
+    return [(table.run.info.classes[position], float(probs[position])) for position in order]
+
+
+def _similar(project: Project, table: RunTable, row: int) -> list[SimilarItem]:
+    predictions = table.run.predictions
+    rows, cosines = similar_training_items(predictions, row, n=N_SIMILAR)
+    item_ids = [str(predictions.item_ids[found]) for found in rows]
+    states = project.decisions.states(item_ids)
+    return [
+        SimilarItem(
+            item_id,
+            states[item_id].label,
+            predictions.given_labels[found],
+            predictions.splits[found],
+            round(float(cosine), 4),
+        )
+        for item_id, found, cosine in zip(item_ids, rows, cosines, strict=True)
+    ]
+
+
+def _history(events: list[Event], notes: list[Note]) -> list[HistoryEntry]:
+    told = [HistoryEntry(*(getattr(event, name) for name in HistoryEntry.__slots__)) for event in events]
+    told += [
+        HistoryEntry(note.event, NOTE, note.annotator, note.at, None, None, None, note.text) for note in notes
+    ]
+    return sorted(told, key=lambda entry: (entry.event, entry.kind == NOTE))

@@ -1,0 +1,70 @@
+"""The items whose embeddings are most alike, without reading more than a chunk of them at a time."""
+
+import numpy as np
+
+from diagnostics.predictions import OUT_OF_FOLD, Predictions
+from diagnostics.task import BoolArray, FloatArray, IntArray
+
+CHUNK_CELLS = 4_000_000
+FIRST_MODEL = 0
+
+
+def embedding_models(predictions: Predictions) -> IntArray:
+    """Which model each item's embedding comes from, (n_items,); only embeddings of one model can be compared.
+
+    An out-of-fold item has that of the model of its fold, every other item that of the first model (see `Predictions`).
+    """
+    out_of_fold = predictions.kinds == OUT_OF_FOLD
+    models: IntArray = np.where(out_of_fold, predictions.folds, FIRST_MODEL)
+    return models
+
+
+def similar_training_items(predictions: Predictions, row: int, *, n: int) -> tuple[IntArray, FloatArray]:
+    """The training items whose embeddings are most like that of one item, the item itself left out.
+
+    row : the item's position in `predictions`
+    returns : up to n positions, the most similar first, and their cosine similarities, in [-1, 1]
+    """
+    models = embedding_models(predictions)
+    comparable = (models == models[row]) & (predictions.splits == "train")
+    comparable[row] = False
+    return most_similar(predictions.embeddings, row, comparable, n=n)
+
+
+def most_similar(
+    embeddings: FloatArray, row: int, candidates: BoolArray, *, n: int, chunk_rows: int | None = None
+) -> tuple[IntArray, FloatArray]:
+    """The candidates with the largest cosine to one row; equal ones in the order of the rows.
+
+    embeddings : (n_items, n_features), of any float type; may be memory-mapped
+    candidates : (n_items,); an embedding that is all zeros, or not finite, has no direction and is left out
+    returns : up to n positions, the most similar first, and their cosine similarities, in [-1, 1]
+
+    >>> embeddings = np.array([[1, 0], [0, 1], [2, 0], [1, 1]], dtype=np.float16)
+    >>> rows, cosines = most_similar(embeddings, 0, np.array([False, True, True, True]), n=2)
+    >>> rows, cosines.round(4)
+    (array([2, 3]), array([1.    , 0.7071], dtype=float32))
+    """
+    wanted = np.asarray(embeddings[row], dtype=np.float32)
+    length = float(np.linalg.norm(wanted))
+    rows, best = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    if length == 0 or not np.isfinite(length):
+        return rows, best
+    step = chunk_rows or max(1, CHUNK_CELLS // embeddings.shape[1])
+    for start in range(0, len(embeddings), step):
+        here = np.flatnonzero(candidates[start : start + step])
+        cosines = _cosines(embeddings[start : start + step], here, wanted / length)
+        usable = np.isfinite(cosines)
+        rows = np.concatenate([rows, here[usable] + start])
+        best = np.concatenate([best, cosines[usable]])
+        order = np.argsort(-best, kind="stable")[:n]
+        rows, best = rows[order], best[order]
+    return rows, np.clip(best, -1, 1)
+
+
+def _cosines(chunk: FloatArray, places: IntArray, direction: FloatArray) -> FloatArray:
+    """The cosine of each of these rows of a chunk with a unit vector; NaN where a row has no direction."""
+    values = np.asarray(chunk[places], dtype=np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosines: FloatArray = (values @ direction) / np.linalg.norm(values, axis=1)
+    return cosines
