@@ -30,7 +30,7 @@ WIDTHS = {
     "predicted": 1.5,
     "decided": 1.5,
     "search": 1.2,
-    "more": 0.8,
+    "more": 1.1,
 }
 
 

@@ -1,6 +1,14 @@
 """A small real project taken in from pictures, and runs with made-up probabilities, to put pages and routes over."""
 
+import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,7 +77,7 @@ def project(empty_project) -> Project:
     return empty_project
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def add_run():
     """add_run(project, run_id, seed=, in_sample=, number=) adds a finished run."""
     return write_run
@@ -82,7 +90,7 @@ def write_run(
     items = project.items
     rng = np.random.default_rng(seed)
     codes = label_codes(items["given_label"], project.task.classes)
-    pred_probs = rng.dirichlet(np.full(len(CLASSES), 0.7), len(items))
+    pred_probs = rng.dirichlet(np.full(len(project.task.classes), 0.7), len(items))
     pred_probs[np.arange(len(items)), np.where(codes < 0, 0, codes)] += 0.8
     pred_probs /= pred_probs.sum(axis=1, keepdims=True)
     train = (items["split"] == "train").to_numpy()
@@ -93,7 +101,7 @@ def write_run(
         kinds=object_array(np.where(train, "in_sample" if in_sample else "out_of_fold", "mean_of_folds")),
         given_labels=object_array(items["given_label"]),
         pred_probs=pred_probs.astype(np.float32),
-        embeddings=np.zeros((len(items), 2), dtype=np.float16),
+        embeddings=rng.normal(size=(len(items), 4)).astype(np.float16),
         classes=project.task.classes,
     )
     run_dir = project.runs_dir / run_id
@@ -149,6 +157,72 @@ def _history() -> pd.DataFrame:
 def _write_picture(path, rng) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).save(path)
+
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless browser; tests that ask for it are skipped where there is none, unless WINNOW_REQUIRE_BROWSER=1."""
+    if CHROMIUM is None and os.environ.get("WINNOW_REQUIRE_BROWSER") != "1":
+        pytest.skip("no Chromium on this machine")
+    assert CHROMIUM is not None, "WINNOW_REQUIRE_BROWSER=1, but there is no Chromium"
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """serve(folder, port=) is a context: the app on this project in a process of its own, as (address, process)."""
+    return serve_project
+
+
+@contextmanager
+def serve_project(folder: Path, port: int | None = None) -> Iterator[tuple[str, subprocess.Popen]]:
+    port = port or free_port()
+    log = folder.parent / f"app-{port}.log"
+    command = [sys.executable, "-m", "app.cli", "app", str(folder), "--port", str(port), "--no-browser"]
+    with log.open("ab") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        _wait_until_served(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield f"http://127.0.0.1:{port}", process
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    assert "Traceback" not in log.read_text(encoding="utf-8", errors="replace")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def _wait_until_served(url: str, process: subprocess.Popen) -> None:
+    for _ in range(240):
+        assert process.poll() is None, "the app ended before it served"
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.25)
+    pytest.fail(f"{url} does not answer")
 
 
 ORIGIN = "http://testserver"

@@ -1,82 +1,23 @@
 """One person's way through the whole loop on the demo, in a real browser."""
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from curation.project import Project
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-REQUIRED = os.environ.get("WINNOW_REQUIRE_BROWSER") == "1"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-sync",
-]
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(480),
-    pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason="no Chromium on this machine"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 
 @pytest.fixture
-def served(demo_project):
-    """The address of the app on a copy of the demo project."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = demo_project.parent / "app.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "app", str(demo_project), "--port", str(port), "--no-browser"],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        _wait_until_served(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-    assert "Traceback" not in log.read_text(encoding="utf-8", errors="replace")
-
-
-def _wait_until_served(url: str, process: subprocess.Popen) -> None:
-    for _ in range(240):
-        assert process.poll() is None, "the app ended before it served"
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.25)
-    pytest.fail(f"{url} does not answer")
-
-
-@pytest.fixture
-def page(served):
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM is not None, "WINNOW_REQUIRE_BROWSER=1, but there is no Chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=served)
+def page(serve, demo_project, chromium):
+    """A browser's page on the app, which serves a copy of the demo project."""
+    with serve(demo_project) as (address, _):
+        page = chromium.new_page(viewport={"width": 1440, "height": 900}, base_url=address)
         page.set_default_timeout(60_000)
         yield page
-        browser.close()
+        page.close()
 
 
 def saved(page) -> None:
