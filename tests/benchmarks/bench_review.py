@@ -32,7 +32,8 @@ from curation.database import open_database
 from curation.project import DATABASE_FILE, FINDINGS_FILE, INFO_FILE, ITEMS_FILE, Project
 from curation.runs import list_runs
 from diagnostics.predictions import Predictions, object_array, read_predictions, write_predictions
-from diagnostics.run_folder import HISTORY_FILE, INFO_FILE as RUN_FILE, SCORES_FILE, write_table
+from diagnostics.run_folder import HISTORY_FILE, SCORES_FILE, write_table
+from diagnostics.run_folder import INFO_FILE as RUN_FILE
 from diagnostics.scores import scores_table
 
 N_FEATURES = 16
@@ -72,7 +73,10 @@ PROBE = """
   probe.said = (text) => new Promise((done) => {
     const message = root.querySelector('.message');
     const start = performance.now();
-    const look = () => (message.textContent.includes(text) ? painted((now) => done(now - start)) : requestAnimationFrame(look));
+    const look = () => {
+      if (message.textContent.includes(text)) painted((now) => done(now - start));
+      else requestAnimationFrame(look);
+    };
     look();
   });
 }
@@ -178,7 +182,8 @@ def opened(page: Any, address: str, query: str = "mixed=1") -> float:
     page.wait_for_function(
         "() => { const find = (root) => [...root.querySelectorAll('*')].flatMap((each) => each.shadowRoot ? "
         "[...each.shadowRoot.querySelectorAll('.tile .picture'), ...find(each.shadowRoot)] : []); "
-        "const all = find(document); return all.length > 0 && all.every((each) => each.querySelector('img')?.complete); }"
+        "const all = find(document); "
+        "return all.length > 0 && all.every((each) => each.querySelector('img')?.complete); }"
     )
     took_ms = 1000 * (time.perf_counter() - started_s)
     page.locator(".grid-root").evaluate(PROBE)
