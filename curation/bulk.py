@@ -1,6 +1,6 @@
 """One choice for everything in a queue: what it would do, and doing it as one act, one step of undo."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -28,6 +28,7 @@ NOT_MEANT = {
     RIGHT: "has no given label to confirm: accept the prediction or pick a class",
     ACCEPT: "has no prediction to accept",
 }
+BLIND_LEFT = "is in the blind sample: decide it by itself"
 MAX_NAMED = 50
 
 
@@ -100,12 +101,19 @@ def meant_by(choice: str, *, given: RowArray, predicted: RowArray, source: RowAr
     return Meant(verdict, wanted, refused, NOT_MEANT.get(choice, "") if refused.any() else "")
 
 
-def preview_bulk(queue: Queue, store: DecisionStore, choice: str, *, label: str | None) -> BulkPreview:
+def preview_bulk(
+    queue: Queue,
+    store: DecisionStore,
+    choice: str,
+    *,
+    label: str | None,
+    hidden: BoolArray | None = None,
+) -> BulkPreview:
     """What `apply_bulk` would do now.
 
     raises : DecisionError for an unknown choice or class, or locked items of the gold test set
     """
-    plan = _plan(queue, store, choice, label)
+    plan = _plan(queue, store, choice, label, hidden)
     n_refused = int(plan.meant.refused.sum())
     n_already = int((plan.already & ~plan.meant.refused).sum())
     n_conflicts = int((plan.changed_since & ~plan.already & ~plan.meant.refused).sum())
@@ -125,6 +133,7 @@ def apply_bulk(
     shown_in: str = "",
     client_id: str | None = None,
     client_seq: int | None = None,
+    hidden: BoolArray | None = None,
 ) -> ActResult:
     """Apply a choice to everything in a queue as one act.
 
@@ -134,6 +143,7 @@ def apply_bulk(
     label : the class of the choice "class"
     expected_n : how many items the person saw in the queue
     shown_in : the name of the queue, kept with the decisions
+    hidden : (n_items,) in the queue's order, items that the person is to decide blind; they are left, too
     raises : DecisionError if the queue has another length now, for an unknown choice or class, or locked items of the
         gold test set; then nothing is applied
     """
@@ -144,7 +154,7 @@ def apply_bulk(
             f"Nothing was applied: the filter shows {len(queue):,} items now, not {expected_n:,}. "
             "Look again, then repeat."
         )
-    plan = _plan(queue, store, choice, label)
+    plan = _plan(queue, store, choice, label, hidden)
     return store.decide(
         _decisions(queue, store, plan, shown_in),
         annotator=annotator,
@@ -156,7 +166,9 @@ def apply_bulk(
     )
 
 
-def _plan(queue: Queue, store: DecisionStore, choice: str, label: str | None) -> _Plan:
+def _plan(
+    queue: Queue, store: DecisionStore, choice: str, label: str | None, hidden: BoolArray | None
+) -> _Plan:
     rows, table = queue.rows, queue.table
     _refuse_locked(table.split[rows], store)
     standing = table.standing.now()
@@ -168,6 +180,9 @@ def _plan(queue: Queue, store: DecisionStore, choice: str, label: str | None) ->
         source=standing.given[rows],
         label=_class_code(choice, label, store.classes),
     )
+    if hidden is not None and hidden.any():
+        reasons = "; ".join(filter(None, (meant.reason, BLIND_LEFT)))
+        meant = replace(meant, refused=meant.refused | hidden, reason=reasons)
     event = standing.event[rows]
     as_of = queue.query.as_of_event
     expected = event if as_of is None else np.minimum(event, as_of)

@@ -12,6 +12,7 @@ from app.queue_link import query_of
 from app.routes.guard import RefusedError, required
 from app.routes.pages import pace_of, query_in, states_json
 from app.tokens import Claim
+from curation.blind import hidden_in
 from curation.bulk import apply_bulk, preview_bulk
 from curation.decisions.events import Decision
 from curation.decisions.store import ActResult
@@ -37,12 +38,18 @@ def decisions(_request: Request, claim: Claim, body: Any) -> Response:
     return JSONResponse({"results": results, **_after(claim, list(touched))})
 
 
-def bulk_preview(request: Request, _claim: Claim, _body: Any) -> Response:
+def bulk_preview(request: Request, claim: Claim, _body: Any) -> Response:
     """GET /api/bulk: what a choice would do to everything in a queue."""
     queue = context.open_view(query_in(request))
-    store = context.current_project().decisions
-    label = request.query_params.get("label") or None
-    return JSONResponse(asdict(preview_bulk(queue, store, required(request, "choice"), label=label)))
+    project = context.current_project()
+    preview = preview_bulk(
+        queue,
+        project.decisions,
+        required(request, "choice"),
+        label=request.query_params.get("label") or None,
+        hidden=hidden_in(project, queue, claim.annotator),
+    )
+    return JSONResponse(asdict(preview))
 
 
 def undo(_request: Request, claim: Claim, body: Any) -> Response:
@@ -160,8 +167,9 @@ def _bulk(claim: Claim, client: str, act: dict[str, Any]) -> ActResult:
     params = parse_qs(bulk["query"])
     project = context.current_project()
     query = query_of(params, run_id=_run_in(params), classes=project.task.classes)
+    queue = context.open_view(query)
     return apply_bulk(
-        context.open_view(query),
+        queue,
         project.decisions,
         bulk["choice"],
         label=bulk.get("label"),
@@ -171,6 +179,7 @@ def _bulk(claim: Claim, client: str, act: dict[str, Any]) -> ActResult:
         shown_in=str(act.get("queue", "")),
         client_id=client,
         client_seq=act["seq"],
+        hidden=hidden_in(project, queue, claim.annotator),
     )
 
 

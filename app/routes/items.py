@@ -8,16 +8,24 @@ from starlette.responses import JSONResponse, Response
 
 from app import context
 from app.routes.guard import RefusedError, required
+from app.routes.pages import query_in
 from app.tokens import Claim
+from curation.blind import hidden_items
 from curation.item_details import item_details
 from curation.notes import read_notes, write_note
 from diagnostics.errors import StaleTextError
 
 
-def item(request: Request, _claim: Claim, _body: Any) -> Response:
-    """GET /api/item: what the run says of an item, training items like it, and what happened to it."""
+def item(request: Request, claim: Claim, _body: Any) -> Response:
+    """GET /api/item: what the run says of an item, training items like it, and what happened to it; refused for an item
+    that the person is to decide blind, if the request says `blind` as its queue does."""
     project = context.current_project()
-    details = asdict(item_details(project, required(request, "id"), required(request, "run")))
+    item_id = required(request, "id")
+    if hidden_items(project, claim.annotator, [item_id], query_in(request).blind)[0]:
+        raise RefusedError(
+            403, "This item is in the blind sample. Decide it first; then everything about it is shown."
+        )
+    details = asdict(item_details(project, item_id, required(request, "run")))
     for entry in details["history"]:
         entry["at"] = entry["at"].isoformat()
     return JSONResponse(details)

@@ -11,7 +11,8 @@ from app import context
 from app.queue_link import query_of
 from app.routes.guard import required, whole
 from app.tokens import Claim
-from curation.decisions.events import ItemState
+from curation.blind import hidden_items
+from curation.decisions.events import KEPT, ItemState
 from curation.notes import read_notes
 from curation.pace import read_pace
 from curation.queues import Queue, QueueQuery
@@ -37,6 +38,13 @@ PAGE_COLUMNS = (
     "reason",
 )
 
+HIDDEN: dict[str, Any] = {
+    **dict.fromkeys(("path", "kind", "given_label", "predicted_label", "p_given", "p_predicted")),
+    **dict.fromkeys(("second_label", "p_second", "label", "top", "verdict", "annotator")),
+    "status": KEPT,
+    "reason": "",
+    "note": "",
+}
 STATE_FIELDS = ("verdict", "status", "label", "annotator", "event")
 
 
@@ -50,6 +58,8 @@ def page(request: Request, claim: Claim, _body: Any) -> Response:
     items = {name: _plain(table[name]) for name in PAGE_COLUMNS}
     items["note"], items["note_number"] = _notes_of(items["item_id"])
     items["top"] = queue.top_classes(number, size)
+    items["blind"] = hidden_items(project, claim.annotator, items["item_id"], queue.query.blind).tolist()
+    _hide(items)
     return JSONResponse(
         {
             "page": number,
@@ -66,7 +76,8 @@ def page(request: Request, claim: Claim, _body: Any) -> Response:
 
 def changes(request: Request, claim: Claim, _body: Any) -> Response:
     """GET /api/changes: the states of those items of a page that have events after `since`."""
-    store = context.current_project().decisions
+    project = context.current_project()
+    store = project.decisions
     queue = context.open_view(query_in(request))
     since = whole(request, "since", 0, low=0)
     outlook = store.outlook(claim.annotator)
@@ -74,6 +85,10 @@ def changes(request: Request, claim: Claim, _body: Any) -> Response:
     if outlook.event > since:
         number, size, _ = _place(request, queue)
         changed = store.changed_among(queue.item_ids((number - 1) * size, number * size), since)
+        hidden = hidden_items(project, claim.annotator, list(changed), queue.query.blind)
+        changed = {
+            item_id: changed[item_id] for item_id, hide in zip(changed, hidden, strict=True) if not hide
+        }
     states = states_json(changed)
     for state, note, number in zip(states.values(), *_notes_of(list(states)), strict=True):
         state |= {"note": note, "note_number": number}
@@ -104,6 +119,13 @@ def _notes_of(item_ids: list[str]) -> tuple[list[str], list[int]]:
     notes = read_notes(context.current_project().engine, item_ids)
     found = [notes.get(item_id) for item_id in item_ids]
     return [note.text if note else "" for note in found], [note.number if note else 0 for note in found]
+
+
+def _hide(items: dict[str, list[Any]]) -> None:
+    """Put into the columns of blind items what an item has of which nothing is known."""
+    for place in [place for place, hide in enumerate(items["blind"]) if hide]:
+        for name, nothing in HIDDEN.items():
+            items[name][place] = nothing
 
 
 def _place(request: Request, queue: Queue) -> tuple[int, int, int]:

@@ -184,6 +184,16 @@ def is_already(resolved: Decision, state: ItemState) -> bool:
     return same and resolved.note in ("", state.note)
 
 
+def adds_nothing(resolved: Decision, state: ItemState, annotator: str) -> bool:
+    """Whether a resolved decision need not be kept, because it says what already holds.
+
+    A blind decision is a second opinion: it is kept also where it agrees with what someone else has decided, or how
+    often people agree could not be told.
+    """
+    second_opinion = resolved.blind and state.annotator not in (None, annotator)
+    return is_already(resolved, state) and not second_opinion
+
+
 def is_conflict(decision: Decision, resolved: Decision, state: ItemState) -> bool:
     """Whether the item has changed since the person saw it, to something else than they say."""
     if decision.expected_event is None or decision.expected_event == state.event:

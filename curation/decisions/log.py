@@ -160,11 +160,22 @@ def surviving(connection: Connection, numbers: Iterable[int | None]) -> dict[int
             for event in _read_events(connection, events.c.event.in_(chunk))
         ]
         chain |= {event.event: event for event in found}
-        newly = _undone_acts(connection, {event.act for event in found})
+        newly = undone_acts(connection, {event.act for event in found})
         undone |= newly
         below = {event.previous for event in found if event.act in newly}
         wanted = {number for number in below if number is not None and number not in chain}
     return {number: _first_done(number, chain, undone) for number in numbers}
+
+
+def undone_acts(connection: Connection, numbers: Iterable[int]) -> set[int]:
+    """Those of the acts that are undone and not done again."""
+    latest: dict[int, str] = {}
+    for chunk in chunks(sorted(set(numbers))):
+        rows = connection.execute(
+            sa.select(acts.c.target, acts.c.kind).where(acts.c.target.in_(chunk)).order_by(acts.c.act)
+        )
+        latest |= {row.target: row.kind for row in rows}
+    return {number for number, kind in latest.items() if kind == UNDO}
 
 
 def append(connection: Connection, act: Mapping[str, Any], new_events: Sequence[Event]) -> None:
@@ -209,16 +220,6 @@ def _read_events(connection: Connection, where: sa.ColumnElement[bool]) -> list[
     columns = [events.c[name] for name in EVENT_FIELDS]
     rows = connection.execute(sa.select(*columns).where(where).order_by(events.c.event))
     return [Event(*row) for row in rows]
-
-
-def _undone_acts(connection: Connection, numbers: set[int]) -> set[int]:
-    latest: dict[int, str] = {}
-    for chunk in chunks(sorted(numbers)):
-        rows = connection.execute(
-            sa.select(acts.c.target, acts.c.kind).where(acts.c.target.in_(chunk)).order_by(acts.c.act)
-        )
-        latest |= {row.target: row.kind for row in rows}
-    return {number for number, kind in latest.items() if kind == UNDO}
 
 
 def _first_done(number: int | None, chain: Mapping[int, Event], undone: set[int]) -> Event | None:

@@ -28,7 +28,7 @@ from curation.decisions.events import (
     Decision,
     Event,
     ItemState,
-    is_already,
+    adds_nothing,
     is_conflict,
     resolve,
 )
@@ -161,9 +161,9 @@ class DecisionStore:
     ) -> ActResult:
         """Apply decisions as one act: one transaction, one step of undo.
 
-        A decision that changes nothing is counted in `n_already`; one whose item has changed since `expected_event`
-        is left out and reported in `conflicts`. The same (client_id, client_seq) again gives the first answer and
-        writes nothing.
+        A decision that changes nothing is counted in `n_already`, unless it is a blind second opinion; one whose item
+        has changed since `expected_event` is left out and reported in `conflicts`. The same (client_id, client_seq)
+        again gives the first answer and writes nothing.
 
         n_refused, reason : what the caller has left out and why; kept, so that the answer can be given again
         raises : DecisionError listing everything wrong with any of them; then none is applied
@@ -174,7 +174,7 @@ class DecisionStore:
             if (repeated := _repeated(connection, author)) is not None:
                 return repeated
             resolved, states = self._checked(connection, decisions)
-            changes, n_already, conflicts = _sorted_out(decisions, resolved, states)
+            changes, n_already, conflicts = _sorted_out(decisions, resolved, states, author.annotator)
             act = _decide_row(connection, head, author, len(changes))
             act |= {"n_refused": n_refused, "reason": reason}
             return _append(connection, head, author, act, changes, n_already, conflicts)
@@ -417,13 +417,16 @@ def _locked(n_test: int) -> _Problem:
 
 
 def _sorted_out(
-    decisions: Sequence[Decision], resolved: Sequence[Decision], states: Sequence[ItemState]
+    decisions: Sequence[Decision],
+    resolved: Sequence[Decision],
+    states: Sequence[ItemState],
+    annotator: str,
 ) -> tuple[list[_Change], int, list[Conflict]]:
     changes, n_already, conflicts = [], 0, []
     for asked, decision, state in zip(decisions, resolved, states, strict=True):
         if is_conflict(asked, decision, state):
             conflicts.append(_conflict(state, decision.verdict, decision.label))
-        elif is_already(decision, state):
+        elif adds_nothing(decision, state, annotator):
             n_already += 1
         else:
             changes.append(_Change(state, decision))

@@ -267,3 +267,12 @@ def test_that_a_decision_was_made_blind_is_kept_through_undo_and_redo(store, now
         ("undo", False),
         ("redo", True),
     ]
+
+
+def test_a_blind_second_opinion_is_kept_also_where_it_agrees(store, now):
+    store.decide([relabel("a", "dog")], annotator="ada", now=now)
+    blind = relabel("a", "dog", blind=True)
+    assert store.decide([blind], annotator="bob", now=now).n_changed == 1
+    assert store.decide([blind], annotator="bob", now=now).n_already == 1
+    assert store.decide([relabel("a", "dog")], annotator="ada", now=now).n_already == 1
+    assert [event.annotator for event in store.history("a")] == ["ada", "bob"]

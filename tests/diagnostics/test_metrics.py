@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from diagnostics.metrics import TOO_FEW, UNDERPERFORMING, class_report, wilson_interval
+from diagnostics.metrics import (
+    TOO_FEW,
+    UNDERPERFORMING,
+    class_report,
+    difference_of_proportions,
+    proportion,
+    wilson_interval,
+)
 
 CAT_DOG = ("cat", "dog")
 
@@ -104,3 +111,29 @@ def test_the_f1_interval_covers_the_truth_about_95_percent_of_the_time():
         row = class_report(codes, predicted, CAT_DOG).table.iloc[0]
         covered += row["f1_low"] <= true_f1 <= row["f1_high"]
     assert 0.91 < covered / 400 < 0.985
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"),
+    [
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((10, 10), (0, 10), 0.6075, 1.0),
+    ],
+)
+def test_the_interval_of_a_difference_is_that_of_newcombes_table(first, second, low, high):
+    """Newcombe 1998, table II, method 10."""
+    found = difference_of_proportions(proportion(*first), proportion(*second))
+    assert found.value == pytest.approx(first[0] / first[1] - second[0] / second[1])
+    assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+def test_the_other_way_round_a_difference_changes_its_sign():
+    found = difference_of_proportions(proportion(3, 10), proportion(9, 10))
+    assert (found.low, found.high) == (pytest.approx(-0.8090, abs=1e-4), pytest.approx(-0.1705, abs=1e-4))
+
+
+def test_a_difference_with_nothing_on_one_side_is_nan():
+    found = difference_of_proportions(proportion(3, 10), proportion(0, 0))
+    assert np.isnan([found.value, found.low, found.high]).all()
