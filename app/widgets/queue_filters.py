@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from app import context
+from app.widgets.blind_check import blind_check
 from app.widgets.one_class import MIXED
 from app.widgets.page import SPLIT_NAMES, escape
 from curation.project import Project
@@ -62,14 +63,14 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
             "Path contains", key=key, on_change=_write, args=("search",), placeholder="any", max_chars=200
         )
     with columns["more"]:
-        _more_filters(query, counts)
+        _more_filters(project, query, counts)
     if query.pair is not None:
         _pair_note(query.pair)
 
 
-def _more_filters(query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) -> None:
-    """What is asked for less often: the verdict that stands, and whose it is."""
-    n_set = sum(value is not None for value in (query.verdict, query.annotator))
+def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) -> None:
+    """What is asked for less often: the verdict that stands, whose it is, and the blind check."""
+    n_set = sum(bool(value) for value in (query.verdict, query.annotator, query.blind))
     with st.popover(f"More ({n_set})" if n_set else "More", width="stretch"):
         _select(
             "verdict", "Verdict", list(VERDICT_NAMES), query.verdict or ANY, counts["verdict"], VERDICT_NAMES
@@ -80,6 +81,8 @@ def _more_filters(query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) ->
         _select(
             "annotator", "Decided by", people, query.annotator or ANY, counts["annotator"], {ANY: "Anyone"}
         )
+        st.divider()
+        blind_check(project, query)
 
 
 def _select(
