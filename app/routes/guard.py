@@ -48,6 +48,8 @@ def guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return _error(503, str(error))
         except WinnowError as error:
             return _error(400, str(error))
+        except UnicodeEncodeError:
+            return _error(400, "A text in the request holds half a character (a lone surrogate). Remove it.")
         except OperationalError as error:
             return _error(503, f"The decision store cannot be reached ({error.orig}). Nothing was saved.")
         response.headers.setdefault("Cache-Control", "no-store")
@@ -89,7 +91,8 @@ def json_of(text: str) -> Any:
 
 
 def _error(status: int, text: str, **more: Any) -> JSONResponse:
-    return JSONResponse({"error": text, **more}, status_code=status, headers={"Cache-Control": "no-store"})
+    plain = text.encode("utf-8", errors="replace").decode("utf-8")
+    return JSONResponse({"error": plain, **more}, status_code=status, headers={"Cache-Control": "no-store"})
 
 
 def required(request: Request, name: str) -> str:

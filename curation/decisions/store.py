@@ -211,16 +211,6 @@ class DecisionStore:
         with reading(self._engine) as connection:
             return log.is_test_unlocked(connection)
 
-    def can_undo(self, annotator: str) -> bool:
-        """Whether this person has an act to take back."""
-        with reading(self._engine) as connection:
-            return log.steps_of(connection, annotator.strip()).undo_top is not None
-
-    def can_redo(self, annotator: str) -> bool:
-        """Whether this person has an act to do again."""
-        with reading(self._engine) as connection:
-            return log.steps_of(connection, annotator.strip()).redo_top is not None
-
     def last_event(self) -> int:
         """The number of the last event, 0 before the first."""
         with reading(self._engine) as connection:

@@ -299,3 +299,15 @@ def test_at_most_20_conflicts_are_told_in_full(client, project):
 def test_an_act_that_is_neither_single_nor_bulk_is_refused(client, more):
     answer = client.post("/api/decisions", json={"client": "tab", "acts": [{"seq": 1, **more}]})
     assert (answer.status_code, "expected_n" in answer.json()["error"]) == (400, True)
+
+
+def test_a_text_with_half_a_character_is_refused_and_nothing_is_kept(client, project):
+    item_id = item_of(project, "train", "blue")
+    for act in ({"item_id": "\ud800"}, {"item_id": item_id, "note": "\ud800"}):
+        decision = {"verdict": "bad_item"} | act
+        body = json.dumps({"client": "tab", "acts": [{"seq": 1, "decisions": [decision]}]})
+        answer = client.post("/api/decisions", content=body)
+        assert (answer.status_code, "half a character" in answer.json()["error"]) == (400, True)
+    note = client.post("/api/note", content=json.dumps({"id": "\ud800", "text": "a", "number": 0}))
+    assert (note.status_code, "no such item" in note.json()["error"]) == (400, True)
+    assert project.decisions.last_event() == 0

@@ -46,7 +46,7 @@ def test_an_act_that_changes_nothing_is_no_step_of_undo(store, now):
     store.decide([relabel("a", "dog")], annotator="ada", now=now)
     store.decide([relabel("a", "dog")], annotator="ada", now=now)
     store.undo("ada", now)
-    assert not store.can_undo("ada")
+    assert not store.outlook("ada").can_undo
 
 
 def test_everything_wrong_is_told_together_and_nothing_is_applied(store, now):
@@ -142,9 +142,9 @@ def test_once_both_have_undone_theirs_the_given_label_is_back(store, now):
 def test_a_new_decision_ends_what_could_be_done_again(store, now):
     store.decide([relabel("a", "dog")], annotator="ada", now=now)
     store.undo("ada", now)
-    assert store.can_redo("ada")
+    assert store.outlook("ada").can_redo
     store.decide([relabel("b", "fox")], annotator="ada", now=now)
-    assert not store.can_redo("ada")
+    assert not store.outlook("ada").can_redo
 
 
 def test_an_item_that_changed_since_it_was_seen_is_not_overwritten(store, now):
