@@ -87,7 +87,10 @@ def page(request: Request, claim: Claim, _body: Any) -> Response:
     """GET /api/page: one page of a queue as column arrays, with how far the queue is decided."""
     params = {name: request.query_params.getlist(name) for name in request.query_params}
     project = context.current_project()
-    query = query_of(params, run_id=_required(request, "run"), classes=project.task.classes)
+    classes = project.classes
+    query = query_of(
+        params, run_id=_required(request, "run"), classes=classes.names, former=classes.former_names
+    )
     size = min(_whole(request, "size", 60), MAX_PAGE)
     queue = context.open_view(query)
     total = len(queue)

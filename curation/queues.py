@@ -4,15 +4,17 @@ A queue's order does not change while people decide; each page shows the decisio
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from curation.class_list import ClassList, listed
 from curation.decisions.store import DecisionStore
 from curation.project import Project
+from curation.run_classes import names_now
 from curation.run_table import NUMBERS, RowArray, RunTable, run_table
 from diagnostics.errors import ProjectError
 from diagnostics.predictions import IN_SAMPLE, KINDS, MEAN_OF_FOLDS
@@ -64,7 +66,8 @@ class QueueQuery:
 
     run_id : None = the newest run
     by : a name of RANKERS; k : for `confusion`, the largest minus the k-th largest probability
-    given, predicted : only items labelled, or predicted, as this class; labels are those the run was trained on
+    given, predicted : only items labelled, or predicted, as this class; labels are those the run was trained on, under
+        the names that their classes have now
     pair : only items labelled as one of the two and predicted as the other, or with no label and these two on top
     decided : "open" = only items that no decision stands for, "decided" = only the others
     as_of_event : which event `decided` is about; None = the last one when the queue is opened
@@ -84,6 +87,9 @@ class QueueQuery:
 
 class Queue:
     """A frozen order of items; `len(queue)` of them.
+
+    Classes have the names of when it was opened. Two classes of the run that were merged since show as one, and their
+    scores stay as the run computed them: `loss` and the probabilities are those of each of the two alone.
 
     n_left_out : items that fit the filters but have no value of this ranker, such as unlabelled ones under `loss`
     """
@@ -212,12 +218,15 @@ class Queue:
 def open_queue(project: Project, query: QueueQuery) -> Queue:
     """The queue of a query, its order fixed now.
 
+    Classes can be named as they are now or as they were called before.
     raises : ProjectError for an unknown ranker, split or class; RunError if there is no such run
     """
     table = run_table(project, query.run_id)
-    classes = table.run.info.classes
-    _check(query, classes)
-    return Queue(query, table, project.decisions, classes)
+    classes = project.classes
+    query = _in_present_names(query, classes)
+    _check(query, classes.names, len(table.run.info.classes))
+    shown = table.in_classes(names_now(project, table.run.info, classes), classes.names)
+    return Queue(query, shown, project.decisions, classes.names)
 
 
 def ranked_table(project: Project, query: QueueQuery) -> pd.DataFrame:
@@ -225,7 +234,15 @@ def ranked_table(project: Project, query: QueueQuery) -> pd.DataFrame:
     return open_queue(project, query).ranked_table()
 
 
-def _check(query: QueueQuery, classes: tuple[str, ...]) -> None:
+def _in_present_names(query: QueueQuery, classes: ClassList) -> QueueQuery:
+    def named(label: str | None) -> str | None:
+        return None if label is None else classes.current(label) or label
+
+    pair = query.pair and (str(named(query.pair[0])), str(named(query.pair[1])))
+    return replace(query, given=named(query.given), predicted=named(query.predicted), pair=pair)
+
+
+def _check(query: QueueQuery, classes: tuple[str, ...], n_predicted: int) -> None:
     if query.by not in RANKERS:
         raise ProjectError(f"There is no ranking {query.by!r}; known are {', '.join(RANKERS)}.")
     if query.decided not in DECIDED:
@@ -239,12 +256,14 @@ def _check(query: QueueQuery, classes: tuple[str, ...]) -> None:
         raise ProjectError(
             f"Confusion compares the k largest probabilities; k must be at least 2, found {query.k}."
         )
-    if query.k > max(2, len(classes)):
-        raise ProjectError(f"There are {len(classes)} classes, so k must be at most that; found {query.k}.")
+    if query.k > max(2, n_predicted):
+        raise ProjectError(
+            f"The run knows {n_predicted} classes, so k must be at most that; found {query.k}."
+        )
     named = [query.given, query.predicted, *(query.pair or ())]
     strange = sorted({label for label in named if label is not None and label not in classes})
     if strange:
-        raise ProjectError(f"No such class: {', '.join(strange)}. The run knows: {', '.join(classes[:50])}.")
+        raise ProjectError(f"No such class: {', '.join(strange)}. The classes are: {listed(classes)}.")
     if query.pair is not None and query.pair[0] == query.pair[1]:
         raise ProjectError(f"A confused pair is two different classes; found {query.pair[0]!r} twice.")
 

@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from diagnostics.errors import RunError
 from diagnostics.predictions import KINDS
 from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run
 from diagnostics.scores import SCORE_COLUMNS, confusion_of
-from diagnostics.task import SPLITS, BoolArray, FloatArray
+from diagnostics.task import NO_LABEL, SPLITS, BoolArray, FloatArray
 
 MAX_KEPT_RUNS = 2
 MAX_KEPT_ORDERS = 8
@@ -56,6 +56,17 @@ class RunTable:
 
     def __len__(self) -> int:
         return len(self.item_rows)
+
+    def in_classes(self, names: Sequence[str], classes: Sequence[str]) -> "RunTable":
+        """The same rows with `given`, `predicted` and `second` as positions in `classes`; scores stay as computed.
+
+        names : the present name of each class of the run, see `curation.run_classes`
+        """
+        if tuple(names) == tuple(classes)[: len(names)]:
+            return self
+        places = np.array([*(classes.index(name) for name in names), NO_LABEL], dtype=np.int32)
+        columns = {name: places[getattr(self, name)] for name in ("given", "predicted", "second")}
+        return replace(self, **columns)
 
     def number(self, name: str, k: int) -> FloatArray:
         """A score of every row; `confusion` is the largest minus the k-th largest probability."""

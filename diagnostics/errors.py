@@ -5,6 +5,7 @@
     │   └── ImageError     one file is not a usable image
     ├── ProjectError       a folder is not a project, or the project cannot do this now
     ├── DecisionError      a decision names an unknown item or class, or a locked item
+    ├── ClassError         a class cannot be added, renamed or merged in this way
     ├── RunError           a run is missing, unfinished or unreadable
     ├── ConfigError        a training option is unknown or out of range
     ├── WeightsError       pretrained weights were asked for and cannot be had
@@ -44,6 +45,10 @@ class ProjectError(WinnowError):
 
 class DecisionError(WinnowError):
     """A decision names an unknown item or class, or a locked item."""
+
+
+class ClassError(WinnowError):
+    """A class cannot be added, renamed or merged in this way."""
 
 
 class RunError(WinnowError):
