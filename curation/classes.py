@@ -21,7 +21,7 @@ from curation.class_list import (
     listed,
     standing,
 )
-from curation.database import events, writing
+from curation.database import events, reading, writing
 from curation.decisions import log
 from curation.decisions.events import ADDED, LABEL_WRONG
 from curation.project import Project
@@ -177,7 +177,7 @@ def check_undo(project: Project) -> ClassChange:
 
     raises : ClassError if it would refuse to
     """
-    with project.engine.connect() as connection:
+    with reading(project.engine) as connection:
         undone = _to_undo(project.class_log.changes(connection))
         if undone.kind == ADD:
             _refuse_in_use(connection, project, undone)

@@ -52,6 +52,7 @@ class RunTable:
     _orders: "OrderedDict[tuple[str, int, bool], RowArray]" = field(default_factory=OrderedDict)
     _confusion: dict[int, FloatArray] = field(default_factory=dict)
     _id_ranks: RowArray | None = None
+    _renumbered: "tuple[tuple[int, ...], RunTable] | None" = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __len__(self) -> int:
@@ -64,9 +65,13 @@ class RunTable:
         """
         if tuple(names) == tuple(classes)[: len(names)]:
             return self
-        places = np.array([*(classes.index(name) for name in names), NO_LABEL], dtype=np.int32)
-        columns = {name: places[getattr(self, name)] for name in ("given", "predicted", "second")}
-        return replace(self, **columns)
+        positions = tuple(classes.index(name) for name in names)
+        with self._lock:
+            if self._renumbered is None or self._renumbered[0] != positions:
+                places = np.array([*positions, NO_LABEL], dtype=np.int32)
+                columns = {name: places[getattr(self, name)] for name in ("given", "predicted", "second")}
+                self._renumbered = (positions, replace(self, **columns, _renumbered=None))
+            return self._renumbered[1]
 
     def number(self, name: str, k: int) -> FloatArray:
         """A score of every row; `confusion` is the largest minus the k-th largest probability."""

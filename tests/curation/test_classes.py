@@ -7,6 +7,8 @@ import sys
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
+from alembic import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +16,7 @@ from curation.class_list import ClassEdit
 from curation.classes import apply, check_undo, class_table, described, last_change, preview, undo_last
 from curation.decisions.events import Decision
 from curation.export import export_curated
+from curation.migrations.upgrade import config
 from curation.patches import read_patch
 from curation.project import Project
 from curation.queues import QueueQuery, open_queue, ranked_table
@@ -554,6 +557,23 @@ def check(project, model):
     expected = {name: list(labels.values()).count(name) for name in model.names()}
     assert counted.to_dict() == expected
     assert np.all(counted >= 0)
+
+
+# ------------------------------------------------------------ projects from before
+
+
+def test_a_project_from_before_classes_could_change_has_those_of_its_source(project, now):
+    project.database_path.unlink()
+    engine = sa.create_engine(f"sqlite:///{project.database_path}")
+    settings_ = config()
+    with engine.begin() as connection:
+        settings_.attributes |= {"connection": connection, "now": now}
+        command.upgrade(settings_, "0001")
+    engine.dispose()
+    opened = Project.open(project.folder)
+    assert opened.task.classes == ("cat", "dog", "fox")
+    apply(opened, ClassEdit("rename", "dog", "hound"), annotator="ada", now=now)
+    assert opened.task.classes == ("cat", "hound", "fox")
 
 
 # ------------------------------------------------------------ two processes
