@@ -1,5 +1,6 @@
 """Add, rename and merge the classes of a project, look at the counts before, and take the last change back."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,9 +22,9 @@ from curation.class_list import (
     listed,
     standing,
 )
-from curation.database import events, reading, writing
+from curation.database import events, item_states, reading, writing
 from curation.decisions import log
-from curation.decisions.events import ADDED, LABEL_WRONG
+from curation.decisions.events import ADDED, LABEL_WRONG, STATUS_OF
 from curation.project import Project
 from curation.run_classes import names_now
 from curation.run_folders import list_partial_runs, list_runs
@@ -98,14 +99,14 @@ def class_table(project: Project) -> pd.DataFrame:
     classes = project.classes
     counts = _Counts.of(project, classes)
     keys = [str(classes.key_of(name)) for name in classes.names]
-    table = counts.present.reindex(index=list(classes.names), fill_value=0).reset_index(drop=True)
-    table = table.assign(
-        name=list(classes.names),
-        key=keys,
-        given=[sum(counts.given_of(name).values()) for name in classes.names],
-        decisions=[counts.n_decisions(name) for name in classes.names],
-    )
-    return table[list(CLASS_COLUMNS)].astype({"name": "object", "key": "object"})
+    columns = {
+        "name": pd.Series(classes.names, dtype="object"),
+        "key": pd.Series(keys, dtype="object"),
+        **{split: [counts.present[name, split] for name in classes.names] for split in SPLITS},
+        "given": [sum(counts.given_of(name).values()) for name in classes.names],
+        "decisions": [counts.decisions[name] for name in classes.names],
+    }
+    return pd.DataFrame(columns, columns=list(CLASS_COLUMNS))
 
 
 def preview(project: Project, edit: ClassEdit) -> ClassPreview:
@@ -123,7 +124,7 @@ def preview(project: Project, edit: ClassEdit) -> ClassPreview:
         key=str(change.key),
         given={} if is_new else counts.given_of(edit.name),
         present={} if is_new else counts.present_of(edit.name),
-        n_decisions=0 if is_new else counts.n_decisions(edit.name),
+        n_decisions=0 if is_new else counts.decisions[edit.name],
         runs=() if is_new else _runs_that_know(project, classes, edit.name),
         n_into=sum(counts.present_of(into).values()) if into is not None else 0,
         n_agreeing=counts.n_between(edit.name, into) if into is not None else 0,
@@ -231,58 +232,60 @@ def _class_change(dataset_version: Mapping[str, int | str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """Items by name and split, and the standing decisions: item_id, given, label, verdict, in names."""
+    """How often each name occurs.
 
-    given: pd.DataFrame
-    present: pd.DataFrame
-    decided: pd.DataFrame
+    given, present : items by (name, split), the label that the source gave and the label now
+    decisions : standing decisions by the label they leave; wrong : those that say (not this, but that)
+    """
+
+    given: Counter[tuple[str, str]]
+    present: Counter[tuple[str, str]]
+    decisions: Counter[str]
+    wrong: Counter[tuple[str, str]]
 
     @classmethod
     def of(cls, project: Project, classes: ClassList) -> "_Counts":
-        named = project.given_counts.drop(index=[None], errors="ignore")
-        given = named.groupby(named.index.map(classes.shown)).sum()
-        items, decided = project.items, project.decisions.state_table(classes=classes)
-        rows = project.decisions.rows_of(decided["item_id"].tolist())
-        split = items["split"].iloc[rows].astype(object).to_numpy()
-        decided = decided.assign(
-            given=items["given_label"].iloc[rows].astype(object).map(classes.shown).to_numpy(),
-            split=split,
-            split_now=[
-                "train" if was == "unlabelled" and status == ADDED else was
-                for was, status in zip(split, decided["status"], strict=True)
-            ],
-        )
-        before = _crossed(decided["given"], decided["split"])
-        after = _crossed(decided["label"], decided["split_now"])
-        present = given.sub(before, fill_value=0).add(after, fill_value=0).astype("int64")
-        return cls(given, present, decided)
+        """Counted from the source's counts, which are kept, and the decisions that stand: not from every item."""
+        given: Counter[tuple[str, str]] = Counter()
+        for key, row in project.given_counts.iterrows():
+            if isinstance(key, str):
+                given.update({(classes.shown[key], str(split)): int(n) for split, n in row.items()})
+        counts = cls(given, Counter(given), Counter(), Counter())
+        for (split, was, label, verdict), n in _standing(project, classes).items():
+            counts._add(split, was, label, verdict, n)
+        return counts
+
+    def _add(self, split: str, was: str | None, label: str | None, verdict: str, n: int) -> None:
+        if was is not None:
+            self.present[was, split] -= n
+        if label is not None:
+            joins = split == "unlabelled" and STATUS_OF[verdict] == ADDED
+            self.present[label, "train" if joins else split] += n
+            self.decisions[label] += n
+        if was is not None and label is not None and verdict == LABEL_WRONG and was != label:
+            self.wrong[was, label] += n
 
     def given_of(self, name: str) -> dict[str, int]:
-        return _row(self.given, name)
+        return {split: self.given[name, split] for split in SPLITS if self.given[name, split]}
 
     def present_of(self, name: str) -> dict[str, int]:
-        return _row(self.present, name)
-
-    def n_decisions(self, name: str) -> int:
-        return int((self.decided["label"] == name).sum())
+        return {split: self.present[name, split] for split in SPLITS if self.present[name, split]}
 
     def n_between(self, one: str, other: str) -> int:
-        wrong = self.decided[self.decided["verdict"] == LABEL_WRONG]
-        there = (wrong["given"] == one) & (wrong["label"] == other)
-        back = (wrong["given"] == other) & (wrong["label"] == one)
-        return int((there | back).sum())
+        return self.wrong[one, other] + self.wrong[other, one]
 
 
-def _crossed(labels: pd.Series, splits: pd.Series) -> pd.DataFrame:
-    """How often each label occurs in each of SPLITS; missing labels are left out."""
-    table = pd.crosstab(labels.astype(object), splits.astype(object))
-    return table.reindex(columns=list(SPLITS), fill_value=0).rename_axis(index=None, columns=None)
-
-
-def _row(table: pd.DataFrame, name: str) -> dict[str, int]:
-    if name not in table.index:
-        return {}
-    return {str(split): int(n) for split, n in table.loc[name].items() if n}
+def _standing(project: Project, classes: ClassList) -> Counter[tuple[str, str | None, str | None, str]]:
+    """How many standing decisions there are for each (split, given label, label, verdict); labels in names."""
+    wanted = (item_states.c.item_id, item_states.c.given_label, item_states.c.label, item_states.c.verdict)
+    with reading(project.engine) as connection:
+        found = connection.execute(sa.select(*wanted).where(item_states.c.stands.is_not(None))).all()
+    splits = project.items["split"].iloc[project.decisions.rows_of([row[0] for row in found])].tolist()
+    counted = Counter((split, *row[1:]) for split, row in zip(splits, found, strict=True))
+    named: Counter[tuple[str, str | None, str | None, str]] = Counter()
+    for (split, was, label, verdict), n in counted.items():
+        named[split, classes.name_of(was), classes.name_of(label), verdict] += n
+    return named
 
 
 def _runs_that_know(project: Project, classes: ClassList, name: str) -> tuple[str, ...]:
