@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import context
 from app.widgets.page import SPLIT_NAMES, escape, table_height
-from curation.class_list import ADD, MAX_NAME, MERGE, RENAME, ClassChange, ClassEdit
+from curation.class_list import ADD, MAX_NAME, MERGE, RENAME, ClassChange, ClassEdit, ClassList
 from curation.classes import apply, class_table, described, last_change, preview, undo_last
 from curation.project import Project
 from diagnostics.errors import ClassError
@@ -36,9 +36,17 @@ def class_editor(project: Project) -> None:
             key=KIND_KEY,
             label_visibility="collapsed",
         )
-        _inputs(list(project.classes.names))
-        _confirm(project)
-        _undo(project)
+        _inputs(project.classes)
+        edit = _asked()
+        complete = bool(edit.name if edit.kind == ADD else edit.to)
+        possible = complete and _previewed(project, edit)
+        last = last_change(project)
+        with st.container(horizontal=True):
+            _confirm_button(project, edit, disabled=not possible)
+            _undo_button(project, last)
+        if last is not None:
+            made = f"{last.annotator}, {last.at:%Y-%m-%d %H:%M} UTC"
+            st.caption(escape(f"Last change: {described(project, last)} – {made}"))
 
 
 def _classes(project: Project) -> None:
@@ -61,22 +69,24 @@ def _classes(project: Project) -> None:
     st.caption("Items by their label as of now.")
 
 
-def _inputs(names: list[str]) -> None:
+def _inputs(classes: ClassList) -> None:
     """The fields that the picked kind of change needs; `_asked` reads them."""
     kind = _kind()
     if kind != ADD:
-        _select("Class" if kind == RENAME else "Merge this class", names, CLASS_KEY)
+        _select("Class" if kind == RENAME else "Merge this class", classes, list(classes.names), CLASS_KEY)
     if kind == MERGE:
-        _select("into", [name for name in names if name != st.session_state[CLASS_KEY]], INTO_KEY)
+        others = [name for name in classes.names if name != st.session_state[CLASS_KEY]]
+        _select("into", classes, others, INTO_KEY)
     else:
         st.text_input(
             "New name" if kind == RENAME else "Name of the new class", key=NAME_KEY, max_chars=MAX_NAME
         )
 
 
-def _select(title: str, names: list[str], key: str) -> None:
-    if st.session_state.get(key) not in names:
-        st.session_state.pop(key, None)
+def _select(title: str, classes: ClassList, names: list[str], key: str) -> None:
+    """A class to pick; one that was renamed or merged since it was picked is followed to what it is now."""
+    picked = classes.current(str(st.session_state.get(key)))
+    st.session_state[key] = picked if picked in names else names[0]
     st.selectbox(title, names, key=key)
 
 
@@ -91,13 +101,10 @@ def _asked() -> ClassEdit:
     name = str(state.get(NAME_KEY) or "").strip()
     if kind == ADD:
         return ClassEdit(ADD, name)
-    return ClassEdit(kind, str(state[CLASS_KEY]), name if kind == RENAME else state.get(INTO_KEY))
+    return ClassEdit(kind, str(state.get(CLASS_KEY) or ""), name if kind == RENAME else state.get(INTO_KEY))
 
 
-def _confirm(project: Project) -> None:
-    edit = _asked()
-    complete = bool(edit.name if edit.kind == ADD else edit.to)
-    possible = complete and _previewed(project, edit)
+def _confirm_button(project: Project, edit: ClassEdit, *, disabled: bool) -> None:
     title, icon = KINDS[edit.kind]
     st.button(
         f"{title} class",
@@ -106,7 +113,7 @@ def _confirm(project: Project) -> None:
         icon=icon,
         on_click=_apply,
         args=(project, edit),
-        disabled=not possible,
+        disabled=disabled,
     )
 
 
@@ -131,8 +138,7 @@ def _apply(project: Project, edit: ClassEdit) -> None:
     st.toast(escape(f"Done: {edit}."))
 
 
-def _undo(project: Project) -> None:
-    last = last_change(project)
+def _undo_button(project: Project, last: ClassChange | None) -> None:
     st.button(
         "Undo last change",
         key="classes_undo",
@@ -141,8 +147,6 @@ def _undo(project: Project) -> None:
         args=(project, last),
         disabled=last is None,
     )
-    if last is not None:
-        st.caption(escape(f"{described(project, last)} – {last.annotator}, {last.at:%Y-%m-%d %H:%M} UTC"))
 
 
 @context.telling

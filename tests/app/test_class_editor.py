@@ -60,6 +60,7 @@ def test_a_rename_is_previewed_with_counts_and_then_done(project):
     assert not at.exception
     assert project.task.classes == ("blue", "green", "crimson")
     assert at.text_input(key="classes_name").value == ""
+    assert at.selectbox(key="classes_which").value == "crimson"
     assert escape("rename `red` to `crimson` – ada") in said(at)
     assert "crimson" in at.dataframe[0].value["name"].tolist()
 
@@ -72,6 +73,10 @@ def test_a_merge_leaves_one_class(project):
     confirm(at).click().run()
     assert not at.exception
     assert project.task.classes == ("blue", "red")
+    assert (at.selectbox(key="classes_which").value, at.selectbox(key="classes_into").value) == (
+        "red",
+        "blue",
+    )
 
 
 def test_a_merge_of_the_last_two_says_why_not(project):
