@@ -456,7 +456,8 @@ class Model:
         named = {each["name"]: each for each in self.classes}
         self.given = {item_id: named.get(label) for item_id, _, label in rows}
         self.label = dict(self.given)
-        self.pile = []
+        self.decided = set()
+        self.pile, self.acts = [], []
 
     def root(self, each):
         while each is not None and each["into"] is not None:
@@ -475,10 +476,10 @@ class Model:
 
     def say(self, item_id, name):
         (wanted,) = [each for each in self.live() if each["name"] == name]
-        if self.root(self.label[item_id]) is wanted and self.root(self.given[item_id]) is not wanted:
+        if item_id in self.decided and self.root(self.label[item_id]) is wanted:
             return
-        if self.root(self.given[item_id]) is wanted and self.root(self.label[item_id]) is wanted:
-            return
+        self.acts.append((item_id, self.label[item_id], item_id in self.decided))
+        self.decided.add(item_id)
         self.label[item_id] = self.given[item_id] if self.root(self.given[item_id]) is wanted else wanted
 
     def change(self, kind, one, to):
@@ -491,6 +492,13 @@ class Model:
         else:
             named[one]["into"] = named[to]
 
+    def take_back_saying(self):
+        if not self.acts:
+            return
+        item_id, self.label[item_id], was_decided = self.acts.pop()
+        if not was_decided:
+            self.decided.discard(item_id)
+
     def undo(self):
         classes, before = self.pile.pop()
         self.classes = classes
@@ -500,7 +508,7 @@ class Model:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["say", "say", "say", "add", "rename", "merge", "undo"]),
+        st.sampled_from(["say", "say", "say", "take back", "add", "rename", "merge", "undo"]),
         st.integers(0, 20),
         st.integers(0, 20),
     ),
@@ -521,6 +529,9 @@ def test_labels_are_those_of_a_naive_model_whatever_is_decided_and_changed(make_
             item_id = "abu"[other % 3]
             store.decide([Decision(item_id, "label_wrong", name)], annotator="ada", now=clock())
             model.say(item_id, name)
+        elif kind == "take back":
+            store.undo("ada", clock())
+            model.take_back_saying()
         elif kind == "undo":
             step_back(project, model, clock())
         else:
@@ -545,11 +556,13 @@ def check(project, model):
     """Everything that tells labels says the same."""
     store, labels = project.decisions, model.labels()
     assert list(project.task.classes) == model.names()
-    assert {item_id: state.label for item_id, state in store.states(list(labels)).items()} == labels
+    states = store.states(list(labels))
+    assert {item_id: state.label for item_id, state in states.items()} == labels
+    assert {item_id for item_id, state in states.items() if state.verdict is not None} == model.decided
     table = store.labels_at(store.last_event()).astype(object)
     told = {row.item_id: None if row.label != row.label else row.label for row in table.itertuples()}
     assert told == labels
-    for state in store.states(list(labels)).values():
+    for state in states.values():
         if state.verdict is not None:
             wanted = "labelled" if state.given_label is None else "label_wrong"
             assert state.verdict == ("label_right" if state.label == state.given_label else wanted)
@@ -595,11 +608,20 @@ for number in range(int(sys.argv[3])):
 """
 
 
-def test_a_change_by_another_process_is_seen_by_a_project_that_is_open(project, store, now):
+def test_a_change_by_another_process_is_seen_by_a_project_that_is_open(project, store):
     assert project.task.classes == ("cat", "dog", "fox")
-    other = Project.open(project.folder)
-    apply(other, ClassEdit("rename", "dog", "hound"), annotator="bob", now=now)
     items = project.items
+    command_line = [
+        sys.executable,
+        "-m",
+        "app.cli",
+        "classes",
+        str(project.folder),
+        "--rename",
+        "dog",
+        "hound",
+    ]
+    subprocess.run(command_line, check=True, capture_output=True)
     assert project.task.classes == ("cat", "hound", "fox")
     assert state_of(store, "b") == ("hound", "hound", None)
     assert project.items is items
