@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from app.commands import decisions, project, runs
+from app.commands import classes, decisions, project, runs
 from app.printing import print_note
 from diagnostics.errors import WinnowError
 
@@ -22,6 +22,7 @@ VERBS = (
     (runs.rank, "winnow rank cats --split train --by loss --out ranked.csv"),
     (decisions.decide, "winnow decide cats --from patch.csv --as ada"),
     (decisions.undo, "winnow undo cats --as ada --steps 3"),
+    (classes.classes, "winnow classes cats --merge kitten cat --dry-run"),
     (decisions.export, "winnow export cats --out curated.csv --patch changes.csv"),
     (runs.compare, "winnow compare cats --split test"),
     (decisions.rounds, "winnow rounds cats --close --as ada"),

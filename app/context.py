@@ -117,14 +117,17 @@ def n_open_decisions() -> int:
     return int(rounds_table(current_project())["decisions"].iloc[-1])
 
 
-_queues: OrderedDict[tuple[str, QueueQuery], Queue] = OrderedDict()
+_queues: OrderedDict[tuple[str, int, QueueQuery], Queue] = OrderedDict()
 _queues_lock = threading.Lock()
 
 
 def open_view(query: QueueQuery) -> Queue:
-    """The queue of a query, its order frozen for as long as it is in use; the least recently used are dropped."""
+    """The queue of a query, its order frozen for as long as it is in use; the least recently used are dropped.
+
+    A change of the classes opens it anew, under their present names; the order stays the same.
+    """
     project = current_project()
-    key = (str(project.folder), query)
+    key = (str(project.folder), project.classes.number, query)
     with _queues_lock:
         if key not in _queues:
             _queues[key] = open_queue(project, query)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from curation.queues import DECIDED, RANKERS, VERDICT_FILTERS, QueueQuery
@@ -11,20 +12,32 @@ from diagnostics.task import SPLITS
 DEFAULT_SPLIT, DEFAULT_RANKER, DEFAULT_K = "train", "loss", 2
 DEFAULT_RANKER_UNLABELLED = "confusion"  # there is no given label that a loss could be measured against
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
 Params = Mapping[str, Sequence[str]]
 
 
-def query_of(params: Params, *, run_id: str, classes: Sequence[str]) -> QueueQuery:
+def query_of(
+    params: Params, *, run_id: str, classes: Sequence[str], former: Mapping[str, str] = NO_NAMES
+) -> QueueQuery:
     """The queue that the parameters name; what is not named has its default.
+
+    former : the present name for each name that was a class before, so that an older link still leads
+        somewhere; two classes that were merged are no pair any more, and the link shows all pairs
 
     params : split, by, k, given, predicted, pair (twice), decided, verdict, annotator, search, as_of, blind
     raises : ProjectError naming a value that is unknown
     """
-    pair = tuple(params.get("pair", ()))
-    if len(pair) not in (0, 2):
-        raise ProjectError(f"A confused pair is two classes; the link names {len(pair)}.")
-    for label in (*pair, *params.get("given", ()), *params.get("predicted", ())):
-        _one_of("class", label, classes)
+    asked = tuple(params.get("pair", ()))
+    if len(asked) not in (0, 2):
+        raise ProjectError(f"A confused pair is two classes; the link names {len(asked)}.")
+    pair = tuple(former.get(label, label) for label in asked)
+    if len(set(asked)) > len(set(pair)):
+        pair = ()
+    given, predicted = (_class(params, name, former) for name in ("given", "predicted"))
+    for label in (*pair, given, predicted):
+        if label:
+            _one_of("class", label, classes)
     split = _one_of("split", _first(params, "split", DEFAULT_SPLIT), SPLITS)
     as_of, verdict = _first(params, "as_of", ""), _first(params, "verdict", "")
     return QueueQuery(
@@ -32,8 +45,8 @@ def query_of(params: Params, *, run_id: str, classes: Sequence[str]) -> QueueQue
         splits=(split,),
         by=_one_of("ranking", _first(params, "by", _default_ranker(split)), tuple(RANKERS)),
         k=_whole("k", _first(params, "k", str(DEFAULT_K)), low=2),
-        given=_first(params, "given", "") or None,
-        predicted=_first(params, "predicted", "") or None,
+        given=given or None,
+        predicted=predicted or None,
         pair=(pair[0], pair[1]) if pair else None,
         decided=_one_of("filter", _first(params, "decided", "any"), DECIDED),  # type: ignore[arg-type]
         search=_first(params, "search", ""),
@@ -78,6 +91,11 @@ def encoded(query: QueueQuery) -> str:
 
 def _default_ranker(split: str) -> str:
     return DEFAULT_RANKER_UNLABELLED if split == "unlabelled" else DEFAULT_RANKER
+
+
+def _class(params: Params, name: str, former: Mapping[str, str]) -> str:
+    label = _first(params, name, "")
+    return former.get(label, label)
 
 
 def _first(params: Params, name: str, default: str) -> str:

@@ -15,8 +15,10 @@ from sqlalchemy.engine import Engine
 from curation.database import events, reading
 from curation.decisions import log
 from curation.decisions.events import DECIDE, LABEL_RIGHT, LABEL_WRONG, LABELLED
+from curation.decisions.naming import shown_labels
 from curation.project import Project
 from curation.queues import Queue
+from curation.run_classes import names_now
 from curation.run_table import run_table
 from diagnostics.metrics import Estimate, difference_of_proportions, proportion
 from diagnostics.task import NO_LABEL, BoolArray
@@ -95,6 +97,7 @@ def blind_report(project: Project, run_id: str | None, annotator: str) -> BlindR
     raises : RunError if there is no such run
     """
     decided = _standing_decisions(project.engine, annotator.strip())
+    decided["label"] = shown_labels(decided["label"], project.classes)
     of_person = decided["annotator"] == annotator.strip()
     mine = decided[of_person].drop_duplicates("item_id", keep="first").reset_index(drop=True)
     says = mine[mine["verdict"].isin(SAYS_A_LABEL)].reset_index(drop=True)
@@ -158,7 +161,7 @@ def _of_run(project: Project, run_id: str | None, item_ids: list[str]) -> tuple[
     """The label that each item had in a run and the class it predicts; None where there is none."""
     table = run_table(project, run_id)
     rows = table.standing.rows_of(item_ids)
-    names = np.array([*table.run.info.classes, None], dtype=object)
+    names = np.array([*names_now(project, table.run.info, project.classes), None], dtype=object)
     given, predicted = (
         pd.Series(names[np.where(rows >= 0, codes[rows], NO_LABEL)], dtype=object)
         for codes in (table.given, table.predicted)
@@ -169,7 +172,7 @@ def _of_run(project: Project, run_id: str | None, item_ids: list[str]) -> tuple[
 def _gold_labels(project: Project, item_ids: list[str]) -> pd.Series:
     """The label that the source gave each test item; None for every other one."""
     items = project.items.iloc[project.decisions.rows_of(item_ids)]
-    gold = items["given_label"].astype(object)
+    gold = shown_labels(items["given_label"].astype(object), project.classes)
     return gold.where((items["split"] == "test") & gold.notna(), None).reset_index(drop=True)
 
 

@@ -172,13 +172,14 @@ def _plan(
     rows, table = queue.rows, queue.table
     _refuse_locked(table.split[rows], store)
     standing = table.standing.now()
-    to_project = _positions(queue.classes, store.classes)
+    classes = store.class_list.names
+    to_project = _positions(queue.classes, classes)
     meant = meant_by(
         choice,
         given=to_project[table.given[rows]],
         predicted=to_project[table.predicted[rows]],
         source=standing.given[rows],
-        label=_class_code(choice, label, store.classes),
+        label=_class_code(choice, label, classes),
     )
     if hidden is not None and hidden.any():
         reasons = "; ".join(filter(None, (meant.reason, BLIND_LEFT)))
@@ -197,7 +198,7 @@ def _already(meant: Meant, standing: Standing, rows: RowArray) -> BoolArray:
 
 def _decisions(queue: Queue, store: DecisionStore, plan: _Plan, shown_in: str) -> list[Decision]:
     places = np.flatnonzero(~plan.meant.refused)
-    labels = [*store.classes, None]
+    labels = [*store.class_list.names, None]
     columns = (
         queue.table.item_ids(queue.rows[places]),
         plan.meant.verdict[places].tolist(),

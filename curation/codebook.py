@@ -87,11 +87,11 @@ def write_rule(
         held = _held(connection, key)
         if held.rule != rule and held.number != seen_number:
             raise StaleTextError(
-                f"The rule of {' and '.join(key)} was changed meanwhile, so yours was not kept. Read it again."
+                f"The rule of {' and '.join(labels)} was changed meanwhile, so yours was not kept. Read it again."
             )
         if held.rule != rule:
             _append(connection, key, RULE, annotator, now, rule=rule)
-    return read_entry(project, key)
+    return read_entry(project, labels)
 
 
 def add_exemplar(
@@ -108,11 +108,11 @@ def add_exemplar(
         shown = _held(connection, key).exemplars
         if item_id not in shown and len(shown) >= MAX_EXEMPLARS:
             raise DecisionError(
-                f"{' and '.join(key)} has {len(shown)} exemplars already, which is the most. Remove one first."
+                f"{' and '.join(labels)} has {len(shown)} exemplars already, which is the most. Remove one first."
             )
         if item_id not in shown:
             _append(connection, key, ADD, annotator, now, item_id=item_id)
-    return read_entry(project, key)
+    return read_entry(project, labels)
 
 
 def remove_exemplar(
@@ -127,19 +127,20 @@ def remove_exemplar(
         log.take_head(connection)
         if item_id in _held(connection, key).exemplars:
             _append(connection, key, REMOVE, annotator, now, item_id=item_id)
-    return read_entry(project, key)
+    return read_entry(project, labels)
 
 
 def _key(project: Project, labels: Sequence[str]) -> tuple[str, ...]:
-    """The labels of an entry as they are stored: one, or two in alphabetical order."""
-    classes = project.task.classes
-    if strange := [label for label in labels if label not in classes]:
-        raise DecisionError(f"{strange[0]!r} is no class. The classes are: {', '.join(classes[:50])}.")
-    if len(labels) not in (1, 2) or len(set(labels)) != len(labels):
+    """The class keys of an entry as they are stored: one, or two in alphabetical order. A rename so keeps the entry."""
+    classes = project.classes
+    keys = [classes.key_of(label) for label in labels]
+    if strange := [label for label, key in zip(labels, keys, strict=True) if key is None]:
+        raise DecisionError(f"{strange[0]!r} is no class. The classes are: {', '.join(classes.names[:50])}.")
+    if len(keys) not in (1, 2) or len(set(keys)) != len(keys):
         raise DecisionError(
             f"A codebook entry is about one class or two different ones; found {', '.join(labels) or 'none'}."
         )
-    return tuple(sorted(labels))
+    return tuple(sorted(str(key) for key in keys))
 
 
 def _held(connection: Connection, key: tuple[str, ...]) -> _Held:
@@ -186,4 +187,5 @@ def _entry(project: Project, key: tuple[str, ...], held: _Held) -> CodebookEntry
         Exemplar(item_id, states[item_id].label, path)
         for item_id, path in zip(held.exemplars, paths, strict=True)
     )
-    return CodebookEntry(key, held.rule, held.number, held.annotator, held.at, exemplars)
+    labels = tuple(sorted(project.classes.shown[name] for name in key))
+    return CodebookEntry(labels, held.rule, held.number, held.annotator, held.at, exemplars)

@@ -191,6 +191,20 @@ codebook_entries = sa.Table(
     comment="How a class, or a pair of classes, is to be labelled: the newest rule holds, exemplars come and go.",
 )
 
+class_changes = sa.Table(
+    "class_changes",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("key", sa.Text, comment="the class that is added, renamed or merged away; null for an undo"),
+    sa.Column("name", sa.Text, comment="of an add or a rename: its name from then on"),
+    sa.Column("into", sa.Text, comment="of a merge: the key of the class it goes into"),
+    sa.Column("target", sa.Integer, comment="of an undo: the change that it takes back"),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    comment="What people made of the source's classes, see curation.class_list. Only appended to.",
+)
+
 rounds = sa.Table(
     "rounds",
     metadata,

@@ -16,9 +16,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from curation.class_list import ClassList
 from curation.decisions.events import ADDED, STATUSES
 from curation.notes import notes_at
 from curation.project import Project
+from curation.run_classes import names_now
 from curation.run_folders import list_runs, read_run
 from curation.spreadsheet import make_safe
 from diagnostics.errors import ProjectError
@@ -61,28 +63,33 @@ def export_curated(
     if patch is not None:
         _refuse_same(out, patch)
         _refuse_foreign(patch, PATCH_COLUMNS)
-    event = project.decisions.last_event()
+    event, classes = project.decisions.last_event(), project.classes
     run = read_run(project, run_id) if run_id is not None or list_runs(project) else None
-    table = curated_table(project, run, event)
-    manifest = _manifest(project, run, event, table)
+    table = curated_table(project, run, event, classes=classes)
+    manifest = _manifest(project, run, event, table, classes)
     _write_beside(manifest_path, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     _write_csv(table, out)
     paths = [out, manifest_path]
     if patch is not None:
-        _write_csv(patch_table(project, event), patch)
+        _write_csv(patch_table(project, event, classes=classes), patch)
         paths.append(patch)
     run_name = run.info.run_id if run is not None else None
     return Exported(paths, run_name, len(table), manifest["items"]["by_status"])
 
 
-def curated_table(project: Project, run: Run | None, event: int) -> pd.DataFrame:
+def curated_table(
+    project: Project, run: Run | None, event: int, *, classes: ClassList | None = None
+) -> pd.DataFrame:
     """Every item in source order as it stands at an event: CURATED_COLUMNS.
 
     split : train for an unlabelled item that got a label; path : see `shown_paths`
+    given_label : as the source has it; label and predicted_label : in the names of `classes`, those of now if not given
     """
     items = project.items
-    labels = project.decisions.labels_at(event)
-    decided = project.decisions.state_table(event).set_index("item_id").reindex(items["item_id"])
+    classes = classes or project.classes
+    labels = project.decisions.labels_at(event, classes=classes)
+    decided = project.decisions.state_table(event, classes=classes)
+    decided = decided.set_index("item_id").reindex(items["item_id"])
     added = (items["split"] == "unlabelled").to_numpy() & (labels["status"] == ADDED).to_numpy()
     table = pd.DataFrame(
         {
@@ -98,16 +105,16 @@ def curated_table(project: Project, run: Run | None, event: int) -> pd.DataFrame
             "round": decided["round"].astype("Int64").array,
         }
     )
-    return pd.concat([table, _scores(items, run)], axis=1)[list(CURATED_COLUMNS)]
+    return pd.concat([table, _scores(project, run, classes)], axis=1)[list(CURATED_COLUMNS)]
 
 
-def patch_table(project: Project, event: int) -> pd.DataFrame:
+def patch_table(project: Project, event: int, *, classes: ClassList | None = None) -> pd.DataFrame:
     """The items that a decision stands for at an event, in source order: PATCH_COLUMNS.
 
     note : of the decision, else the one that was beside it
     """
     items = project.items
-    decided = project.decisions.state_table(event).set_index("item_id")
+    decided = project.decisions.state_table(event, classes=classes).set_index("item_id")
     changed = items["item_id"].isin(decided.index)
     decided = decided.reindex(items.loc[changed, "item_id"]).reset_index()
     paths = shown_paths(items, project.info.roots)[changed].reset_index(drop=True)
@@ -161,10 +168,13 @@ def _images_base(items: pd.DataFrame, roots: Sequence[ImageRoot]) -> Path | None
     return Path(os.path.commonpath([root.path for root in used]))
 
 
-def _scores(items: pd.DataFrame, run: Run | None) -> pd.DataFrame:
+def _scores(project: Project, run: Run | None, classes: ClassList) -> pd.DataFrame:
+    items = project.items
     if run is None:
         return pd.DataFrame(index=items.index, columns=list(EXPORTED_SCORES), dtype="float64")
     scores = run.scores.set_index("item_id")[list(EXPORTED_SCORES)]
+    names = dict(zip(run.info.classes, names_now(project, run.info, classes), strict=True))
+    scores = scores.assign(predicted_label=scores["predicted_label"].map(names))
     return scores.reindex(items["item_id"]).reset_index(drop=True)
 
 
@@ -172,7 +182,9 @@ def _iso(times: pd.Series) -> pd.Series:
     return pd.Series([None if pd.isna(time) else time.isoformat() for time in times], dtype="str")
 
 
-def _manifest(project: Project, run: Run | None, event: int, table: pd.DataFrame) -> dict[str, Any]:
+def _manifest(
+    project: Project, run: Run | None, event: int, table: pd.DataFrame, classes: ClassList
+) -> dict[str, Any]:
     set_aside = project.findings.query("severity == 'set aside'")
     n_set_aside = len(set_aside.drop_duplicates(["source", "row", "path"]))
     by_status = table["status"].value_counts()
@@ -184,6 +196,9 @@ def _manifest(project: Project, run: Run | None, event: int, table: pd.DataFrame
         "project": project.info.name,
         "fingerprint": project.info.fingerprint,
         "event": event,
+        "class_change": classes.number,
+        "classes": list(classes.names),
+        "classes_of_source": {key: classes.shown[key] for key in project.info.classes},
         "images": [str(base)] if base is not None else [str(root.path) for root in project.info.roots],
         "items": {
             "total": len(table),

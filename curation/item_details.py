@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import pandas as pd
 
 from curation.decisions.events import Event
 from curation.notes import Note, note_history
 from curation.project import Project
+from curation.run_classes import names_now
 from curation.run_table import RunTable, run_table
 from diagnostics.scores import largest_first
 from diagnostics.similar import similar_training_items
@@ -82,31 +84,49 @@ def item_details(project: Project, item_id: str, run_id: str | None) -> ItemDeta
     table = run_table(project, run_id)
     row = table.standing.row_of(item_id)
     notes = note_history(project.engine, item_id)
-    probabilities = _probabilities(table, row) if row >= 0 else []
+    names = RunNames(project, table)
+    probabilities = _probabilities(table, row, names) if row >= 0 else []
     return ItemDetails(
         item_id=item_id,
         path=str(item["path"]),
         split=str(item["split"]),
         width=int(item["width"]),
         height=int(item["height"]),
-        given_label=table.run.predictions.given_labels[row] if row >= 0 else state.given_label,
+        given_label=names.now(table.run.predictions.given_labels[row]) if row >= 0 else state.given_label,
         label=state.label,
         predicted_label=probabilities[0][0] if probabilities else None,
         probabilities=probabilities,
-        similar=_similar(project, table, row) if row >= 0 else [],
+        similar=_similar(project, table, row, names) if row >= 0 else [],
         history=_history(project.decisions.history(item_id), notes),
         note=notes[-1].text if notes else "",
         note_number=notes[-1].number if notes else 0,
     )
 
 
-def _probabilities(table: RunTable, row: int) -> list[tuple[str, float]]:
-    probs = np.asarray(table.run.predictions.pred_probs[row])
-    order = largest_first(probs[None, :], n=MAX_PROBABILITIES)[0]
-    return [(table.run.info.classes[position], float(probs[position])) for position in order]
+class RunNames:
+    """The present names of the classes that a run knows by their names of then."""
+
+    def __init__(self, project: Project, table: RunTable) -> None:
+        then = table.run.info
+        self._now = dict(zip(then.classes, names_now(project, then, project.classes), strict=True))
+
+    def now(self, name: str | None) -> str | None:
+        return None if name is None else self._now[name]
+
+    def of_classes(self) -> list[str]:
+        """In the order of the run's probabilities; merged classes have one name."""
+        return list(self._now.values())
 
 
-def _similar(project: Project, table: RunTable, row: int) -> list[SimilarItem]:
+def _probabilities(table: RunTable, row: int, names: RunNames) -> list[tuple[str, float]]:
+    """Most probable first; classes that were merged count together."""
+    probs = pd.Series(np.asarray(table.run.predictions.pred_probs[row], dtype=np.float64))
+    summed = probs.groupby(names.of_classes(), sort=False).sum()
+    order = largest_first(summed.to_numpy()[None, :], n=MAX_PROBABILITIES)[0]
+    return [(str(summed.index[position]), float(summed.iloc[position])) for position in order]
+
+
+def _similar(project: Project, table: RunTable, row: int, names: RunNames) -> list[SimilarItem]:
     predictions = table.run.predictions
     rows, cosines = similar_training_items(predictions, row, n=N_SIMILAR)
     item_ids = [str(predictions.item_ids[found]) for found in rows]
@@ -115,7 +135,7 @@ def _similar(project: Project, table: RunTable, row: int) -> list[SimilarItem]:
         SimilarItem(
             item_id,
             states[item_id].label,
-            predictions.given_labels[found],
+            names.now(predictions.given_labels[found]),
             predictions.splits[found],
             round(float(cosine), 4),
         )

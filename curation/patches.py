@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from curation.class_list import ClassList
 from curation.decisions.events import VERDICTS, Decision, ItemState, decision_for_label
 from curation.export import PATCH_COLUMNS, shown_paths
 from curation.project import Project
@@ -35,6 +36,7 @@ def is_winnow_patch(columns: Sequence[str]) -> bool:
 def read_patch(project: Project, path: Path) -> list[Decision]:
     """The decisions of a patch file, to be handed to `DecisionStore.decide` as one act.
 
+    Labels are class names as of now, or ones that the classes had before.
     A row with a label alone means that this is the item's label. In a curated CSV, rows without a verdict say nothing.
     raises : DecisionError listing everything wrong with any row, by row number
     """
@@ -43,10 +45,11 @@ def read_patch(project: Project, path: Path) -> list[Decision]:
     known = [row for row in rows if row.item in ids]
     states = project.decisions.states([ids[row.item] for row in known])
     problems += _unknown_items(rows, ids) + _repeated_items(rows)
-    problems += [text for row in known if (text := _wrong_with(row, project.task.classes))]
+    classes = project.classes
+    problems += [text for row in known if (text := _wrong_with(row, classes))]
     if problems:
         raise _refusal(path, problems)
-    return [_decision(row, states[ids[row.item]]) for row in rows]
+    return [_decision(row, states[ids[row.item]], classes) for row in rows]
 
 
 def decision_on(
@@ -59,13 +62,14 @@ def decision_on(
     if not label and not verdict:
         raise DecisionError(f"{item_id}: give a label, a verdict ({', '.join(VERDICTS)}) or both.")
     row = _Row(1, item_id, label or "", verdict or "", note)
-    return _decision(row, project.decisions.states([item_id])[item_id])
+    return _decision(row, project.decisions.states([item_id])[item_id], project.classes)
 
 
-def _decision(row: _Row, state: ItemState) -> Decision:
+def _decision(row: _Row, state: ItemState, classes: ClassList) -> Decision:
+    label = classes.current(row.label) or row.label
     if not row.verdict:
-        return replace(decision_for_label(state, row.label), note=row.note, expected_event=None)
-    return Decision(state.item_id, row.verdict, row.label or None, note=row.note)
+        return replace(decision_for_label(state, label), note=row.note, expected_event=None)
+    return Decision(state.item_id, row.verdict, label or None, note=row.note)
 
 
 def _read_rows(path: Path) -> tuple[bool, list[_Row], list[str]]:
@@ -123,12 +127,12 @@ def _repeated_items(rows: Sequence[_Row]) -> list[str]:
     return problems
 
 
-def _wrong_with(row: _Row, classes: Sequence[str]) -> str:
+def _wrong_with(row: _Row, classes: ClassList) -> str:
     if not row.label and not row.verdict:
         return f"row {row.number}: neither a label nor a verdict"
     if row.verdict and row.verdict not in VERDICTS:
         return f"row {row.number}: unknown verdict {row.verdict!r} (known: {', '.join(VERDICTS)})"
-    if row.label and row.label not in classes:
+    if row.label and classes.key_of(row.label) is None:
         return f"row {row.number}: unknown class {row.label!r}"
     return ""
 

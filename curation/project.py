@@ -10,9 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
+from curation.class_list import ClassList
+from curation.class_log import ClassLog
 from curation.database import open_database
 from curation.dataset.intake import Intake
 from curation.decisions.store import DecisionStore
@@ -21,6 +24,7 @@ from diagnostics.image_files import ImageRoot
 from diagnostics.task import SPLITS, Task
 
 FORMAT_VERSION = 1
+NO_LABEL_ROW = "(no label)"
 INFO_FILE, ITEMS_FILE, FINDINGS_FILE, DATABASE_FILE = (
     "project.json",
     "items.parquet",
@@ -56,7 +60,6 @@ class Project:
     def __init__(self, folder: Path, info: ProjectInfo) -> None:
         self.folder = folder
         self.info = info
-        self.task = Task(info.modality, info.label_kind, info.classes)
         self.database_path = folder / DATABASE_FILE
         self.runs_dir = folder / "runs"
         self.partial_runs_dir = folder / "runs" / "partial"
@@ -125,9 +128,28 @@ class Project:
         return open_database(self.database_path)
 
     @cached_property
+    def class_log(self) -> ClassLog:
+        """What people made of the source's classes, see `curation.class_list`."""
+        return ClassLog(self.engine, self.info.classes)
+
+    @property
+    def classes(self) -> ClassList:
+        """The classes as of now, whichever process changed them last."""
+        return self.class_log.now()
+
+    @property
+    def task(self) -> Task:
+        """What is classified into what, in class names as of now."""
+        return self.task_at(self.class_log.now())
+
+    def task_at(self, classes: ClassList) -> Task:
+        """What is classified into what, in the names of these classes."""
+        return Task(self.info.modality, self.info.label_kind, classes.names)
+
+    @cached_property
     def decisions(self) -> DecisionStore:
         """The store of what people decided."""
-        return DecisionStore(self.engine, self.items, self.task.classes)
+        return DecisionStore(self.engine, self.items, self.class_log)
 
     def read_image(self, item_id: str) -> bytes:
         """The file of an item.
@@ -147,12 +169,29 @@ class Project:
             ) from error
 
     def counts(self) -> pd.DataFrame:
-        """Items of each class in each split: label, then one column a split; items without a label come last."""
-        table = self.items.assign(label=self.items["given_label"].fillna("(no label)"))
-        counted = table.groupby(["label", "split"]).size().unstack(fill_value=0)
-        order = [name for name in (*self.task.classes, "(no label)") if name in counted.index]
-        counted = counted.reindex(index=order, columns=list(SPLITS), fill_value=0)
-        return counted.rename_axis(columns=None).reset_index()
+        """Items of each given label, in names as of now, in each split: label, then one column a split.
+
+        Items without a label come last.
+        """
+        classes = self.classes
+        labels = [
+            classes.name_of(key) if key is not None else NO_LABEL_ROW for key in self.given_counts.index
+        ]
+        counted = self.given_counts.groupby(np.array(labels, dtype=object)).sum()
+        order = [name for name in (*classes.names, NO_LABEL_ROW) if name in counted.index]
+        return counted.loc[order].rename_axis(index="label").reset_index()
+
+    @cached_property
+    def given_counts(self) -> pd.DataFrame:
+        """How many items of each split the source gives each label: a column a split, indexed by class key or None."""
+        items = self.items
+        given = items["given_label"].astype(object).where(items["given_label"].notna(), None)
+        keys = [*self.info.classes, None]
+        codes = pd.Categorical(given, categories=list(self.info.classes)).codes
+        table = pd.crosstab(codes, items["split"].to_numpy(dtype=object))
+        table = table.reindex(columns=list(SPLITS), fill_value=0)
+        table.index = pd.Index([keys[code] for code in table.index], dtype=object)
+        return table.rename_axis(index=None, columns=None)
 
     @cached_property
     def _places(self) -> dict[str, tuple[int, str]]:

@@ -4,16 +4,18 @@ A queue's order does not change while people decide; each page shows the decisio
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from curation.class_list import ClassList, listed
 from curation.decisions.events import VERDICTS
 from curation.decisions.store import DecisionStore
 from curation.project import Project
+from curation.run_classes import names_now
 from curation.run_table import NUMBERS, RunTable, run_table
 from curation.standing import NOBODY, RowArray, Standing
 from diagnostics.errors import ProjectError
@@ -71,7 +73,8 @@ class QueueQuery:
 
     run_id : None = the newest run
     by : a name of RANKERS; k : for `confusion`, the largest minus the k-th largest probability
-    given, predicted : only items labelled, or predicted, as this class; labels are those the run was trained on
+    given, predicted : only items labelled, or predicted, as this class; labels are those the run was trained on, under
+        the names that their classes have now
     pair : only items labelled as one of the two and predicted as the other, or with no label and these two on top
     decided : "open" = only items that no decision stands for, "decided" = only the others
     verdict : a name of VERDICTS, only items on which such a decision stands, or "none": only items without one
@@ -99,6 +102,9 @@ class QueueQuery:
 
 class Queue:
     """A frozen order of items; `len(queue)` of them.
+
+    Classes have the names of when it was opened. Two classes of the run that were merged since show as one, and their
+    scores stay as the run computed them: `loss` and the probabilities are those of each of the two alone.
 
     n_left_out : items that fit the filters but have no value of this ranker, such as unlabelled ones under `loss`
     """
@@ -132,13 +138,13 @@ class Queue:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The run's classes, in the order of its probabilities."""
+        """The project's classes, as they were when the queue was opened."""
         return self._classes
 
     @property
-    def run_id(self) -> str:
-        """The run that the items are ranked by."""
-        return self._table.run.info.run_id
+    def n_run_classes(self) -> int:
+        """How many classes the run knows; `k` of confusion can be no larger."""
+        return len(self._table.run.info.classes)
 
     def page(self, number: int, size: int) -> pd.DataFrame:
         """Page `number`, from 1, of `size` items: PAGE_COLUMNS; empty after the end. Missing texts are None.
@@ -159,10 +165,11 @@ class Queue:
         return _frame(columns, PAGE_COLUMNS)
 
     def top_classes(self, number: int, size: int) -> list[list[int]]:
-        """For each item of a page the positions of up to MAX_TOP classes in the run's, most probable first."""
+        """For each item of a page the positions in `classes` of up to MAX_TOP of the run's, most probable first."""
         rows = self._rows[(number - 1) * size : number * size]
         pred_probs = self._table.run.predictions.pred_probs[rows]
-        return largest_first(pred_probs, n=MAX_TOP).tolist()  # type: ignore[no-any-return]
+        top: list[list[int]] = self._table.places[largest_first(pred_probs, n=MAX_TOP)].tolist()
+        return top
 
     def ranked_table(self) -> pd.DataFrame:
         """The whole queue: RANKED_COLUMNS."""
@@ -267,12 +274,15 @@ class Queue:
 def open_queue(project: Project, query: QueueQuery) -> Queue:
     """The queue of a query, its order fixed now.
 
+    Classes can be named as they are now or as they were called before.
     raises : ProjectError for an unknown ranker, split or class; RunError if there is no such run
     """
     table = run_table(project, query.run_id)
-    classes = table.run.info.classes
-    _check(query, classes)
-    return Queue(query, table, project.decisions, classes)
+    classes = project.classes
+    query = _in_present_names(query, classes)
+    _check(query, classes.names, len(table.run.info.classes))
+    shown = table.in_classes(names_now(project, table.run.info, classes), classes.names)
+    return Queue(query, shown, project.decisions, classes.names)
 
 
 def ranked_table(project: Project, query: QueueQuery) -> pd.DataFrame:
@@ -280,7 +290,15 @@ def ranked_table(project: Project, query: QueueQuery) -> pd.DataFrame:
     return open_queue(project, query).ranked_table()
 
 
-def _check(query: QueueQuery, classes: tuple[str, ...]) -> None:
+def _in_present_names(query: QueueQuery, classes: ClassList) -> QueueQuery:
+    def named(label: str | None) -> str | None:
+        return None if label is None else classes.current(label) or label
+
+    pair = query.pair and (str(named(query.pair[0])), str(named(query.pair[1])))
+    return replace(query, given=named(query.given), predicted=named(query.predicted), pair=pair)
+
+
+def _check(query: QueueQuery, classes: tuple[str, ...], n_predicted: int) -> None:
     if query.by not in RANKERS:
         raise ProjectError(f"There is no ranking {query.by!r}; known are {', '.join(RANKERS)}.")
     if query.decided not in DECIDED:
@@ -298,12 +316,14 @@ def _check(query: QueueQuery, classes: tuple[str, ...]) -> None:
         raise ProjectError(
             f"Confusion compares the k largest probabilities; k must be at least 2, found {query.k}."
         )
-    if query.k > max(2, len(classes)):
-        raise ProjectError(f"There are {len(classes)} classes, so k must be at most that; found {query.k}.")
+    if query.k > max(2, n_predicted):
+        raise ProjectError(
+            f"The run knows {n_predicted} classes, so k must be at most that; found {query.k}."
+        )
     named = [query.given, query.predicted, *(query.pair or ())]
     strange = sorted({label for label in named if label is not None and label not in classes})
     if strange:
-        raise ProjectError(f"No such class: {', '.join(strange)}. The run knows: {', '.join(classes[:50])}.")
+        raise ProjectError(f"No such class: {', '.join(strange)}. The classes are: {listed(classes)}.")
     if query.pair is not None and query.pair[0] == query.pair[1]:
         raise ProjectError(f"A confused pair is two different classes; found {query.pair[0]!r} twice.")
 

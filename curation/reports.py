@@ -1,7 +1,9 @@
 """What the pages and the command line say about runs: one split of one run, or two runs on the same items.
 
 The ruler is always the labels of the newest dataset version, for old runs too: a corrected validation label counts for
-every run from the moment its round is closed. The numbers come from stored predictions; nothing is predicted here.
+every run from the moment its round is closed. Classes that were renamed or merged since count under their present
+names; what a run predicts is the most likely of its own classes. The numbers come from stored predictions; nothing is
+predicted here.
 """
 
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ import pandas as pd
 
 from curation.project import Project
 from curation.rounds import dataset_version, training_items
+from curation.run_classes import names_now
 from curation.runs import list_runs, read_run
 from diagnostics.compare import Comparison, compare_predictions
 from diagnostics.confusion import confused_pairs_table, confusion_matrix_table
@@ -93,7 +96,7 @@ def compare_runs(
             new.codes[in_new],
             old.predicted[in_old],
             new.predicted[in_new],
-            project.task.classes,
+            new.classes,
         ),
     )
 
@@ -110,17 +113,17 @@ def _labelled_predictions(project: Project, run: Run, split: str) -> LabelledPre
     rows = pd.Index(predictions.item_ids).get_indexer(pd.Index(items["item_id"]))
     known = rows >= 0
     rows = rows[known]
-    predicted_names = np.asarray(predictions.classes, dtype=object)[
-        predictions.pred_probs[rows].argmax(axis=1)
-    ]
+    names = names_now(project, run.info, project.class_log.at(version.class_change))
+    predicted_names = np.asarray(names, dtype=object)[predictions.pred_probs[rows].argmax(axis=1)]
+    classes = project.task_at(project.class_log.at(version.class_change)).classes
     return LabelledPredictions(
         run_id=run.info.run_id,
         split=split,
         version=version.number,
-        classes=project.task.classes,
+        classes=classes,
         item_ids=predictions.item_ids[rows],
-        codes=label_codes(items["label"][known], project.task.classes),
-        predicted=label_codes(predicted_names, project.task.classes),
+        codes=label_codes(items["label"][known], classes),
+        predicted=label_codes(predicted_names, classes),
         in_sample=bool((predictions.kinds[rows] == "in_sample").any()),
         n_without_prediction=int((~known).sum()),
     )

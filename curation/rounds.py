@@ -6,13 +6,14 @@ time, whatever was decided since.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from curation.class_list import ClassList
 from curation.database import acts, events, item_states, reading, rounds, writing
 from curation.decisions import log
 from curation.decisions.events import ADDED, DECIDE, EXCLUDED, STATUS_OF, UNDO
@@ -39,11 +40,16 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class DatasetVersion:
-    """The source and the decisions up to `event`. Equal fingerprints mean equal training data."""
+    """The source and the decisions up to `event`, in the classes after change `class_change`.
+
+    Equal fingerprints mean equal training data. Closing a round fixes the decisions; a class that is renamed, merged or
+    added counts for every version from that moment on.
+    """
 
     number: int
     fingerprint: str
     event: int
+    class_change: int = 0
 
 
 def list_rounds(project: Project) -> list[Round]:
@@ -81,11 +87,15 @@ def close_round(project: Project, annotator: str, now: datetime) -> Round:
     return list_rounds(project)[number - 1]
 
 
-def dataset_version(project: Project, number: int | None = None) -> DatasetVersion:
+def dataset_version(
+    project: Project, number: int | None = None, *, class_change: int | None = None
+) -> DatasetVersion:
     """A dataset version; the newest one if no number is given.
 
-    raises : ProjectError if that round is not closed
+    class_change : with the classes after this change of them; as of now if not given
+    raises : ProjectError if that round is not closed, or there is no such class change
     """
+    classes = project.classes if class_change is None else project.class_log.at(class_change)
     columns = (rounds.c.number, rounds.c.fingerprint, rounds.c.closed_event)
     closed = sa.select(*columns).where(rounds.c.closed_event.is_not(None)).order_by(rounds.c.number)
     source = DatasetVersion(0, project.info.fingerprint, 0)
@@ -97,7 +107,9 @@ def dataset_version(project: Project, number: int | None = None) -> DatasetVersi
             f"{project.info.name} has no dataset version {wanted}; it has 0 to {len(versions) - 1}. "
             "Closing a round fixes the next one."
         )
-    return versions[wanted]
+    version = versions[wanted]
+    fingerprint = _with_classes(version.fingerprint, classes, project.info.classes)
+    return replace(version, fingerprint=fingerprint, class_change=classes.number)
 
 
 def training_items(project: Project, version: DatasetVersion) -> pd.DataFrame:
@@ -107,7 +119,8 @@ def training_items(project: Project, version: DatasetVersion) -> pd.DataFrame:
     source has them, except for decisions made while the test set was unlocked.
     """
     items = project.items
-    labels = project.decisions.labels_at(version.event)
+    classes = project.class_log.at(version.class_change)
+    labels = project.decisions.labels_at(version.event, classes=classes)
     added = (items["split"] == "unlabelled") & (labels["status"] == ADDED).to_numpy()
     still_unlabelled = (items["split"] == "unlabelled") & ~added
     table = items.assign(
@@ -161,6 +174,14 @@ def _n_decisions(project: Project) -> dict[int, int]:
     )
     with reading(project.engine) as connection:
         return {row[0]: row[1] for row in connection.execute(counted)}
+
+
+def _with_classes(fingerprint: str, classes: ClassList, source: tuple[str, ...]) -> str:
+    """The fingerprint of a version in these classes; its own if they are those of the source."""
+    if classes.is_plain and classes.names == source:
+        return fingerprint
+    named = json.dumps([classes.names, [classes.shown[key] for key in classes.keys]], ensure_ascii=False)
+    return hashlib.sha256((fingerprint + named).encode()).hexdigest()
 
 
 def _fingerprint(connection: Connection, source: str) -> str:

@@ -19,13 +19,17 @@ RUN_NAME = re.compile(r"run-(\d{4,})")
 
 @dataclass(frozen=True, slots=True)
 class PartialRun:
-    """A run that was started and is not finished: what it was started with."""
+    """A run that was started and is not finished: what it was started with.
+
+    class_change : the last change of the classes then, so that going on later trains the same classes
+    """
 
     run_id: str
     created_at: datetime
     config: TrainConfig
     version: int
     folder: Path
+    class_change: int = 0
 
 
 def list_runs(project: Project) -> list[RunInfo]:
@@ -73,7 +77,7 @@ def allocate_run(project: Project, config: TrainConfig, version: int, *, now: da
             folder.mkdir()
         except FileExistsError:
             continue
-        started = PartialRun(run_id, now, config, version, folder)
+        started = PartialRun(run_id, now, config, version, folder, project.classes.number)
         _write_start(started)
         return started
 
@@ -99,6 +103,7 @@ def read_start(project: Project, run_id: str) -> PartialRun:
         config=TrainConfig.from_json(values["config"]),
         version=values["dataset_version"],
         folder=folder,
+        class_change=values.get("class_change", 0),
     )
 
 
@@ -107,6 +112,7 @@ def _write_start(run: PartialRun) -> None:
         "format_version": FORMAT_VERSION,
         "created_at": run.created_at.isoformat(),
         "dataset_version": run.version,
+        "class_change": run.class_change,
         "config": run.config.to_json(),
     }
     write_text(run.folder / START_FILE, json.dumps(values, indent=1, ensure_ascii=False) + "\n")

@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from diagnostics.errors import RunError
 from diagnostics.predictions import KINDS
 from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run
 from diagnostics.scores import SCORE_COLUMNS, confusion_of
-from diagnostics.task import SPLITS, BoolArray, FloatArray
+from diagnostics.task import NO_LABEL, SPLITS, BoolArray, FloatArray
 
 MAX_KEPT_RUNS = 2
 MAX_KEPT_ORDERS = 8
@@ -32,6 +32,7 @@ class RunTable:
 
     ids, paths : of all items of the project, in the order of its item table; item_rows : the row there
     split, kind : positions in SPLITS and in KINDS; given, predicted, second : positions in the classes, -1 = no label
+    places : (n_classes of the run,), the position of each of the run's classes in the classes
     numbers : the scores by name, NaN where an item has none
     """
 
@@ -44,15 +45,32 @@ class RunTable:
     given: RowArray
     predicted: RowArray
     second: RowArray
+    places: RowArray
     numbers: dict[str, FloatArray]
     standing: StandingDecisions
     _orders: "OrderedDict[tuple[str, int, bool], RowArray]" = field(default_factory=OrderedDict)
     _confusion: dict[int, FloatArray] = field(default_factory=dict)
     _id_ranks: RowArray | None = None
+    _renumbered: "tuple[tuple[int, ...], RunTable] | None" = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __len__(self) -> int:
         return len(self.item_rows)
+
+    def in_classes(self, names: Sequence[str], classes: Sequence[str]) -> "RunTable":
+        """The same rows with `given`, `predicted` and `second` as positions in `classes`; scores stay as computed.
+
+        names : the present name of each class of the run, see `curation.run_classes`
+        """
+        if tuple(names) == tuple(classes)[: len(names)]:
+            return self
+        positions = tuple(classes.index(name) for name in names)
+        with self._lock:
+            if self._renumbered is None or self._renumbered[0] != positions:
+                places = np.array([*positions, NO_LABEL], dtype=np.int32)
+                columns = {name: places[getattr(self, name)] for name in ("given", "predicted", "second")}
+                self._renumbered = (positions, replace(self, **columns, places=places[:-1], _renumbered=None))
+            return self._renumbered[1]
 
     def number(self, name: str, k: int) -> FloatArray:
         """A score of every row; `confusion` is the largest minus the k-th largest probability."""
@@ -148,6 +166,7 @@ def _read(project: Project, run: Run) -> RunTable:
         given=_positions(table["given_label"], classes),
         predicted=_positions(table["predicted_label"], classes),
         second=_positions(table["second_label"], classes),
+        places=np.arange(len(classes), dtype=np.int32),
         numbers={name: table[name].to_numpy() for name in NUMBERS},
         standing=StandingDecisions(project.decisions, item_rows),
     )

@@ -79,10 +79,10 @@ def _train(
 ) -> RunInfo:
     from diagnostics.training.run import train_run
 
-    version = dataset_version(project, run.version)
+    version = dataset_version(project, run.version, class_change=run.class_change)
     return train_run(
         training_items(project, version),
-        project.task,
+        project.task_at(project.class_log.at(version.class_change)),
         run.config,
         roots=project.info.roots,
         run_dir=run.folder,
@@ -92,6 +92,7 @@ def _train(
             "number": version.number,
             "fingerprint": version.fingerprint,
             "event": version.event,
+            "class_change": version.class_change,
         },
         now=now,
         on_progress=on_progress,

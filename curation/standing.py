@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from curation.class_list import ClassList
 from curation.decisions.events import VERDICTS
 from curation.decisions.store import DecisionStore
 from diagnostics.task import BoolArray, IntArray
@@ -26,7 +27,8 @@ class Standing:
 
     verdict : positions in VERDICTS, -1 = no decision stands
     annotator : positions in `annotators`, -1 = no decision stands
-    label, given : positions in the project's classes, -1 = no label; what the item has then, and what the source gave
+    label, given : positions in the project's classes as they are now, -1 = no label; what the item has at that
+        moment, and what the source gave
     event : the item's last event, 0 = none; of a past moment only where a decision stood
     """
 
@@ -58,18 +60,17 @@ class StandingDecisions:
 
     def __init__(self, store: DecisionStore, item_rows: RowArray) -> None:
         self._store = store
-        given = store.given_codes.astype(np.int32)
-        self._row_of_item = np.full(len(given), -1, dtype=np.int32)
+        self._item_rows = item_rows
+        self._row_of_item = np.full(store.n_items, -1, dtype=np.int32)
         self._row_of_item[item_rows] = np.arange(len(item_rows), dtype=np.int32)
-        self._given = given[item_rows]
-        self._now = self._untouched()
-        self._event = 0
         self._past: OrderedDict[int, Standing] = OrderedDict()
         self._lock = threading.Lock()
+        self._now, self._event = self._begin(store.class_list), 0
 
     def now(self) -> Standing:
         """What holds now."""
         with self._lock:
+            self._follow_classes()
             last, changed = self._store.changed_since(self._event)
             if changed:
                 states = list(changed.values())
@@ -86,6 +87,7 @@ class StandingDecisions:
         if event >= self._store.last_event():
             return self.now()
         with self._lock:
+            self._follow_classes()
             if event not in self._past:
                 table = self._store.state_table(event)
                 columns = {name: _objects(table[name]) for name in table.columns}
@@ -105,6 +107,19 @@ class StandingDecisions:
         rows: RowArray = np.where(in_items >= 0, self._row_of_item[in_items], -1).astype(np.int32)
         return rows
 
+    def _follow_classes(self) -> None:
+        """Once a class was added, renamed or merged, begin again: every label has another position or name."""
+        classes = self._store.class_list
+        if classes.number != self._classes.number:
+            self._now, self._event = self._begin(classes), 0
+
+    def _begin(self, classes: ClassList) -> Standing:
+        """What holds before the first event, in these classes."""
+        self._classes = classes
+        self._given = self._store.given_codes(classes).astype(np.int32)[self._item_rows]
+        self._past.clear()
+        return self._untouched()
+
     def _untouched(self) -> Standing:
         nothing = np.full(len(self._given), NOBODY, dtype=np.int32)
         return Standing(
@@ -122,7 +137,7 @@ class StandingDecisions:
             "annotator": pd.Index(annotators, dtype=object).get_indexer(
                 pd.Index(found["annotator"], dtype=object)
             ),
-            "label": pd.Index(self._store.classes, dtype=object).get_indexer(
+            "label": pd.Index(self._classes.names, dtype=object).get_indexer(
                 pd.Index(found["label"], dtype=object)
             ),
             "event": found["event"].to_numpy(dtype=np.int64),

@@ -7,6 +7,7 @@
     │   ├── StaleTextError a text that a person wants to change was changed by someone else since they read it
     │   └── StorageError   the project's database cannot be read or written: locked, full, read-only or damaged
     ├── DecisionError      a decision names an unknown item or class, or a locked item
+    ├── ClassError         a class cannot be added, renamed or merged in this way
     ├── RunError           a run is missing, unfinished or unreadable
     ├── ConfigError        a training option is unknown or out of range
     ├── WeightsError       pretrained weights were asked for and cannot be had
@@ -54,6 +55,10 @@ class StorageError(ProjectError):
 
 class DecisionError(WinnowError):
     """A decision names an unknown item or class, or a locked item."""
+
+
+class ClassError(WinnowError):
+    """A class cannot be added, renamed or merged in this way."""
 
 
 class RunError(WinnowError):

@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, settings
 
 # The same examples every time and no clock: a busy machine or an unlucky draw must not fail a change that is right.
 # `pytest --hypothesis-profile=explore` draws new ones.
-settings.register_profile(
-    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile("explore", deadline=None)
+TOLERATED = [
+    HealthCheck.too_slow,
+    HealthCheck.function_scoped_fixture,
+]  # fixtures here make a new project a call
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=TOLERATED)
+settings.register_profile("explore", deadline=None, suppress_health_check=TOLERATED)
 settings.load_profile("repeatable")
 
 

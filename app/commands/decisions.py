@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.options import Annotator, AsJson, ProjectFolder, RunId, now
+from app.commands.options import Annotator, AsJson, ProjectFolder, RunId, login_name, now
 from app.printing import print_json, print_line, print_table
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def rounds(
 
     opened = Project.open(project)
     if close:
-        close_round(opened, annotator=annotator or _login_name(), now=now())
+        close_round(opened, annotator=annotator or login_name(), now=now())
     table = rounds_table(opened)
     if json:
         return print_json({"rounds": table})
@@ -147,12 +147,6 @@ def _test_unlocked(store: "DecisionStore", annotator: str, reason: str | None) -
     finally:
         if not was_unlocked:
             store.lock_test(annotator, now())
-
-
-def _login_name() -> str:
-    from getpass import getuser
-
-    return getuser()
 
 
 def _round_row(row: Mapping[Any, Any]) -> dict[str, object]:

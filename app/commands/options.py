@@ -30,6 +30,13 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def login_name() -> str:
+    """Who acts if no name is given."""
+    from getpass import getuser
+
+    return getuser()
+
+
 def with_train_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a verb that takes **options one command-line option for each field of the training configuration."""
     signature = inspect.signature(command)

@@ -26,7 +26,6 @@ class GridData:
 
     view : names the queue and its frozen order; another value means page 1 of another queue
     query : the queue as the query string of /api/page
-    run : the run that the queue is ranked by; run_classes : its classes, which an item's `top` points into
     by : the ranker
     annotator : who decides here
     subject : the class, or the two of a confused pair, that the queue is about; empty if it is mixed
@@ -41,8 +40,6 @@ class GridData:
     classes: Sequence[str]
     view: str
     query: str
-    run: str
-    run_classes: Sequence[str]
     by: str
     annotator: str
     subject: Sequence[str]

@@ -43,9 +43,9 @@ export class Api {
     return answer.blob();
   }
 
-  /** Probabilities, similar items, history and note of one item. */
-  async item(runId, itemId) {
-    return this.get(`item?run=${encodeURIComponent(runId)}&id=${encodeURIComponent(itemId)}`);
+  /** Probabilities, similar items, history and note of one item of a queue; status 403 while it is to be decided blind. */
+  async item(query, itemId) {
+    return this.get(`item?${query}&id=${encodeURIComponent(itemId)}`);
   }
 
   /** number: of the note the person saw, 0 = none; a newer one makes it fail with status 409. */

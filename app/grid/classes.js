@@ -16,9 +16,9 @@ export function keyOfPlace(place) {
 }
 
 /** The classes with the item's most probable ones first, the others after them as they are.
- *  top: positions in `runClasses`, most probable first; those that are no class any more are passed over. */
-export function orderByProbability(classes, runClasses, top) {
-  const first = [...new Set((top ?? []).map((position) => runClasses[position]))].filter((name) => classes.includes(name));
+ *  top: positions in `classes`, most probable first; of classes that were merged one may come twice. */
+export function orderByProbability(classes, top) {
+  const first = [...new Set((top ?? []).map((position) => classes[position]))].filter((name) => name !== undefined);
   const taken = new Set(first);
   return [...first, ...classes.filter((name) => !taken.has(name))];
 }

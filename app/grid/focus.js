@@ -14,9 +14,9 @@ const DID = {
 };
 
 export class FocusView {
-  /** api, pictures: as the grid has them; runId(): the run shown; onClass(name): relabel; onLeave(). */
-  constructor({ api, pictures, runId, onClass, onLeave }) {
-    Object.assign(this, { api, pictures, runId, onClass, onLeave });
+  /** api, pictures: as the grid has them; query(): of the queue shown; onClass(name): relabel; onLeave(). */
+  constructor({ api, pictures, query, onClass, onLeave }) {
+    Object.assign(this, { api, pictures, query, onClass, onLeave });
     this.picture = el("img", { alt: "" });
     this.caption = el("p", { class: "path" });
     this.labels = el("div", { class: "labels" });
@@ -95,7 +95,7 @@ export class FocusView {
 
   async loadFacts(item) {
     try {
-      const facts = await this.api().item(this.runId(), item.item_id);
+      const facts = await this.api().item(this.query(), item.item_id);
       if (item === this.item) this.showFacts(item, facts);
     } catch (failure) {
       if (item === this.item) this.probabilities.replaceChildren(failure.message);
@@ -103,15 +103,14 @@ export class FocusView {
   }
 
   showFacts(item, facts) {
-    const hidden = item.blind && !item.verdict;
-    this.probabilities.replaceChildren(...(hidden ? ["Hidden until you have decided."] : facts.probabilities.slice(0, MAX_BARS).map((each) => this.bar(each))));
+    this.probabilities.replaceChildren(...facts.probabilities.slice(0, MAX_BARS).map((each) => this.bar(each)));
     this.showHistory(facts.history);
     if (this.noteNumber === null || facts.note_number > this.noteNumber) {
       if (document.activeElement !== this.note) this.note.value = facts.note;
       this.noteNumber = facts.note_number;
       this.savedNote = facts.note;
     }
-    this.showSimilar(item, hidden ? [] : facts.similar);
+    this.showSimilar(item, facts.similar);
   }
 
   bar([name, probability]) {

@@ -149,7 +149,7 @@ class Grid {
     this.focusView = new FocusView({
       api: () => this.api,
       pictures: this.pictures,
-      runId: () => this.data.run,
+      query: () => this.data.query,
       onClass: (name) => { this.decide("class", name); this.takeKeyboard(); },
       onLeave: () => this.toggleFocus(),
     });
@@ -296,7 +296,7 @@ class Grid {
 
   keyOrder() {
     if (!this.preferences.keysByProbability || this.framed?.blind) return this.data.classes;
-    return orderByProbability(this.data.classes, this.data.run_classes, this.framed?.top);
+    return orderByProbability(this.data.classes, this.framed?.top);
   }
 
   paintProgress() {
@@ -356,7 +356,8 @@ class Grid {
 
   /** One act on every item of the filter, sent as the filter; the page is read anew once it is committed. */
   async decideOnEverything(choice, label) {
-    const { query } = this.data;
+    // What anybody else has decided since this page knows of it is left alone.
+    const query = this.data.query.includes("as_of=") ? this.data.query : `${this.data.query}&as_of=${this.event}`;
     try {
       const preview = await this.api.bulkPreview(query, choice, label);
       if (preview.n > ASK_ABOVE && !(await this.confirm(choice, label, preview))) return;
@@ -398,6 +399,7 @@ class Grid {
     const waiting = this.outbox.waiting();
     const wanted = new Map(acts.flatMap((act) => act.decisions ?? []).map((decision) => [decision.item_id, decision]));
     this.takeStates(answer.states, waiting, wanted);
+    this.followEvent(answer.event, answer.results.reduce((sum, result) => sum + result.n_changed, 0));
     this.undoable = { undo: answer.can_undo, redo: answer.can_redo };
     this.pace = answer.pace;
     this.paintProgress();
@@ -436,6 +438,7 @@ class Grid {
       const answer = await patiently(() => this.api.step(direction, this.client, seq));
       this.nextPage = null;
       this.takeStates(answer.states, this.outbox.waiting());
+      this.followEvent(answer.event, answer.n_changed);
       this.undoable = { undo: answer.can_undo, redo: answer.can_redo };
       this.pace = answer.pace;
       this.paintProgress();
@@ -459,6 +462,11 @@ class Grid {
   askForChanges() {
     if (this.outbox.acts.length || this.stepping || this.shownView !== this.data.view) return null;
     return this.api.changes(this.data.query, this.pageNumber, this.size, this.event);
+  }
+
+  /** After an own act of so many events: if nobody else's lie between, the page knows the log up to `event`. */
+  followEvent(event, nOwn) {
+    if (this.event + nOwn === event) this.event = event;
   }
 
   takeChanges(changes) {

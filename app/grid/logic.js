@@ -238,6 +238,7 @@ export function bulkQuestion(choice, label, preview) {
   const notes = [];
   if (preview.n_already) notes.push(`${preview.n_already.toLocaleString("en")} already ${preview.n_already === 1 ? "is" : "are"}`);
   if (preview.n_refused) notes.push(`${plural(preview.n_refused, "item", "items")} left out: ${preview.reason}`);
+  if (preview.n_conflicts) notes.push(`${plural(preview.n_conflicts, "item", "items")} left as decided since you opened this queue`);
   return `${action} ${plural(preview.n, "item", "items")}${as}?${notes.length ? ` ${notes.join("; ")}.` : ""}`;
 }
 

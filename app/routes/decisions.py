@@ -166,7 +166,9 @@ def _bulk(claim: Claim, client: str, act: dict[str, Any]) -> ActResult:
     bulk = act["bulk"]
     params = parse_qs(bulk["query"])
     project = context.current_project()
-    query = query_of(params, run_id=_run_in(params), classes=project.task.classes)
+    query = query_of(
+        params, run_id=_run_in(params), classes=project.classes.names, former=project.classes.former_names
+    )
     queue = context.open_view(query)
     return apply_bulk(
         queue,

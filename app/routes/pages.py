@@ -98,8 +98,10 @@ def changes(request: Request, claim: Claim, _body: Any) -> Response:
 def query_in(request: Request) -> QueueQuery:
     """The queue that a request names."""
     params = {name: request.query_params.getlist(name) for name in request.query_params}
-    classes = context.current_project().task.classes
-    return query_of(params, run_id=required(request, "run"), classes=classes)
+    classes = context.current_project().classes
+    return query_of(
+        params, run_id=required(request, "run"), classes=classes.names, former=classes.former_names
+    )
 
 
 def states_json(states: dict[str, ItemState]) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import context
 from app.figures import image_sizes_figure
+from app.widgets.class_editor import class_editor
 from app.widgets.page import SPLIT_NAMES, escape, heading, table_height
 from curation.dataset.findings import count_findings
 from curation.project import Project
@@ -33,7 +34,10 @@ def show() -> None:
     ):
         st.switch_page("views/train.py")
     _findings(project.findings)
-    st.subheader("Items of each class", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("Classes", anchor=False)
+        class_editor(project)
+    st.caption("Items by the label that the source gives them.")
     _class_table(project)
     left, right = st.columns([3, 2], gap="medium")
     with left:

@@ -34,10 +34,12 @@ def show() -> None:
         )
         return
     params = {name: st.query_params.get_all(name) for name in st.query_params}
-    query = query_of(params, run_id=run_id, classes=project.task.classes)
+    query = query_of(
+        params, run_id=run_id, classes=project.classes.names, former=project.classes.former_names
+    )
     query = pick_class(query, params)
     queue_filters(project, query)
-    next_class = class_row(query)
+    next_class = class_row(project, query)
     locked = gold_banner(project) if "test" in query.splits else False
     _grid(project, _frozen(project, query), locked=locked, next_class=next_class)
 
@@ -67,8 +69,6 @@ def _grid(project: Project, query: QueueQuery, *, locked: bool, next_class: str)
             classes=project.task.classes,
             view=view,
             query=view,
-            run=queue.run_id,
-            run_classes=queue.classes,
             by=query.by,
             annotator=context.annotator(),
             subject=query.pair or ((query.given,) if query.given else ()),

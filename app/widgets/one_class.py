@@ -6,7 +6,9 @@ from dataclasses import replace
 import streamlit as st
 
 from app import context
+from app.widgets.class_editor import class_editor
 from app.widgets.page import escape
+from curation.project import Project
 from curation.queues import QueueQuery
 
 MIXED = "mixed"
@@ -25,7 +27,7 @@ def pick_class(query: QueueQuery, params: Mapping[str, Sequence[str]]) -> QueueQ
     return replace(query, given=given)
 
 
-def class_row(query: QueueQuery) -> str:
+def class_row(project: Project, query: QueueQuery) -> str:
     """Say which class is shown and how suspect it is; lead to the next one, or to all of them mixed.
 
     returns : the class that comes next, "" if there is none
@@ -33,7 +35,7 @@ def class_row(query: QueueQuery) -> str:
     suspects = context.open_view(query).open_suspects()
     if query.given is None:
         if suspects and query.pair is None:
-            _mixed_row()
+            _mixed_row(project)
         return ""
     n_items = context.open_view(query).counts()["given"].get(query.given, 0)
     following = _following(query.given, suspects)
@@ -52,6 +54,7 @@ def class_row(query: QueueQuery) -> str:
                 args=(following,),
             )
         st.button("Mix all classes", key="mix_classes", type="tertiary", on_click=_go, args=({MIXED: "1"},))
+        class_editor(project)
     return following
 
 
@@ -60,10 +63,11 @@ def show_class(given: str) -> None:
     _go({"given": given})
 
 
-def _mixed_row() -> None:
+def _mixed_row(project: Project) -> None:
     with st.container(key="class_row", horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("All classes mixed, the most suspect items first", width="content")
         st.button("One class at a time", key="one_class", type="tertiary", on_click=_go, args=({},))
+        class_editor(project)
 
 
 def _following(given: str, suspects: Mapping[str, int]) -> str:

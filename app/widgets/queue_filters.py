@@ -50,7 +50,7 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
         _select("by", "Ranked by", list(RANKERS), query.by, {}, titles, RANKERS[query.by].explanation)
     if "k" in columns:
         with columns["k"]:
-            _number("k", query.k, high=max(2, len(project.task.classes)))
+            _number("k", query.k, high=max(2, context.open_view(query).n_run_classes))
     with columns["given"]:
         _select("given", "Given label", classes, query.given or ANY, counts["given"], {ANY: "Any"})
     with columns["predicted"]:

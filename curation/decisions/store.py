@@ -2,6 +2,9 @@
 
 Every act is one transaction and one step of undo. A call returns after its commit (see `curation.database` for what a
 commit survives); when it raises, nothing of the act was written.
+
+Labels go in and come out as class names as of now (a name that a class had before will do); the log keeps class keys,
+see `curation.class_list`. `all_events` alone tells them as they are kept.
 """
 
 import difflib
@@ -13,10 +16,13 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
+from curation.class_list import ClassList
+from curation.class_log import ClassLog
 from curation.database import item_states, reading, test_locks, writing
 from curation.decisions import log
 from curation.decisions.events import (
@@ -31,6 +37,14 @@ from curation.decisions.events import (
     adds_nothing,
     is_conflict,
     resolve,
+)
+from curation.decisions.naming import (
+    shown_decision,
+    shown_event,
+    shown_labels,
+    shown_state,
+    shown_verdicts,
+    stored_decision,
 )
 from diagnostics.errors import DecisionError
 from diagnostics.task import NO_LABEL, IntArray, label_codes
@@ -126,25 +140,33 @@ class DecisionStore:
     """The decisions of one project. Safe to use from several threads and from several processes at once.
 
     items : item_id, split, given_label of every item
+    class_log : the classes that there are
     """
 
-    def __init__(self, engine: Engine, items: pd.DataFrame, classes: Sequence[str]) -> None:
+    def __init__(self, engine: Engine, items: pd.DataFrame, class_log: ClassLog) -> None:
         self._engine = engine
-        self._classes = tuple(classes)
-        self._class_set = frozenset(classes)
+        self._class_log = class_log
+        self._keys = class_log.at(0).keys
         self._ids = pd.Index(items["item_id"].to_numpy(dtype=object), dtype=object)
-        self._given = label_codes(items["given_label"], self._classes).astype(np.int32)
+        self._given = label_codes(items["given_label"], self._keys).astype(np.int32)
         self._splits = pd.Categorical(items["split"])
         self._is_test = np.asarray(items["split"] == "test")
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        return self._classes
+    def n_items(self) -> int:
+        return len(self._ids)
 
     @property
-    def given_codes(self) -> IntArray:
-        """The position in `classes` of the label that the source gave each item, -1 = none; (n_items,)."""
-        return self._given.astype(np.int64)
+    def class_list(self) -> ClassList:
+        """The classes as they are now."""
+        return self._class_log.now()
+
+    def given_codes(self, classes: ClassList) -> IntArray:
+        """The position in `classes.names` of the label that the source gave each item, -1 = none; (n_items,)."""
+        place = {name: position for position, name in enumerate(classes.names)}
+        places = np.array([*(place[classes.shown[key]] for key in self._keys), NO_LABEL], dtype=np.int64)
+        codes: IntArray = places[self._given]
+        return codes
 
     # ------------------------------------------------------------ writing
 
@@ -173,8 +195,12 @@ class DecisionStore:
             head = log.take_head(connection)
             if (repeated := _repeated(connection, author)) is not None:
                 return repeated
-            resolved, states = self._checked(connection, decisions)
-            changes, n_already, conflicts = _sorted_out(decisions, resolved, states, author.annotator)
+            classes = self._class_log.now(connection)
+            decisions = [shown_decision(decision, classes) for decision in decisions]
+            resolved, states = self._checked(connection, decisions, classes)
+            changes, n_already, conflicts = _sorted_out(
+                decisions, resolved, states, classes, author.annotator
+            )
             act = _decide_row(connection, head, author, len(changes))
             act |= {"n_refused": n_refused, "reason": reason}
             return _append(connection, head, author, act, changes, n_already, conflicts)
@@ -224,8 +250,9 @@ class DecisionStore:
         rows = self._known_rows(item_ids)
         with reading(self._engine) as connection:
             stored = log.read_states(connection, item_ids)
+            classes = self._class_log.now(connection)
         return {
-            item_id: stored.get(item_id) or self._untouched(row)
+            item_id: shown_state(stored.get(item_id) or self._untouched(row), classes)
             for item_id, row in zip(item_ids, rows, strict=True)
         }
 
@@ -237,13 +264,17 @@ class DecisionStore:
             if last == event:
                 return last, {}
             rows = connection.execute(sa.select(*columns).where(item_states.c.event > event))
-            return last, {row.item_id: ItemState(*row) for row in rows}
+            classes = self._class_log.now(connection)
+            return last, {row.item_id: shown_state(ItemState(*row), classes) for row in rows}
 
     def changed_among(self, item_ids: Sequence[str], event: int) -> dict[str, ItemState]:
         """The present states of those of the items that have events after `event`."""
         with reading(self._engine) as connection:
             states = log.read_states(connection, item_ids)
-        return {item_id: state for item_id, state in states.items() if state.event > event}
+            classes = self._class_log.now(connection)
+        return {
+            item_id: shown_state(state, classes) for item_id, state in states.items() if state.event > event
+        }
 
     def outlook(self, annotator: str) -> Outlook:
         """How far the log is, and what this person can take back or do again, all of the same moment."""
@@ -252,8 +283,13 @@ class DecisionStore:
             event = log.read_head(connection).event
         return Outlook(event, steps.undo_top is not None, steps.redo_top is not None)
 
-    def state_table(self, up_to_event: int | None = None) -> pd.DataFrame:
-        """One row for each item that a decision stands for, now or at an event: STATE_COLUMNS, sorted by item_id."""
+    def state_table(
+        self, up_to_event: int | None = None, *, classes: ClassList | None = None
+    ) -> pd.DataFrame:
+        """One row for each item that a decision stands for, now or at an event: STATE_COLUMNS, sorted by item_id.
+
+        classes : whose names to use; those of now if not given
+        """
         names = [name for name in STATE_COLUMNS if name != "status"]
         source = item_states if up_to_event is None else log.standing_at(up_to_event)
         query = sa.select(*(source.c[name] for name in names)).order_by(source.c.item_id)
@@ -261,20 +297,27 @@ class DecisionStore:
             query = query.where(item_states.c.stands.is_not(None))
         with reading(self._engine) as connection:
             found = connection.execute(query).all()
+            classes = classes or self._class_log.now(connection)
         table = pd.DataFrame.from_records([tuple(row) for row in found], columns=names)
         table["decided_at"] = pd.to_datetime(table["decided_at"], utc=True)
+        if not classes.is_plain:
+            given = self._given_names(self.rows_of(table["item_id"].tolist()), classes)
+            table["label"] = shown_labels(table["label"], classes)
+            table["verdict"] = shown_verdicts(table["verdict"], table["label"], given)
         table["status"] = table["verdict"].map(STATUS_OF)
         texts = dict.fromkeys(("item_id", "label", "verdict", "status", "annotator", "note"), "str")
         return table.astype({**texts, "round": "int64", "event": "int64"})[list(STATE_COLUMNS)]
 
-    def labels_at(self, event: int) -> pd.DataFrame:
+    def labels_at(self, event: int, *, classes: ClassList | None = None) -> pd.DataFrame:
         """The label of every item at an event, in source order: LABEL_COLUMNS; a missing label is null.
 
         An excluded item keeps its label here and has status "excluded".
+        classes : whose names to use, for the given labels too; those of now if not given
         """
-        decided = self.state_table(event)
+        classes = classes or self._class_log.now()
+        decided = self.state_table(event, classes=classes)
         rows = self._ids.get_indexer(pd.Index(decided["item_id"].to_numpy(dtype=object), dtype=object))
-        given = np.array([*self._classes, None], dtype=object)[self._given]
+        given = self._given_names(slice(None), classes)
         columns = {
             "label": given.copy(),
             "verdict": np.full(len(given), None, dtype=object),
@@ -295,7 +338,8 @@ class DecisionStore:
         """Everything that happened to an item, oldest first."""
         self._known_rows([item_id])
         with reading(self._engine) as connection:
-            return log.events_of_item(connection, item_id)
+            classes = self._class_log.now(connection)
+            return [shown_event(event, classes) for event in log.events_of_item(connection, item_id)]
 
     def first_answer(self, client_id: str | None, client_seq: int | None) -> ActResult | None:
         """What this client was answered when it sent this number, None if it has not."""
@@ -315,7 +359,7 @@ class DecisionStore:
             return log.items_of_act(connection, act, at_most)
 
     def all_events(self, up_to_event: int | None = None) -> list[Event]:
-        """The whole log, or its beginning up to an event."""
+        """The whole log, or its beginning up to an event; labels are class keys."""
         with reading(self._engine) as connection:
             last = log.read_head(connection).event if up_to_event is None else up_to_event
             return log.all_events(connection, last)
@@ -323,9 +367,9 @@ class DecisionStore:
     # ------------------------------------------------------------ checks
 
     def _checked(
-        self, connection: Connection, decisions: Sequence[Decision]
+        self, connection: Connection, decisions: Sequence[Decision], classes: ClassList
     ) -> tuple[list[Decision], list[ItemState]]:
-        """The decisions resolved, and the present state of each one's item.
+        """The decisions resolved, in names, and the present state of each one's item as stored.
 
         raises : DecisionError listing all that is wrong
         """
@@ -336,17 +380,18 @@ class DecisionStore:
             _Problem(item_id, "is decided more than once in one act") for item_id in _repeats(item_ids)
         ]
         resolved, states = [], []
+        known = frozenset(classes.names)
         for decision, row in zip(decisions, rows.tolist(), strict=True):
             if row < 0:
                 problems.append(_Problem(decision.item_id, "no such item", decision.item_id, self._ids))
                 continue
             state = stored.get(decision.item_id) or self._untouched(row)
             try:
-                resolved.append(resolve(decision, state, self._class_set))
+                resolved.append(resolve(decision, shown_state(state, classes), known))
                 states.append(state)
             except DecisionError as error:
-                wrong = None if decision.label in self._class_set else decision.label
-                problems.append(_Problem(decision.item_id, str(error), wrong, self._classes))
+                wrong = None if decision.label in known else decision.label
+                problems.append(_Problem(decision.item_id, str(error), wrong, classes.names))
         if locked := self._locked_test_items(connection, rows[rows >= 0]):
             problems.append(locked)
         if problems:
@@ -371,8 +416,14 @@ class DecisionStore:
 
     def _untouched(self, row: int) -> ItemState:
         code = self._given[row]
-        given = None if code == NO_LABEL else self._classes[code]
+        given = None if code == NO_LABEL else self._keys[code]
         return ItemState(self._ids[row], given, given)
+
+    def _given_names(self, rows: IntArray | slice, classes: ClassList) -> npt.NDArray[Any]:
+        """The given labels of some rows of the item table in these names, None where there is none."""
+        names = np.array([*(classes.shown[key] for key in self._keys), None], dtype=object)
+        found: npt.NDArray[Any] = names[self._given[rows]]
+        return found
 
     # ------------------------------------------------------------ steps
 
@@ -389,7 +440,9 @@ class DecisionStore:
             item_ids = [event.item_id for event in done]
             if locked := self._locked_test_items(connection, self._known_rows(item_ids)):
                 raise _refusal([locked], len(item_ids))
-            changes, conflicts = _step_changes(connection, kind, done, log.read_states(connection, item_ids))
+            classes = self._class_log.now(connection)
+            stored = log.read_states(connection, item_ids)
+            changes, conflicts = _step_changes(connection, kind, done, stored, classes)
             act = _step_row(connection, kind, target)
             return _append(connection, head, author, act, changes, 0, conflicts)
 
@@ -409,22 +462,28 @@ def _locked(n_test: int) -> _Problem:
 def _sorted_out(
     decisions: Sequence[Decision],
     resolved: Sequence[Decision],
-    states: Sequence[ItemState],
+    stored: Sequence[ItemState],
+    classes: ClassList,
     annotator: str,
 ) -> tuple[list[_Change], int, list[Conflict]]:
     changes, n_already, conflicts = [], 0, []
-    for asked, decision, state in zip(decisions, resolved, states, strict=True):
+    for asked, decision, before in zip(decisions, resolved, stored, strict=True):
+        state = shown_state(before, classes)
         if is_conflict(asked, decision, state):
             conflicts.append(_conflict(state, decision.verdict, decision.label))
         elif adds_nothing(decision, state, annotator):
             n_already += 1
         else:
-            changes.append(_Change(state, decision))
+            changes.append(_Change(before, stored_decision(decision, before, classes)))
     return changes, n_already, conflicts
 
 
 def _step_changes(
-    connection: Connection, kind: str, done: Sequence[Event], states: dict[str, ItemState]
+    connection: Connection,
+    kind: str,
+    done: Sequence[Event],
+    states: dict[str, ItemState],
+    classes: ClassList,
 ) -> tuple[list[_Change], list[Conflict]]:
     """What undoing or redoing these events changes: only items on which they, or what was before them, stand now."""
     below = log.surviving(connection, [event.previous for event in done])
@@ -441,7 +500,7 @@ def _step_changes(
                 _Change(state, Decision(event.item_id, verdict or "", label, blind=blind), standing)
             )
         else:
-            conflicts.append(_conflict(state, verdict, label))
+            conflicts.append(_conflict(shown_state(state, classes), verdict, classes.name_of(label)))
     return changes, conflicts
 
 

@@ -89,7 +89,8 @@ def write_run(
     """A run folder as training leaves it, with random probabilities that lean to the given label."""
     items = project.items
     rng = np.random.default_rng(seed)
-    codes = label_codes(items["given_label"], project.task.classes)
+    given = project.decisions.labels_at(0)["given_label"]
+    codes = label_codes(given, project.task.classes)
     pred_probs = rng.dirichlet(np.full(len(project.task.classes), 0.7), len(items))
     pred_probs[np.arange(len(items)), np.where(codes < 0, 0, codes)] += 0.8
     pred_probs /= pred_probs.sum(axis=1, keepdims=True)
@@ -99,7 +100,7 @@ def write_run(
         splits=object_array(items["split"]),
         folds=np.where(train, np.arange(len(items)) % 5, -1),
         kinds=object_array(np.where(train, "in_sample" if in_sample else "out_of_fold", "mean_of_folds")),
-        given_labels=object_array(items["given_label"]),
+        given_labels=object_array(given),
         pred_probs=pred_probs.astype(np.float32),
         embeddings=rng.normal(size=(len(items), 4)).astype(np.float16),
         classes=project.task.classes,
@@ -121,7 +122,12 @@ def write_run(
         config=TrainConfig(),
         resolved=TrainConfig(),
         classes=project.task.classes,
-        dataset_version={"number": number, "fingerprint": "f", "event": 0},
+        dataset_version={
+            "number": number,
+            "fingerprint": "f",
+            "event": 0,
+            "class_change": project.classes.number,
+        },
         device="cpu",
         n_threads=1,
         versions={},

@@ -83,7 +83,8 @@ def write_run(
     kind: str = "out_of_fold",
     version: int = 0,
 ) -> RunInfo:
-    items = project.items.set_index("item_id").loc[list(probs)]
+    items = project.items.assign(given_label=project.decisions.labels_at(0)["given_label"])
+    items = items.set_index("item_id").loc[list(probs)]
     run_dir = project.runs_dir / run_id
     train = (items["split"] == "train").to_numpy()
     predictions = Predictions(
@@ -100,7 +101,10 @@ def write_run(
     write_table(run_dir / SCORES_FILE, scores_table(predictions))
     info = RunInfo(
         run_id=run_id, created_at=NOW, finished_at=NOW, seconds=1.0, config=TrainConfig(), resolved=TrainConfig(),
-        classes=project.task.classes, dataset_version={"number": version, "fingerprint": "f", "event": 0},
+        classes=project.task.classes,
+        dataset_version={
+            "number": version, "fingerprint": "f", "event": 0, "class_change": project.classes.number
+        },
         device="cpu", n_threads=1, versions={"torch": "2"}, n_train=int(train.sum()), n_folds=5, in_sample=False,
         arch="small_cnn", pretrained=False,
     )  # fmt: skip

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.decisions.events import Decision, fold
@@ -57,7 +57,7 @@ def undo_everything(store, now):
         pass
 
 
-PROPERTY = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROPERTY = settings(max_examples=30)
 
 
 @PROPERTY

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.decisions.events import Decision
@@ -169,7 +169,7 @@ def test_images_in_several_folders_are_shown_relative_to_the_one_that_holds_them
 nasty = st.text(st.sampled_from("=+-@'\",;\t\r\n \\é😀" + string.ascii_letters), min_size=1, max_size=8)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(data=st.data())
 def test_ids_labels_and_notes_come_back_exactly_and_a_patch_gives_the_same_states(
     make_project, tmp_path, now, data

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.decisions.events import Decision
@@ -190,7 +190,7 @@ def test_in_sample_predictions_are_marked(project, add_run):
     assert page["reason"].str.startswith("In sample:").all()
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(data=st.data())
 def test_a_queue_is_what_sorting_by_hand_gives(make_project, add_run, data):
     n_items = data.draw(st.integers(1, 12))

@@ -1,7 +1,7 @@
 """What holds for each row of a run is what the store says, now and at every event before."""
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.decisions.events import VERDICTS, Decision, fold
@@ -32,7 +32,7 @@ def told(standing, classes):
     return list(zip(*columns, strict=True))
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(sequence=st.lists(acts, max_size=10))
 def test_the_columns_are_the_states_now_and_before(make_project, now, sequence):
     project = make_project()
@@ -45,7 +45,7 @@ def test_the_columns_are_the_states_now_and_before(make_project, now, sequence):
             getattr(store, kind)(annotator, now)
         states = store.states(IDS)
         expected = [(states[key].verdict, states[key].annotator, states[key].label) for key in IDS]
-        assert told(standing.now(), store.classes) == expected
+        assert told(standing.now(), store.class_list.names) == expected
         assert standing.now().event.tolist() == [states[key].event for key in IDS]
     events = store.all_events()
     given_labels = store.states(IDS)
@@ -57,7 +57,7 @@ def test_the_columns_are_the_states_now_and_before(make_project, now, sequence):
             else (None, None, given_labels[key].given_label)
             for key in IDS
         ]
-        assert told(standing.at(n), store.classes) == expected
+        assert told(standing.at(n), store.class_list.names) == expected
 
 
 def test_the_given_labels_and_the_rows_are_those_of_the_run(project):
