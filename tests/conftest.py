@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 # The same examples every time and no clock: a busy machine or an unlucky draw must not fail a change that is right.
@@ -48,12 +49,16 @@ def run_winnow():
 
 
 @pytest.fixture(scope="session")
-def finished_demo(tmp_path_factory) -> Path:
-    """The demo project after `winnow demo --no-app`; read-only for tests."""
-    folder = tmp_path_factory.mktemp("demo") / "project"
-    made = json.loads(winnow("demo", folder, "--no-app", "--json").stdout)
-    assert Path(made["project"]) == folder
-    return folder
+def finished_demo(tmp_path_factory, worker_id) -> Path:
+    """The demo project after `winnow demo --no-app`; read-only for tests. Made once, however many processes test."""
+    alone = worker_id == "master"
+    folder = tmp_path_factory.mktemp("demo") if alone else tmp_path_factory.getbasetemp().parent
+    with FileLock(folder / "demo.lock"):
+        project = folder / "project"
+        if not project.exists():
+            made = json.loads(winnow("demo", project, "--no-app", "--json").stdout)
+            assert Path(made["project"]) == project
+    return project
 
 
 @pytest.fixture

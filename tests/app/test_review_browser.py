@@ -237,7 +237,7 @@ def test_two_people_see_each_others_decisions_and_none_is_overrun(open_review, p
     ada, bob = open_review("ada", given="fly"), open_review("bob", given="fly")
     ids = ids_shown(ada)
     type_keys(ada, "q")
-    bob.locator(".tile[data-status=kept]").wait_for(timeout=2500)
+    bob.locator(".tile[data-status=kept]").wait_for()
     bob.route("**/api/changes**", lambda route: route.abort())
     bob.wait_for_timeout(300)
     type_keys(ada, "e")
