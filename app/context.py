@@ -105,6 +105,11 @@ def finished_runs() -> list[RunInfo]:
     return sorted(list_runs(current_project()), key=lambda info: info.run_id, reverse=True)
 
 
+def newest_run_id() -> str | None:
+    """The run that was finished last, None before the first."""
+    return next((info.run_id for info in finished_runs()), None)
+
+
 def current_run_id() -> str | None:
     """The run that pages show: the one picked in the sidebar, else the newest; None before the first."""
     known = [info.run_id for info in finished_runs()]

@@ -1,12 +1,14 @@
 """The web process: Streamlit and the routes of the label grid, served together by one ASGI server."""
 
 import gc
+import importlib
 import os
 import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -14,9 +16,13 @@ import streamlit as st
 from app import context
 from app.routes import make_routes
 from app.theme import theme_options
+from curation.queues import QueueQuery
+from diagnostics.errors import WinnowError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PAGE = "data"
+PAGES = ("data", "train", "performance", "review", "rounds", "export")
+FIRST_PAGE = 60
 MAIN_SCRIPT = Path(__file__).with_name("main.py")
 
 
@@ -34,6 +40,8 @@ def serve(
     """
     os.environ[context.PROJECT_VARIABLE] = str(project_folder.resolve())
     context.current_project()
+    for page in PAGES:
+        importlib.import_module(f"app.views.{page}")
     path = "" if open_page == DEFAULT_PAGE else open_page
     url = f"http://{'localhost' if address in LOOPBACK else address}:{port}/{path}"
     app = make_app(url, open_browser=not headless)
@@ -72,6 +80,7 @@ def _lifespan(url: str, open_browser: bool):  # type: ignore[no-untyped-def]
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
         freeze_imports()
+        threading.Thread(target=warm_up, daemon=True).start()
         sys.stdout.write(f"Winnow is at {url} (Ctrl+C stops it)\n")
         sys.stdout.flush()
         if open_browser:
@@ -79,6 +88,19 @@ def _lifespan(url: str, open_browser: bool):  # type: ignore[no-untyped-def]
         yield {}
 
     return lifespan
+
+
+def warm_up() -> None:
+    """Read what the first visit to Review needs, before anybody waits for it."""
+    try:
+        if (run_id := context.newest_run_id()) is None:
+            return
+        query = QueueQuery(run_id=run_id)
+        suspects = context.open_view(query).open_suspects()
+        queue = context.open_view(replace(query, given=next(iter(suspects), None)))
+        context.thumbnails(queue.item_ids(0, FIRST_PAGE))
+    except WinnowError:
+        return  # the page that needs it says what is wrong
 
 
 def freeze_imports() -> None:

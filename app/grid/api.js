@@ -19,9 +19,9 @@ export class Api {
     return this.get(`page?${query}&page=${page}&size=${size}`);
   }
 
-  /** The states of the items of that page that have changed since an event. */
-  async changes(query, page, size, since) {
-    return this.get(`changes?${query}&page=${page}&size=${size}&since=${since}`);
+  /** The states of the items of that page that have changed since an event, and the pace if it is not that of `paced`. */
+  async changes(query, page, size, since, paced) {
+    return this.get(`changes?${query}&page=${page}&size=${size}&since=${since}&paced=${paced}`);
   }
 
   /** What a choice for everything in the queue would do, in counts. */

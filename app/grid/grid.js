@@ -64,6 +64,7 @@ class Grid {
     this.nPages = 1;
     this.nextPage = null;
     this.event = 0;
+    this.paced = 0;
     this.pictures = new Pictures((itemIds) => this.api.thumbnails(itemIds));
     this.root = el("section", { class: "grid-root", "aria-label": "Label grid" });
     this.root.addEventListener("keydown", (event) => this.onKey(event));
@@ -223,7 +224,7 @@ class Grid {
     this.nPages = page.n_pages;
     this.total = page.total;
     this.nDecided = page.n_decided;
-    this.pace = page.pace;
+    this.takePace(page);
     this.undoable = { undo: page.can_undo, redo: page.can_redo };
     this.items = rowsOf(page.items);
     const waiting = this.outbox.waiting();
@@ -401,7 +402,6 @@ class Grid {
     this.takeStates(answer.states, waiting, wanted);
     this.followEvent(answer.event, answer.results.reduce((sum, result) => sum + result.n_changed, 0));
     this.undoable = { undo: answer.can_undo, redo: answer.can_redo };
-    this.pace = answer.pace;
     this.paintProgress();
     this.root.dispatchEvent(new CustomEvent("committed", { detail: answer, bubbles: true, composed: true }));
     const bulk = answer.results.filter((_, place) => acts[place].bulk);
@@ -440,7 +440,6 @@ class Grid {
       this.takeStates(answer.states, this.outbox.waiting());
       this.followEvent(answer.event, answer.n_changed);
       this.undoable = { undo: answer.can_undo, redo: answer.can_redo };
-      this.pace = answer.pace;
       this.paintProgress();
       this.say(answer.message, answer.conflicts.length ? "problem" : "note");
       await this.refresh(answer);
@@ -461,7 +460,14 @@ class Grid {
 
   askForChanges() {
     if (this.outbox.acts.length || this.stepping || this.shownView !== this.data.view) return null;
-    return this.api.changes(this.data.query, this.pageNumber, this.size, this.event);
+    return this.api.changes(this.data.query, this.pageNumber, this.size, this.event, this.paced);
+  }
+
+  /** pace: as of `event`, or null if it is not told. */
+  takePace({ pace, event }) {
+    if (!pace) return;
+    this.pace = pace;
+    this.paced = event;
   }
 
   /** After an own act of so many events: if nobody else's lie between, the page knows the log up to `event`. */
@@ -473,8 +479,9 @@ class Grid {
     if (this.outbox.acts.length) return;
     const changed = changes.event !== this.event;
     this.event = changes.event;
-    if (!changed) return;
-    this.nextPage = null;
+    if (!changed && !changes.pace) return;
+    if (changed) this.nextPage = null;
+    this.takePace(changes);
     this.takeStates(changes.states, this.outbox.waiting());
     this.nDecided = changes.n_decided;
     this.undoable = { undo: changes.can_undo, redo: changes.can_redo };

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from app import context
 from app.queue_link import query_of
 from app.routes.guard import RefusedError, required
-from app.routes.pages import pace_of, query_in, states_json
+from app.routes.pages import query_in, states_json
 from app.tokens import Claim
 from curation.blind import hidden_in
 from curation.bulk import apply_bulk, preview_bulk
@@ -224,8 +224,7 @@ def _step_answer(claim: Claim, result: ActResult | None, *, nothing: str, done: 
 
 
 def _after(claim: Claim, item_ids: list[str]) -> dict[str, Any]:
-    """The committed states of items, how far the log is, what can be undone, and the person's pace."""
+    """The committed states of items, how far the log is, and what can be undone."""
     store = context.current_project().decisions
-    outlook = store.outlook(claim.annotator)
-    states = states_json(store.states(item_ids[:MAX_STATES]))
-    return {"states": states, "pace": pace_of(claim), **asdict(outlook)}
+    outlook, states = store.outlook_on(claim.annotator, item_ids[:MAX_STATES])
+    return {"states": states_json(states), **asdict(outlook)}

@@ -75,7 +75,8 @@ def page(request: Request, claim: Claim, _body: Any) -> Response:
 
 
 def changes(request: Request, claim: Claim, _body: Any) -> Response:
-    """GET /api/changes: the states of those items of a page that have events after `since`."""
+    """GET /api/changes: the states of those items of a page that have events after `since`; the person's pace, if there
+    are events after `paced`, the event that the last one told was of."""
     project = context.current_project()
     store = project.decisions
     queue = context.open_view(query_in(request))
@@ -92,7 +93,8 @@ def changes(request: Request, claim: Claim, _body: Any) -> Response:
     states = states_json(changed)
     for state, note, number in zip(states.values(), *_notes_of(list(states)), strict=True):
         state |= {"note": note, "note_number": number}
-    return JSONResponse({"states": states, "n_decided": queue.n_decided(), **asdict(outlook)})
+    pace = pace_of(claim) if outlook.event > whole(request, "paced", 0, low=0) else None
+    return JSONResponse({"states": states, "n_decided": queue.n_decided(), "pace": pace, **asdict(outlook)})
 
 
 def query_in(request: Request) -> QueueQuery:

@@ -51,6 +51,7 @@ from diagnostics.task import NO_LABEL, IntArray, label_codes
 
 MAX_PROBLEMS_SHOWN = 20
 MAX_COMPARED = 5_000
+FEW = 20  # so many ids are looked up one by one sooner than as an index of their own
 LOCKED_TEST = (
     'the set is locked; to change it on purpose unlock it with a reason: winnow decide … --unlock-test "why"'
 )
@@ -249,8 +250,15 @@ class DecisionStore:
         """
         rows = self._known_rows(item_ids)
         with reading(self._engine) as connection:
-            stored = log.read_states(connection, item_ids)
-            classes = self._class_log.now(connection)
+            return self._states(connection, item_ids, rows)
+
+    def _states(
+        self, connection: Connection, item_ids: Sequence[str], rows: IntArray
+    ) -> dict[str, ItemState]:
+        if not len(item_ids):
+            return {}
+        stored = log.read_states(connection, item_ids)
+        classes = self._class_log.now(connection)
         return {
             item_id: shown_state(stored.get(item_id) or self._untouched(row), classes)
             for item_id, row in zip(item_ids, rows, strict=True)
@@ -278,10 +286,16 @@ class DecisionStore:
 
     def outlook(self, annotator: str) -> Outlook:
         """How far the log is, and what this person can take back or do again, all of the same moment."""
+        return self.outlook_on(annotator, ())[0]
+
+    def outlook_on(self, annotator: str, item_ids: Sequence[str]) -> tuple[Outlook, dict[str, ItemState]]:
+        """`outlook` and the `states` of these items, all of the same moment, for less than the two apart."""
+        rows = self._known_rows(item_ids)
         with reading(self._engine) as connection:
             steps = log.steps_of(connection, annotator.strip())
             event = log.read_head(connection).event
-        return Outlook(event, steps.undo_top is not None, steps.redo_top is not None)
+            states = self._states(connection, item_ids, rows)
+        return Outlook(event, steps.undo_top is not None, steps.redo_top is not None), states
 
     def state_table(
         self, up_to_event: int | None = None, *, classes: ClassList | None = None
@@ -331,8 +345,16 @@ class DecisionStore:
 
     def rows_of(self, item_ids: Sequence[str]) -> IntArray:
         """The row of each item in the item table, -1 for an unknown one."""
+        if len(item_ids) <= FEW:
+            return np.array([self._row_of(item_id) for item_id in item_ids], dtype=np.int64)
         rows: IntArray = self._ids.get_indexer(pd.Index(np.array(item_ids, dtype=object), dtype=object))
         return rows
+
+    def _row_of(self, item_id: str) -> int:
+        try:
+            return int(self._ids.get_loc(item_id))
+        except KeyError:
+            return -1
 
     def history(self, item_id: str) -> list[Event]:
         """Everything that happened to an item, oldest first."""
