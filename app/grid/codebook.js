@@ -2,10 +2,14 @@
 
 import { el, icon } from "./dom.js";
 
+const FRESH_MS = 30000;
+const PAUSE_MS = 250;
+
 export class Codebook {
   /** api(), pictures: as the grid has them; framed(): the framed item or undefined. */
   constructor({ api, pictures, framed }) {
     Object.assign(this, { api, pictures, framed });
+    this.known = new Map();
     this.title = el("h3", {});
     this.rule = el("p", { class: "rule" });
     this.text = el("textarea", { rows: "7", maxlength: "4000", "aria-label": "The rule" });
@@ -29,25 +33,27 @@ export class Codebook {
     return button;
   }
 
-  /** Show the entry of these labels, one class or the two of a pair; none = a hint. */
-  async show(labels) {
+  /** Show the entry of these labels, one class or the two of a pair; none = a hint. What was read lately is shown at
+   *  once; the rest is asked for when the person pauses, not at every item they pass. */
+  show(labels) {
     const key = JSON.stringify(labels);
     if (this.root.hidden || key === this.key || this.editing) return;
     this.key = key;
     this.labels = labels;
-    this.title.textContent = labels.join(" or ");
-    if (!labels.length) {
-      this.paint({ rule: "", exemplars: [] });
-      this.title.textContent = "Codebook";
-      return;
-    }
-    await this.ask(() => this.api().codebook(labels));
+    this.title.textContent = labels.join(" or ") || "Codebook";
+    clearTimeout(this.timer);
+    const known = this.known.get(key);
+    this.paint(known?.entry ?? { rule: "", exemplars: [] });
+    if (!labels.length || (known && performance.now() - known.at < FRESH_MS)) return;
+    if (!known) this.rule.textContent = "…";
+    this.timer = setTimeout(() => this.ask(() => this.api().codebook(labels)), PAUSE_MS);
   }
 
   async ask(request) {
     const { key } = this;
     try {
       const entry = await request();
+      this.known.set(key, { entry, at: performance.now() });
       if (key === this.key) this.paint(entry);
       return true;
     } catch (failure) {

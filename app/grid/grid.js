@@ -26,6 +26,7 @@ import {
   selectAll,
   targetsOf,
   toggleTile,
+  verdictOn,
 } from "./logic.js";
 import { Outbox } from "./outbox.js";
 import { Pictures } from "./pictures.js";
@@ -345,8 +346,9 @@ class Grid {
   }
 
   nAlready(decisions) {
-    const wanted = new Map(decisions.map((decision) => [decision.item_id, decision]));
-    return this.items.filter((item) => wanted.get(item.item_id)?.verdict === item.verdict && item.verdict && wanted.get(item.item_id).label === item.label).length;
+    const items = new Map(this.items.map((item) => [item.item_id, item]));
+    const isAlready = (item, decision) => verdictOn(item, decision) === item.verdict && (decision.label ?? item.label) === item.label;
+    return decisions.filter((decision) => isAlready(items.get(decision.item_id), decision)).length;
   }
 
   async confirm(choice, label, preview) {
@@ -423,7 +425,7 @@ class Grid {
       const state = states[item.item_id];
       if (!state || waiting.has(item.item_id)) return;
       if (Boolean(item.verdict) !== Boolean(state.verdict)) this.nDecided += state.verdict ? 1 : -1;
-      const conflict = wanted.has(item.item_id) ? conflictOf(wanted.get(item.item_id), state, this.data.annotator) : null;
+      const conflict = wanted.has(item.item_id) ? conflictOf(item, wanted.get(item.item_id), state, this.data.annotator) : null;
       Object.assign(item, state, { pending: false, conflict });
       this.paintState(index);
     });

@@ -18,6 +18,10 @@ export const STATUS_TEXT = {
 };
 
 const VERDICT_KEYS = { q: "right", w: "accept", e: "exclude", n: "unsure", o: "scope" };
+const NOT_MEANT = {
+  right: "has no given label to confirm: accept the prediction or pick a class",
+  accept: "has no prediction to accept",
+};
 const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", Home: "first", End: "last" };
 const PLAIN = {
   " ": { type: "toggle" },
@@ -172,36 +176,33 @@ function decisionFor(choice, item, label) {
   if (choice === "scope") return { verdict: "out_of_scope", ...blind };
   if (choice === "unsure") return { verdict: "ambiguous", ...blind };
   if (item.blind && choice !== "class") return { reason: "is shown blind: pick its class yourself" };
-  // Whether the label agrees with the hidden one is for the server to find out.
-  if (item.blind) return { verdict: "label_wrong", label, blind: true };
-  if (choice === "right") {
-    if (item.given_label === null) return { reason: "has no given label to confirm: accept the prediction or pick a class" };
-    return { verdict: "label_right", label: item.given_label };
-  }
-  const wanted = choice === "accept" ? item.predicted_label : label;
-  if (!wanted) return { reason: "has no prediction to accept" };
-  if (item.given_label === null) return { verdict: "labelled", label: wanted };
-  if (item.given_label === wanted) return { verdict: "label_right", label: wanted };
-  return { verdict: "label_wrong", label: wanted };
+  const wanted = { right: item.given_label, accept: item.predicted_label, class: label }[choice];
+  if (!wanted) return { reason: NOT_MEANT[choice] };
+  // The server knows what the source said, and makes label_right or labelled of it where that is what it means.
+  return { verdict: "label_wrong", label: wanted, ...blind };
+}
+
+/** The verdict that a decision will have on an item, as far as the page can tell. */
+export function verdictOn(item, decision) {
+  if (decision.verdict !== "label_wrong") return decision.verdict;
+  if (item.given_label === null) return "labelled";
+  return item.given_label === decision.label ? "label_right" : "label_wrong";
 }
 
 /** The state an item will have once the decision is committed, painted before that. */
 export function optimisticState(item, decision) {
-  const label = decision.verdict === "label_right" ? item.given_label : decision.label || item.label;
-  return { verdict: decision.verdict, status: VERDICT_STATUS[decision.verdict], label, pending: true, conflict: null };
+  const verdict = verdictOn(item, decision);
+  return { verdict, status: VERDICT_STATUS[verdict], label: decision.label ?? item.label, pending: true, conflict: null };
 }
 
 /** What a person wanted and an item's committed state does not show, because somebody else was there first; else null.
  *  returns {verdict, label, by}: what was wanted, and who decided otherwise */
-export function conflictOf(decision, state, annotator) {
+export function conflictOf(item, decision, state, annotator) {
   if (!state.verdict || state.annotator === annotator) return null;
   const label = decision.label ?? state.label;
-  if (state.label === label && statusOf(state.verdict) === statusOf(decision.verdict)) return null;
-  return { verdict: decision.verdict, label: decision.label ?? null, by: state.annotator };
-}
-
-function statusOf(verdict) {
-  return VERDICT_STATUS[verdict];
+  const verdict = verdictOn(item, decision);
+  if (state.label === label && VERDICT_STATUS[state.verdict] === VERDICT_STATUS[verdict]) return null;
+  return { verdict, label: decision.label ?? null, by: state.annotator };
 }
 
 // ---------------------------------------------------------------- progress

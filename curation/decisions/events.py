@@ -198,7 +198,8 @@ def is_conflict(decision: Decision, resolved: Decision, state: ItemState) -> boo
     """Whether the item has changed since the person saw it, to something else than they say."""
     if decision.expected_event is None or decision.expected_event == state.event:
         return False
-    said_the_same = decision.verdict == resolved.verdict and is_already(resolved, state)
+    named = decision.label is not None or decision.verdict == resolved.verdict
+    said_the_same = named and is_already(resolved, state)
     return not said_the_same
 
 

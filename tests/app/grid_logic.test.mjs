@@ -87,9 +87,11 @@ test("after a single act the cursor goes to the next open tile", () => {
 });
 
 test("picking the given class is a confirmation, another one a correction, one for an unlabelled item its label", () => {
-  assert.equal(decisionsFor("class", [item()], "cat").decisions[0].verdict, "label_right");
-  assert.equal(decisionsFor("class", [item()], "owl").decisions[0].verdict, "label_wrong");
-  assert.equal(decisionsFor("accept", [item({ given_label: null })]).decisions[0].verdict, "labelled");
+  const shown = (choice, on, label) => optimisticState(on, decisionsFor(choice, [on], label).decisions[0]).verdict;
+  assert.equal(shown("class", item(), "cat"), "label_right");
+  assert.equal(shown("right", item()), "label_right");
+  assert.equal(shown("class", item(), "owl"), "label_wrong");
+  assert.equal(shown("accept", item({ given_label: null })), "labelled");
 });
 
 test("an item without a label cannot be confirmed, and the person is told", () => {
@@ -146,10 +148,10 @@ test("of a blind item only the class can be decided, and the server finds out wh
 test("another person's decision in the way is a conflict; the same decision, or one's own, is none", () => {
   const wanted = { verdict: "label_wrong", label: "dog" };
   const theirs = { verdict: "label_wrong", label: "owl", annotator: "bob" };
-  assert.deepEqual(conflictOf(wanted, theirs, "ada"), { verdict: "label_wrong", label: "dog", by: "bob" });
-  assert.equal(conflictOf(wanted, { ...theirs, label: "dog" }, "ada"), null);
-  assert.equal(conflictOf(wanted, { ...theirs, annotator: "ada" }, "ada"), null);
-  assert.equal(conflictOf(wanted, { verdict: null, label: "cat", annotator: null }, "ada"), null);
+  assert.deepEqual(conflictOf(item(), wanted, theirs, "ada"), { verdict: "label_wrong", label: "dog", by: "bob" });
+  assert.equal(conflictOf(item(), wanted, { ...theirs, label: "dog" }, "ada"), null);
+  assert.equal(conflictOf(item(), wanted, { ...theirs, annotator: "ada" }, "ada"), null);
+  assert.equal(conflictOf(item(), wanted, { verdict: null, label: "cat", annotator: null }, "ada"), null);
 });
 
 test("a new act clears the conflict that was shown", () => {

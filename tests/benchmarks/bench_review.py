@@ -283,7 +283,7 @@ def visit_bulk(page: Any, address: str, _process: psutil.Process, folder: Path, 
 
 def visit_speed(page: Any, address: str, process: psutil.Process, folder: Path, name: str) -> None:
     """Ten keys a second for a minute."""
-    opened(page, address, "mixed=1&size=300")
+    opened(page, address, "mixed=1&size=300&page=16")
     store = Project.open(folder).decisions
     before = store.last_event()
     cpu_before_s = sum(process.cpu_times()[:2])

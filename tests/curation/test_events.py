@@ -1,5 +1,7 @@
 """Decisions as values: what a verdict means on an item, and what events fold into."""
 
+from dataclasses import replace
+
 import pytest
 
 from curation.decisions.events import (
@@ -128,3 +130,12 @@ def test_events_fold_into_what_holds_last(now):
         ("label_wrong", "dog", 3),
         (None, "cat", 4),
     ]
+
+
+def test_naming_the_label_that_somebody_else_gave_meanwhile_is_no_conflict_whatever_verdict_comes_of_it():
+    state = replace(NOW_FOX, event=5)
+    asked = Decision("a", "label_wrong", "fox", expected_event=0)
+    assert not is_conflict(asked, resolve(asked, state, CLASSES), state)
+    confirmed = ItemState("a", "cat", "cat", verdict="label_right", event=5, stands=5)
+    asked = Decision("a", "label_wrong", "cat", expected_event=0)
+    assert not is_conflict(asked, resolve(asked, confirmed, CLASSES), confirmed)
