@@ -393,8 +393,8 @@ class Grid {
       this.paintState(index);
     });
     this.undoable = { undo: true, redo: false };
+    this.paintProgress(); // before select, which scrolls and so has everything laid out
     this.select(afterAct(this.selection, (index) => !this.items[index].verdict, this.items.length));
-    this.paintProgress();
   }
 
   /** Take the server's states for what it has committed, except where a newer act is still on its way. */

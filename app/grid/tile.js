@@ -74,6 +74,9 @@ export class Tile {
   }
 
   mark({ selected, cursor }) {
+    if (selected === this.isSelected && cursor === this.isCursor) return;
+    this.isSelected = selected;
+    this.isCursor = cursor;
     this.root.classList.toggle("selected", selected);
     this.root.classList.toggle("cursor", cursor);
     this.root.setAttribute("aria-selected", String(selected));

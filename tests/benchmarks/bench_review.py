@@ -191,14 +191,14 @@ def opened(page: Any, address: str, query: str = "mixed=1") -> float:
 
 
 def visit_cold(page: Any, address: str, _process: psutil.Process, _folder: Path, name: str) -> None:
-    sizes: list[tuple[str, int]] = []
-    page.on(
-        "response", lambda answer: "/api/" in answer.url and sizes.append((answer.url, len(answer.body())))
-    )
+    answers: list[Any] = []
+    page.on("response", lambda answer: answers.append(answer))
     print(f"  {name}, this server's first: {opened(page, address):.0f} ms")
-    pages = [n_bytes for url, n_bytes in sizes if "/api/page" in url]
-    thumbs = [n_bytes for url, n_bytes in sizes if "/api/thumbs" in url]
-    print(f"  bytes of a page of 60: {pages[0]:,} and {thumbs[0]:,} of thumbnails")
+    first = {
+        name: next(each for each in answers if f"/api/{name}" in each.url) for name in ("page", "thumbs")
+    }
+    n_bytes = {name: len(answer.body()) for name, answer in first.items()}
+    print(f"  bytes of a page of 60: {n_bytes['page']:,} and {n_bytes['thumbs']:,} of thumbnails")
 
 
 def visit_cold_again(page: Any, address: str, _process: psutil.Process, _folder: Path, name: str) -> None:
