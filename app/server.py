@@ -14,6 +14,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import context
+from app.main import PAGES
 from app.routes import make_routes
 from app.theme import theme_options
 from curation.queues import QueueQuery
@@ -21,7 +22,6 @@ from diagnostics.errors import WinnowError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PAGE = "data"
-PAGES = ("data", "train", "performance", "review", "rounds", "export")
 FIRST_PAGE = 60
 MAIN_SCRIPT = Path(__file__).with_name("main.py")
 
@@ -40,8 +40,9 @@ def serve(
     """
     os.environ[context.PROJECT_VARIABLE] = str(project_folder.resolve())
     context.current_project()
-    for page in PAGES:
+    for page, *_ in PAGES:
         importlib.import_module(f"app.views.{page}")
+    warm_up()
     path = "" if open_page == DEFAULT_PAGE else open_page
     url = f"http://{'localhost' if address in LOOPBACK else address}:{port}/{path}"
     app = make_app(url, open_browser=not headless)
@@ -80,7 +81,6 @@ def _lifespan(url: str, open_browser: bool):  # type: ignore[no-untyped-def]
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
         freeze_imports()
-        threading.Thread(target=warm_up, daemon=True).start()
         sys.stdout.write(f"Winnow is at {url} (Ctrl+C stops it)\n")
         sys.stdout.flush()
         if open_browser:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from curation.database import events, reading
+from curation.database import events, item_states, reading
 from curation.decisions.events import BAD_ITEM, DECIDE, LABEL_WRONG, LABELLED, OUT_OF_SCOPE
 
 N_RECENT = 50
@@ -29,7 +30,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A person's last N_RECENT decided items.
+    """A person's last N_RECENT decided items, without those that they have taken back or that were decided again.
 
     n_recent : how many of them there are, in [0, N_RECENT]
     n_changed : how many got a verdict of CHANGING
@@ -41,17 +42,22 @@ class Pace:
     seconds_per_decision: float | None
 
 
-def read_pace(engine: Engine, annotator: str) -> Pace:
-    """The pace of a person, from their newest decisions alone, however long the log is."""
-    columns = (events.c.act, events.c.at, events.c.verdict)
-    newest = (
-        sa.select(*columns)
+def newest_of(annotator: str) -> sa.Select[Any]:
+    """The query for a person's last N_RECENT decisions that stand, newest first."""
+    stands = sa.and_(item_states.c.item_id == events.c.item_id, item_states.c.stands == events.c.event)
+    return (
+        sa.select(events.c.act, events.c.at, events.c.verdict)
+        .join(item_states, stands)
         .where(events.c.annotator == annotator.strip(), events.c.kind == DECIDE)
         .order_by(events.c.event.desc())
         .limit(N_RECENT)
     )
+
+
+def read_pace(engine: Engine, annotator: str) -> Pace:
+    """The pace of a person, from their newest decisions that still stand, however long the log is."""
     with reading(engine) as connection:
-        rows = [Decided(*row) for row in connection.execute(newest)]
+        rows = [Decided(*row) for row in connection.execute(newest_of(annotator))]
     return pace_of(rows[::-1])
 
 

@@ -12,6 +12,7 @@ from curation.project import Project
 from curation.queues import NO_VERDICT, RANKERS, QueueQuery
 
 ANY = ""
+PAIR_KEY, MAX_PAIRS = "review_pair", 40
 DECIDED_NAMES = {"any": "All", "open": "Open", "decided": "Decided"}
 VERDICT_NAMES = {
     ANY: "Any",
@@ -70,11 +71,12 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
 
 def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) -> None:
     """What is asked for less often: the verdict that stands, whose it is, and the blind check."""
-    n_set = sum(bool(value) for value in (query.verdict, query.annotator, query.blind))
+    n_set = sum(bool(value) for value in (query.pair, query.verdict, query.annotator, query.blind))
     with st.popover(f"More ({n_set})" if n_set else "More", width="stretch"):
         _select(
             "verdict", "Verdict", list(VERDICT_NAMES), query.verdict or ANY, counts["verdict"], VERDICT_NAMES
         )
+        _pair_filter(query)
         people = [ANY, *counts["annotator"]]
         if query.annotator is not None and query.annotator not in people:
             people.append(query.annotator)
@@ -83,6 +85,30 @@ def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapp
         )
         st.divider()
         blind_check(project, query)
+
+
+def _pair_filter(query: QueueQuery) -> None:
+    """The classes that are confused most, both ways together, with how many items each pair has."""
+    found = context.open_view(query).pair_counts().head(MAX_PAIRS)
+    counts = {(row["first"], row["second"]): int(row["n"]) for row in found.to_dict("records")}
+    pairs: list[tuple[str, ...]] = [(), *counts]
+    chosen = next((pair for pair in pairs if set(pair) == set(query.pair or ())), query.pair or ())
+    st.session_state[PAIR_KEY] = chosen
+    st.selectbox(
+        "Confused pair",
+        pairs if chosen in pairs else [*pairs, chosen],
+        key=PAIR_KEY,
+        format_func=lambda pair: f"{' ↔ '.join(pair)} ({counts.get(pair, 0):,})" if pair else "Any",
+        on_change=_write_pair,
+    )
+
+
+def _write_pair() -> None:
+    pair = st.session_state[PAIR_KEY]
+    for name in ("pair", "given", "page"):
+        _drop(name)
+    if pair:
+        st.query_params["pair"] = list(pair)
 
 
 def _select(

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 import app
 from app import context
 from curation.decisions.events import Decision
+from curation.queues import QueueQuery, open_queue
 from curation.rounds import current_round
 
 MAIN = Path(app.__file__).with_name("main.py")
@@ -128,6 +129,52 @@ def test_a_filter_is_written_to_the_address(project):
     at = opened("review")
     at.selectbox(key="review_given").set_value("red").run()
     assert at.query_params["given"] == "red"
+
+
+def test_review_begins_with_the_class_that_has_most_open_suspects_and_leads_to_the_next(project, add_run):
+    add_run(project, "run-0002", seed=3)
+    suspects = list(open_queue(project, QueueQuery()).open_suspects())
+    at = opened("review")
+    assert at.query_params["given"] == suspects[0]
+    at.button(key="next_class").click().run()
+    assert at.query_params["given"] == suspects[1]
+    at.button(key="mix_classes").click().run()
+    assert "given" not in at.query_params and at.query_params["mixed"] == "1"
+    at.button(key="one_class").click().run()
+    assert at.query_params["given"] == suspects[0]
+
+
+def test_any_given_label_means_all_classes_mixed(project):
+    at = opened("review", given="red")
+    at.selectbox(key="review_given").set_value("").run()
+    assert "given" not in at.query_params and "mixed" in at.query_params
+
+
+def test_unlabelled_items_are_ranked_by_confusion_and_another_split_begins_anew(project):
+    at = opened("review", given="red")
+    at.selectbox(key="review_split").set_value("unlabelled").run()
+    assert "given" not in at.query_params
+    assert at.selectbox(key="review_by").value == "confusion"
+
+
+def test_a_confused_pair_is_picked_with_its_count(project):
+    at = opened("review", mixed="1")
+    first = open_queue(project, QueueQuery()).pair_counts().iloc[0]
+    pair = (first["first"], first["second"])
+    assert f"{pair[0]} ↔ {pair[1]} ({first['n']})" in at.selectbox(key="review_pair").options
+    at.selectbox(key="review_pair").set_value(pair).run()
+    assert at.query_params["pair"] == list(pair)
+    assert not at.exception
+
+
+def test_the_blind_share_is_in_the_address_and_the_report_tells_of_the_person(project):
+    item_id = train_item(project)
+    blind = Decision(item_id, "label_wrong", "green", blind=True)
+    project.decisions.decide([blind], annotator="ada", now=context.now())
+    at = opened("review", mixed="1")
+    at.selectbox(key="review_blind").set_value("0.2").run()
+    assert at.query_params["blind"] == "0.2"
+    assert "1 decisions blind" in texts(at)
 
 
 def test_a_link_to_an_unknown_class_is_one_message(project):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from curation.decisions.events import Decision
-from curation.pace import CHANGING, Decided, Pace, pace_of, read_pace
+from curation.pace import CHANGING, Decided, Pace, newest_of, pace_of, read_pace
 
 
 def decided(now, *acts):
@@ -51,11 +51,20 @@ def test_the_last_50_decisions_of_one_person_are_read_and_undoing_is_none(make_p
     assert read_pace(project.engine, "eve") == Pace(0, 0, None)
 
 
+def test_what_a_person_took_back_or_decided_again_counts_no_more(store, project, clock):
+    store.decide([Decision("a", "label_right")], annotator="ada", now=clock())
+    store.decide([Decision("b", "bad_item"), Decision("c", "bad_item")], annotator="ada", now=clock())
+    store.undo("ada", clock())
+    assert read_pace(project.engine, "ada") == Pace(1, 0, None)
+    store.decide([Decision("a", "bad_item")], annotator="ada", now=clock())
+    assert read_pace(project.engine, "ada") == Pace(1, 1, None)
+
+
 def test_the_pace_is_read_by_an_index(project):
-    plan = (
-        "EXPLAIN QUERY PLAN SELECT act, at, verdict FROM events WHERE annotator = 'ada' AND kind = 'decide' "
-        "ORDER BY event DESC LIMIT 50"
-    )
+    query = newest_of("ada").compile(project.engine, compile_kwargs={"literal_binds": True})
     with project.engine.connect() as connection:
-        steps = [row[-1] for row in connection.execute(sa.text(plan))]
-    assert steps == ["SEARCH events USING INDEX ix_events_annotator (annotator=? AND kind=?)"]
+        steps = [row[-1] for row in connection.execute(sa.text(f"EXPLAIN QUERY PLAN {query}"))]
+    assert steps == [
+        "SEARCH events USING INDEX ix_events_annotator (annotator=? AND kind=?)",
+        "SEARCH item_states USING INDEX sqlite_autoindex_item_states_1 (item_id=?)",
+    ]
