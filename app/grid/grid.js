@@ -335,7 +335,7 @@ class Grid {
 
   refuses(positions) {
     if (this.outbox.blocked) {
-      this.say("Decisions cannot be saved at the moment, so none are taken. What is unsaved is kept in this browser.", "problem");
+      this.say(`Decisions cannot be saved, so none are taken until they can: ${this.outbox.message} What is unsaved is kept in this browser.`, "problem");
       return true;
     }
     if (this.data.locked && positions.some((index) => this.items[index].split === "test")) {

@@ -41,19 +41,18 @@ def class_row(project: Project, query: QueueQuery) -> str:
     following = _following(query.given, suspects)
     with st.container(key="class_row", horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            f"**{escape(query.given)}**: the model contradicts {suspects.get(query.given, 0):,} undecided of its "
-            f"{n_items:,} labels",
+            f"**{escape(query.given)}**: {suspects.get(query.given, 0):,} of {n_items:,} labels suspect and open",
             width="content",
         )
         if following:
             st.button(
-                f"Next class: {escape(following)} ({suspects[following]:,})",
+                f"Next: {escape(following)} ({suspects[following]:,})",
                 key="next_class",
                 icon=":material/arrow_forward:",
                 on_click=show_class,
                 args=(following,),
             )
-        st.button("Mix all classes", key="mix_classes", type="tertiary", on_click=_go, args=({MIXED: "1"},))
+        st.button("Mix all", key="mix_classes", type="tertiary", on_click=_go, args=({MIXED: "1"},))
         class_editor(project)
     return following
 
