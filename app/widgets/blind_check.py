@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import context
+from app.widgets.one_class import MIXED
 from app.widgets.page import EM_DASH, GAP, escape
 from curation.blind import Agreement, BlindReport, blind_report
 from curation.project import Project
@@ -11,6 +12,7 @@ from diagnostics.metrics import Estimate
 
 SHARES = {"0": "No items", "0.1": "1 in 10", "0.2": "1 in 5", "0.5": "1 in 2", "1.0": "Every item"}
 KEY = "review_blind"
+TELL_THE_LABEL = ("given", "predicted", "pair")
 
 
 def blind_check(project: Project, query: QueueQuery) -> None:
@@ -24,7 +26,8 @@ def blind_check(project: Project, query: QueueQuery) -> None:
         format_func=lambda value: SHARES.get(value, value),
         on_change=_write,
         help="Of a random share, given label and prediction are hidden until you have decided. What you say then "
-        "shows how often you are right unaided, and how much the shown labels sway you.",
+        "shows how often you are right unaided, and how much the shown labels sway you. All classes are mixed then: a "
+        "filter by class would tell the label.",
     )
     report = blind_report(project, query.run_id, context.annotator())
     if report.n_blind:
@@ -69,5 +72,8 @@ def _write() -> None:
     share = str(st.session_state[KEY])
     for name in ("blind", "page"):
         st.query_params.pop(name, None)
-    if share != "0":
-        st.query_params["blind"] = share
+    if share == "0":
+        return
+    for name in TELL_THE_LABEL:
+        st.query_params.pop(name, None)
+    st.query_params.update({"blind": share, MIXED: "1"})

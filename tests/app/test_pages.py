@@ -171,9 +171,10 @@ def test_the_blind_share_is_in_the_address_and_the_report_tells_of_the_person(pr
     item_id = train_item(project)
     blind = Decision(item_id, "label_wrong", "green", blind=True)
     project.decisions.decide([blind], annotator="ada", now=context.now())
-    at = opened("review", mixed="1")
+    at = opened("review", given="red")
     at.selectbox(key="review_blind").set_value("0.2").run()
     assert at.query_params["blind"] == "0.2"
+    assert "given" not in at.query_params
     assert "1 decisions blind" in texts(at)
 
 
