@@ -114,7 +114,7 @@ def current_run_id() -> str | None:
     """The run that pages show: the one picked in the sidebar, else the newest; None before the first."""
     known = [info.run_id for info in finished_runs()]
     picked = st.session_state.get(RUN_KEY)
-    return picked if picked in known else (known[0] if known else None)
+    return picked if picked in known else newest_run_id()
 
 
 def n_open_decisions() -> int:

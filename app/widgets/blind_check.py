@@ -36,7 +36,7 @@ def blind_check(project: Project, query: QueueQuery) -> None:
 
 def _lines(report: BlindReport) -> list[str]:
     name = escape(report.annotator)
-    lines = [f"**{name}**: {report.n_blind:,} decisions blind, {report.n_shown:,} with labels shown", ""]
+    lines = [f"Decisions of **{name}**: {report.n_blind:,} blind, {report.n_shown:,} with labels shown", ""]
     lines += _agreement("the given label", report.with_given)
     lines += _agreement("the model", report.with_prediction)
     if report.n_others:

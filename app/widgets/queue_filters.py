@@ -12,7 +12,7 @@ from curation.project import Project
 from curation.queues import NO_VERDICT, RANKERS, QueueQuery
 
 ANY = ""
-PAIR_KEY, MAX_PAIRS = "review_pair", 40
+MORE_KEY, PAIR_KEY, MAX_PAIRS = "review_more", "review_pair", 40
 DECIDED_NAMES = {"any": "All", "open": "Open", "decided": "Decided"}
 VERDICT_NAMES = {
     ANY: "Any",
@@ -72,7 +72,12 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
 def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) -> None:
     """What is asked for less often: the verdict that stands, whose it is, and the blind check."""
     n_set = sum(bool(value) for value in (query.pair, query.verdict, query.annotator, query.blind))
-    with st.popover(f"More ({n_set})" if n_set else "More", width="stretch"):
+    popover = st.popover(
+        f"More ({n_set})" if n_set else "More", key=MORE_KEY, width="stretch", on_change="rerun"
+    )
+    if not popover.open:
+        return  # what is in it takes a look at every decision
+    with popover:
         _select(
             "verdict", "Verdict", list(VERDICT_NAMES), query.verdict or ANY, counts["verdict"], VERDICT_NAMES
         )

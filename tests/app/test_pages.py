@@ -28,6 +28,12 @@ def opened(page: str, **params: str | list[str]) -> AppTest:
     return at.switch_page(f"views/{page}.py").run()
 
 
+def with_more_filters(at: AppTest) -> AppTest:
+    """The Review page with the popover of the filters that are asked for less often open."""
+    at.session_state["review_more"] = True
+    return at.run()
+
+
 def texts(at: AppTest) -> str:
     kinds = (at.title, at.caption, at.markdown, at.info, at.warning, at.error, at.success)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
@@ -158,7 +164,7 @@ def test_unlabelled_items_are_ranked_by_confusion_and_another_split_begins_anew(
 
 
 def test_a_confused_pair_is_picked_with_its_count(project):
-    at = opened("review", mixed="1")
+    at = with_more_filters(opened("review", mixed="1"))
     first = open_queue(project, QueueQuery()).pair_counts().iloc[0]
     pair = (first["first"], first["second"])
     assert f"{pair[0]} ↔ {pair[1]} ({first['n']})" in at.selectbox(key="review_pair").options
@@ -171,11 +177,11 @@ def test_the_blind_share_is_in_the_address_and_the_report_tells_of_the_person(pr
     item_id = train_item(project)
     blind = Decision(item_id, "label_wrong", "green", blind=True)
     project.decisions.decide([blind], annotator="ada", now=context.now())
-    at = opened("review", given="red")
+    at = with_more_filters(opened("review", given="red"))
     at.selectbox(key="review_blind").set_value("0.2").run()
     assert at.query_params["blind"] == "0.2"
     assert "given" not in at.query_params
-    assert "1 decisions blind" in texts(at)
+    assert "1 blind, 0 with labels shown" in texts(with_more_filters(at))
 
 
 def test_a_link_to_an_unknown_class_is_one_message(project):
