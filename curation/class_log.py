@@ -12,6 +12,7 @@ from curation.database import class_changes, reading
 from diagnostics.errors import ProjectError
 
 FIELDS = tuple(field.name for field in fields(ClassChange))
+_LAST = sa.select(sa.func.max(class_changes.c.number))
 
 
 class ClassLog:
@@ -35,7 +36,7 @@ class ClassLog:
         if connection is None:
             with reading(self._engine) as own:
                 return self.now(own)
-        last = connection.execute(sa.select(sa.func.max(class_changes.c.number))).scalar() or 0
+        last = connection.execute(_LAST).scalar() or 0
         return self._at(last, connection)
 
     def at(self, number: int) -> ClassList:
@@ -46,7 +47,7 @@ class ClassLog:
         if number in self._lists:
             return self._lists[number]
         with reading(self._engine) as connection:
-            last = connection.execute(sa.select(sa.func.max(class_changes.c.number))).scalar() or 0
+            last = connection.execute(_LAST).scalar() or 0
             if not 0 <= number <= last:
                 raise ProjectError(
                     f"There is no class change {number}; the project has {last}. "

@@ -42,6 +42,28 @@ _STATES_AFTER_ACT = item_states.insert().from_select(
     .where(_after.c.act == sa.bindparam("act")),
 )
 
+# What every decision executes is built once: building a statement and its cache key costs more than SQLite's answer.
+_READ_HEAD = sa.select(log_head.c.event, log_head.c.act)
+_TAKE_HEAD = _READ_HEAD.with_for_update()
+_OPEN_ROUND = sa.select(sa.func.max(rounds.c.number)).where(rounds.c.closed_event.is_(None))
+_ACT_OF_CLIENT = sa.select(acts).where(
+    acts.c.client_id == sa.bindparam("client_id"), acts.c.client_seq == sa.bindparam("client_seq")
+)
+_STEPS = (
+    sa.select(acts.c.undo_top, acts.c.redo_top)
+    .where(acts.c.annotator == sa.bindparam("annotator"))
+    .order_by(acts.c.act.desc())
+    .limit(1)
+)
+_READ_STATES = sa.select(*(item_states.c[name] for name in STATE_FIELDS)).where(
+    item_states.c.item_id.in_(sa.bindparam("item_ids", expanding=True))
+)
+_ADD_ACT, _ADD_EVENTS = acts.insert(), events.insert()
+_DROP_STATES = item_states.delete().where(
+    item_states.c.item_id.in_(sa.select(events.c.item_id).where(events.c.act == sa.bindparam("act")))
+)
+_MOVE_HEAD = log_head.update().values(event=sa.bindparam("new_event"), act=sa.bindparam("new_act"))
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -61,21 +83,17 @@ class Steps:
 
 def take_head(connection: Connection) -> Head:
     """The last numbers given; until the transaction ends no other writer can give more."""
-    row = connection.execute(sa.select(log_head.c.event, log_head.c.act).with_for_update()).one()
-    return Head(row.event, row.act)
+    return Head(*connection.execute(_TAKE_HEAD).one())
 
 
 def read_head(connection: Connection) -> Head:
     """The last numbers given, as of this transaction."""
-    row = connection.execute(sa.select(log_head.c.event, log_head.c.act)).one()
-    return Head(row.event, row.act)
+    return Head(*connection.execute(_READ_HEAD).one())
 
 
 def open_round(connection: Connection) -> int:
     """The number of the open round."""
-    number: int = connection.execute(
-        sa.select(sa.func.max(rounds.c.number)).where(rounds.c.closed_event.is_(None))
-    ).scalar_one()
+    number: int = connection.execute(_OPEN_ROUND).scalar_one()
     return number
 
 
@@ -87,8 +105,8 @@ def is_test_unlocked(connection: Connection) -> bool:
 
 def act_of_client(connection: Connection, client_id: str, client_seq: int) -> Row[Any] | None:
     """The act that this client has already sent under this number, None if there is none."""
-    wanted = sa.and_(acts.c.client_id == client_id, acts.c.client_seq == client_seq)
-    return connection.execute(sa.select(acts).where(wanted)).one_or_none()
+    wanted = {"client_id": client_id, "client_seq": client_seq}
+    return connection.execute(_ACT_OF_CLIENT, wanted).one_or_none()
 
 
 def read_act(connection: Connection, act: int) -> Row[Any]:
@@ -98,14 +116,8 @@ def read_act(connection: Connection, act: int) -> Row[Any]:
 
 def steps_of(connection: Connection, annotator: str) -> Steps:
     """What an annotator can undo and do again, from their last act."""
-    newest = (
-        sa.select(acts.c.undo_top, acts.c.redo_top)
-        .where(acts.c.annotator == annotator)
-        .order_by(acts.c.act.desc())
-        .limit(1)
-    )
-    row = connection.execute(newest).one_or_none()
-    return Steps() if row is None else Steps(row.undo_top, row.redo_top)
+    row = connection.execute(_STEPS, {"annotator": annotator}).one_or_none()
+    return Steps() if row is None else Steps(*row)
 
 
 def undone_after(connection: Connection, act: int) -> int | None:
@@ -116,12 +128,12 @@ def undone_after(connection: Connection, act: int) -> int | None:
 
 def read_states(connection: Connection, item_ids: Iterable[str]) -> dict[str, ItemState]:
     """The states of those of the items that have events."""
-    columns = [item_states.c[name] for name in STATE_FIELDS]
-    states = {}
-    for chunk in chunks(item_ids):
-        for row in connection.execute(sa.select(*columns).where(item_states.c.item_id.in_(chunk))):
-            states[row.item_id] = ItemState(*row)
-    return states
+    found = (
+        ItemState(*row)
+        for chunk in chunks(item_ids)
+        for row in connection.execute(_READ_STATES, {"item_ids": chunk})
+    )
+    return {state.item_id: state for state in found}
 
 
 def events_of_act(connection: Connection, act: int) -> list[Event]:
@@ -180,13 +192,13 @@ def undone_acts(connection: Connection, numbers: Iterable[int]) -> set[int]:
 
 def append(connection: Connection, act: Mapping[str, Any], new_events: Sequence[Event]) -> None:
     """Write one act: its row, its events, the items' states after them, and the last numbers given."""
-    connection.execute(acts.insert(), dict(act))
+    connection.execute(_ADD_ACT, dict(act))
     if new_events:
         connection.execute(
-            events.insert(), [{name: getattr(event, name) for name in EVENT_FIELDS} for event in new_events]
+            _ADD_EVENTS, [{name: getattr(event, name) for name in EVENT_FIELDS} for event in new_events]
         )
         _write_states(connection, act["act"])
-    connection.execute(log_head.update().values(event=act["event"], act=act["act"]))
+    connection.execute(_MOVE_HEAD, {"new_event": act["event"], "new_act": act["act"]})
 
 
 def standing_at(up_to_event: int) -> sa.Subquery:
@@ -230,8 +242,7 @@ def _first_done(number: int | None, chain: Mapping[int, Event], undone: set[int]
 
 def _write_states(connection: Connection, act: int) -> None:
     """Bring the states of the items that an act has events for up to those events."""
-    of_act = sa.select(events.c.item_id).where(events.c.act == act)
-    connection.execute(item_states.delete().where(item_states.c.item_id.in_(of_act)))
+    connection.execute(_DROP_STATES, {"act": act})
     connection.execute(_STATES_AFTER_ACT, {"act": act})
 
 
