@@ -29,6 +29,13 @@ class Note:
 
 
 _COLUMNS = [item_notes.c[name] for name in Note.__slots__]
+_NEWEST = sa.select(*_COLUMNS).where(
+    item_notes.c.number.in_(
+        sa.select(sa.func.max(item_notes.c.number))
+        .where(item_notes.c.item_id.in_(sa.bindparam("item_ids", expanding=True)))
+        .group_by(item_notes.c.item_id)
+    )
+)
 
 
 def write_note(
@@ -83,13 +90,9 @@ def notes_at(engine: Engine, event: int) -> dict[str, str]:
 
 
 def _newest(connection: Connection, item_ids: Iterable[str]) -> dict[str, Note]:
-    notes = {}
-    for chunk in log.chunks(item_ids):
-        newest = (
-            sa.select(sa.func.max(item_notes.c.number))
-            .where(item_notes.c.item_id.in_(chunk))
-            .group_by(item_notes.c.item_id)
-        )
-        for row in connection.execute(sa.select(*_COLUMNS).where(item_notes.c.number.in_(newest))):
-            notes[row.item_id] = Note(*row)
-    return notes
+    found = (
+        Note(*row)
+        for chunk in log.chunks(item_ids)
+        for row in connection.execute(_NEWEST, {"item_ids": chunk})
+    )
+    return {note.item_id: note for note in found}

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -17,6 +16,18 @@ N_RECENT = 50
 MIN_TIMED = 5
 LONGEST_GAP_S = 120.0
 CHANGING = (LABEL_WRONG, LABELLED, BAD_ITEM, OUT_OF_SCOPE)
+
+NEWEST = (
+    sa.select(events.c.act, events.c.at, events.c.verdict)
+    .join(
+        item_states,
+        sa.and_(item_states.c.item_id == events.c.item_id, item_states.c.stands == events.c.event),
+    )
+    .where(events.c.annotator == sa.bindparam("annotator"), events.c.kind == DECIDE)
+    .order_by(events.c.event.desc())
+    .limit(N_RECENT)
+)
+"""A person's last N_RECENT decisions that stand, newest first; built once, because it is asked for every second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +53,10 @@ class Pace:
     seconds_per_decision: float | None
 
 
-def newest_of(annotator: str) -> sa.Select[Any]:
-    """The query for a person's last N_RECENT decisions that stand, newest first."""
-    stands = sa.and_(item_states.c.item_id == events.c.item_id, item_states.c.stands == events.c.event)
-    return (
-        sa.select(events.c.act, events.c.at, events.c.verdict)
-        .join(item_states, stands)
-        .where(events.c.annotator == annotator.strip(), events.c.kind == DECIDE)
-        .order_by(events.c.event.desc())
-        .limit(N_RECENT)
-    )
-
-
 def read_pace(engine: Engine, annotator: str) -> Pace:
     """The pace of a person, from their newest decisions that still stand, however long the log is."""
     with reading(engine) as connection:
-        rows = [Decided(*row) for row in connection.execute(newest_of(annotator))]
+        rows = [Decided(*row) for row in connection.execute(NEWEST, {"annotator": annotator.strip()})]
     return pace_of(rows[::-1])
 
 

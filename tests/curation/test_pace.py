@@ -5,7 +5,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from curation.decisions.events import Decision
-from curation.pace import CHANGING, Decided, Pace, newest_of, pace_of, read_pace
+from curation.pace import CHANGING, NEWEST, Decided, Pace, pace_of, read_pace
 
 
 def decided(now, *acts):
@@ -61,7 +61,7 @@ def test_what_a_person_took_back_or_decided_again_counts_no_more(store, project,
 
 
 def test_the_pace_is_read_by_an_index(project):
-    query = newest_of("ada").compile(project.engine, compile_kwargs={"literal_binds": True})
+    query = NEWEST.params(annotator="ada").compile(project.engine, compile_kwargs={"literal_binds": True})
     with project.engine.connect() as connection:
         steps = [row[-1] for row in connection.execute(sa.text(f"EXPLAIN QUERY PLAN {query}"))]
     assert steps == [
