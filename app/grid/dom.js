@@ -38,3 +38,9 @@ export function icon(name) {
   svg.append(path);
   return svg;
 }
+
+/** Do some work once what has changed so far is on the screen; a page out of view is never painted, so there at once. */
+export function afterPaint(work) {
+  if (document.hidden) setTimeout(work);
+  else requestAnimationFrame(() => setTimeout(work));
+}

@@ -5,7 +5,7 @@ import { Api } from "./api.js";
 import { classOfDigit, orderByProbability, withRecent } from "./classes.js";
 import { Codebook } from "./codebook.js";
 import { ask, holdPicture, showKeys } from "./dialogs.js";
-import { el } from "./dom.js";
+import { afterPaint, el } from "./dom.js";
 import { Finder } from "./finder.js";
 import { FocusView } from "./focus.js";
 import {
@@ -66,6 +66,7 @@ class Grid {
     this.nextPage = null;
     this.event = 0;
     this.paced = 0;
+    this.undoable = { undo: false, redo: false };
     this.pictures = new Pictures((itemIds) => this.api.thumbnails(itemIds));
     this.root = el("section", { class: "grid-root", "aria-label": "Label grid" });
     this.root.addEventListener("keydown", (event) => this.onKey(event));
@@ -234,7 +235,6 @@ class Grid {
     if (!stay) this.say("");
     this.layTiles();
     this.paintSelection();
-    this.paintProgress();
     this.toolbar.paintPager(this.pageNumber, this.nPages, this.total);
     this.writeUrl();
     if (!stay && !first) this.root.scrollIntoView({ block: "start" });
@@ -286,10 +286,21 @@ class Grid {
     this.items.forEach((item, index) =>
       this.tiles[index].mark({ selected: this.selection.everything || this.selection.selected.has(index), cursor: this.selection.cursor === index }));
     this.list.setAttribute("aria-activedescendant", this.framed ? this.tiles[this.selection.cursor].root.id : "");
-    this.toolbar.paintSelection(this.selection, this.framed, this.total);
-    this.paintClasses();
-    this.codebook.show(this.data.subject.length ? this.data.subject : subjectOf(this.framed));
     if (this.focusView.isOpen && this.framed && this.framed !== this.focusView.item) this.focusView.show(this.framed);
+    this.paintAround();
+  }
+
+  /** Paint what stands around the tiles, a frame after them: nobody's hand waits for it. */
+  paintAround() {
+    if (this.aroundIsDue) return;
+    this.aroundIsDue = true;
+    afterPaint(() => {
+      this.aroundIsDue = false;
+      this.toolbar.paintSelection(this.selection, this.framed, this.total);
+      this.paintClasses();
+      this.toolbar.paintProgress({ nDecided: this.nDecided, total: this.total, pace: this.pace, undoable: this.undoable });
+      this.codebook.show(this.data.subject.length ? this.data.subject : subjectOf(this.framed));
+    });
   }
 
   paintClasses() {
@@ -299,10 +310,6 @@ class Grid {
   keyOrder() {
     if (!this.preferences.keysByProbability || this.framed?.blind) return this.data.classes;
     return orderByProbability(this.data.classes, this.framed?.top);
-  }
-
-  paintProgress() {
-    this.toolbar.paintProgress({ nDecided: this.nDecided, total: this.total, pace: this.pace, undoable: this.undoable });
   }
 
   paintState(index) {
@@ -393,7 +400,6 @@ class Grid {
       this.paintState(index);
     });
     this.undoable = { undo: true, redo: false };
-    this.paintProgress(); // before select, which scrolls and so has everything laid out
     this.select(afterAct(this.selection, (index) => !this.items[index].verdict, this.items.length));
   }
 
@@ -404,7 +410,7 @@ class Grid {
     this.takeStates(answer.states, waiting, wanted);
     this.followEvent(answer.event, answer.results.reduce((sum, result) => sum + result.n_changed, 0));
     this.undoable = { undo: answer.can_undo, redo: answer.can_redo };
-    this.paintProgress();
+    this.paintAround();
     this.root.dispatchEvent(new CustomEvent("committed", { detail: answer, bubbles: true, composed: true }));
     const bulk = answer.results.filter((_, place) => acts[place].bulk);
     const problems = answer.results.flatMap((result) => [result.error, ...result.conflicts].filter(Boolean));
@@ -442,7 +448,7 @@ class Grid {
       this.takeStates(answer.states, this.outbox.waiting());
       this.followEvent(answer.event, answer.n_changed);
       this.undoable = { undo: answer.can_undo, redo: answer.can_redo };
-      this.paintProgress();
+      this.paintAround();
       this.say(answer.message, answer.conflicts.length ? "problem" : "note");
       await this.refresh(answer);
     } catch (failure) {
@@ -487,7 +493,7 @@ class Grid {
     this.takeStates(changes.states, this.outbox.waiting());
     this.nDecided = changes.n_decided;
     this.undoable = { undo: changes.can_undo, redo: changes.can_redo };
-    this.paintProgress();
+    this.paintAround();
   }
 
   showAway(failure) {
