@@ -64,8 +64,9 @@ class Grid {
     this.pageNumber = 1;
     this.nPages = 1;
     this.nextPage = null;
-    this.event = 0;
+    this.event = Infinity; // the last event that the page knows of; it knows none before it is there
     this.paced = 0;
+    this.picking = false;
     this.undoable = { undo: false, redo: false };
     this.pictures = new Pictures((itemIds) => this.api.thumbnails(itemIds));
     this.root = el("section", { class: "grid-root", "aria-label": "Label grid" });
@@ -91,6 +92,8 @@ class Grid {
     const params = new URLSearchParams(window.location.search);
     this.size = this.toolbar.takePageSize(Number(params.get("size")) || this.preferences.pageSize);
     this.setTileSize(this.preferences.tilePx);
+    const number = Number(params.get("page")) || 1;
+    this.ask(number);
     this.client = await claimClientId(this.data.project);
     this.outbox = new Outbox({
       key: outboxKey(this.data.project, this.client),
@@ -100,7 +103,7 @@ class Grid {
       onAnswer: (acts, answer) => this.reconcile(acts, answer),
     });
     this.outbox.flush();
-    await this.show(Number(params.get("page")) || 1);
+    await this.show(number);
     this.watch = new Watch({
       ask: () => this.askForChanges(),
       onChanges: (changes) => this.takeChanges(changes),
@@ -135,6 +138,7 @@ class Grid {
       keys: () => this.showKeys(),
       focus: () => this.toggleFocus(),
       codebook: () => this.toggleCodebook(),
+      pick: () => this.togglePicking(),
       selectAll: () => this.selectAll(),
       clear: () => this.select(clearSelection(this.selection)),
       turn: (step) => this.turnPage(step),
@@ -210,7 +214,11 @@ class Grid {
 
   prefetch(page) {
     if (page.page >= page.n_pages) return;
-    const number = page.page + 1;
+    this.ask(page.page + 1);
+  }
+
+  /** Ask for a page, and its pictures, before it is wanted. */
+  ask(number) {
     const promise = this.api.page(this.data.query, number, this.size);
     this.nextPage = { number, size: this.size, view: this.data.view, promise };
     promise
@@ -540,6 +548,12 @@ class Grid {
     this.paintClasses();
   }
 
+  /** For fingers, which have no Ctrl: whether a tap adds a tile to the selection or takes it out. */
+  togglePicking() {
+    this.picking = !this.picking;
+    this.toolbar.pickButton.setAttribute("aria-pressed", String(this.picking));
+  }
+
   async showKeys() {
     await showKeys(this.root);
     this.takeKeyboard();
@@ -630,7 +644,7 @@ class Grid {
   onClick(event) {
     const index = positionOf(event);
     if (index === null || this.wasHeld) return;
-    this.select(clickTile(this.selection, index, { ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey }));
+    this.select(clickTile(this.selection, index, { ctrl: this.picking || event.ctrlKey || event.metaKey, shift: event.shiftKey }));
     this.takeKeyboard();
   }
 

@@ -53,7 +53,6 @@ export class Tile {
     this.root.classList.toggle("conflict", Boolean(item.conflict));
     this.root.classList.toggle("noted", Boolean(item.note));
     this.badge.hidden = !status;
-    this.root.setAttribute("aria-label", this.spoken(item));
     if (!status) return;
     if (item.conflict) {
       this.showConflict(item);
@@ -61,7 +60,8 @@ export class Tile {
     }
     const renamed = status === "relabelled" || status === "added";
     const text = item.verdict === "out_of_scope" ? "out of scope" : STATUS_TEXT[status];
-    this.badge.replaceChildren(icon(STATUS_ICON[status]), el("span", {}, renamed ? item.label : text));
+    const spoken = renamed ? [el("span", { class: "spoken" }, `${text} as`)] : [];
+    this.badge.replaceChildren(icon(STATUS_ICON[status]), ...spoken, el("span", {}, renamed ? item.label : text));
     this.badge.title = [text, renamed ? `as ${item.label}` : "", item.annotator ? `by ${item.annotator}` : ""].filter(Boolean).join(" ");
   }
 
@@ -80,13 +80,6 @@ export class Tile {
     this.root.classList.toggle("selected", selected);
     this.root.classList.toggle("cursor", cursor);
     this.root.setAttribute("aria-selected", String(selected));
-  }
-
-  spoken(item) {
-    const labels = item.blind
-      ? "shown blind"
-      : `given ${item.given_label ?? "no label"}, predicted ${item.predicted_label ?? "nothing"} ${percent(item.p_predicted)}`;
-    return item.verdict ? `${labels}, ${decidedText(item)}` : labels;
   }
 }
 

@@ -16,7 +16,7 @@ const VERDICTS = [
 ];
 
 export class Toolbar {
-  /** on: {decide(choice, label), step(direction), find(), keys(), focus(), codebook(), selectAll(), clear(), turn(step), goTo(page),
+  /** on: {decide(choice, label), step(direction), find(), keys(), focus(), codebook(), pick(), selectAll(), clear(), turn(step), goTo(page),
    *  pageSize(n), tileSize(px), keyOrder(), taken()}; taken() is called after a press, to give the keyboard back. */
   constructor(on) {
     this.on = on;
@@ -29,6 +29,7 @@ export class Toolbar {
     this.finderPlace = el("div", { class: "finder-place" });
     this.chosen = el("span", { class: "chosen", "aria-live": "polite" });
     this.why = el("p", { class: "why", title: "Why the framed item is here" });
+    this.pickButton = this.button(["Pick"], () => on.pick(), { title: "A click or tap on a tile adds it or takes it out", class: "quiet", "aria-pressed": "false" });
     this.selectButton = this.button(["Select page"], () => on.selectAll(), { title: "Ctrl+A; again for everything in this filter", class: "quiet" });
     this.clearButton = this.button(["Clear"], () => on.clear(), { title: "Escape", class: "quiet" });
     this.fill = el("div", { class: "fill" });
@@ -40,7 +41,7 @@ export class Toolbar {
     this.root = el("div", { class: "toolbar" },
       el("div", { class: "row" }, ...verdicts, el("span", { class: "gap" }), this.undo, this.redo, this.saved),
       this.classes, this.finderPlace,
-      el("div", { class: "row" }, this.chosen, this.selectButton, this.clearButton, el("span", { class: "gap" }),
+      el("div", { class: "row" }, this.chosen, this.pickButton, this.selectButton, this.clearButton, el("span", { class: "gap" }),
         this.button([icon("focus"), el("span", {}, "Focus")], () => on.focus(), { class: "quiet look", title: "One large item (F)", "aria-label": "Focus view" }),
         this.codebookButton,
         this.button([icon("keys"), el("span", {}, "Keys")], () => on.keys(), { class: "quiet look", title: "All keys (?)", "aria-label": "Keys" }),

@@ -147,6 +147,12 @@ def test_moving_selecting_and_going_on(open_review):
     chosen("All 129 items of this filter selected")
     type_keys(page, "Escape")
     chosen("Acts on the framed item")
+    page.locator("button", has_text="Pick").click()
+    for place in (1, 2, 3, 2):
+        page.locator(".tile").nth(place).click()
+    chosen("2 items selected")
+    page.locator("button", has_text="Pick").click()
+    type_keys(page, "Escape")
     type_keys(page, "End", "Enter")
     page.locator(".page-label", has_text="of 3 pages").first.wait_for()
     page.wait_for_url("**page=2**")
