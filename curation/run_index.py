@@ -54,16 +54,18 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The rows of a run in the order of one score; arrays (n_rows,), the first `n_valued` have a value.
+    """The rows of a run in the order of one score; arrays (n_rows,), the first `n_valued` places have a value.
 
     order : the row at each place; place : the inverse, the place of each row
     group : the group of the row at each place
+    values : (n_rows,), the score of each row, NaN where there is none
     n_in_group : (n_groups,), how many rows of each group have a value
     """
 
     order: RowArray
     place: RowArray
     group: CodeArray
+    values: FloatArray
     n_in_group: IntArray
     n_valued: int
 
@@ -116,14 +118,9 @@ class RunIndex:
 
     def number(self, name: str, k: int) -> FloatArray:
         """A score of every row; `confusion` is the largest minus the k-th largest probability."""
-        if name != "confusion" or k == 2:
+        if _is_kept(name, k):
             return self.numbers[name]
-        key = _ranking_name(name, True, k)
-        with self._lock:
-            if key not in self._rankings:
-                self._rankings[key] = self._opened(key, name, True, k)
-            values: FloatArray = mapped(self._folder / key / "values.npy")
-            return values
+        return self.ranking(name, ascending=True, k=k).values
 
     def _opened(self, key: str, name: str, ascending: bool, k: int) -> Ranking:
         folder = self._folder / key
@@ -135,12 +132,13 @@ class RunIndex:
             self._forget_old_spreads()
         n_in_group: IntArray = np.load(folder / "n_in_group.npy")
         order, place, group = (mapped(folder / f"{each}.npy") for each in ("order", "place", "group"))
-        return Ranking(order, place, group, n_in_group, int(n_in_group.sum()))
+        values = self.numbers[name] if _is_kept(name, k) else mapped(folder / "values.npy")
+        return Ranking(order, place, group, values, n_in_group, int(n_in_group.sum()))
 
     def _write_ranking(self, folder: Path, name: str, ascending: bool, k: int) -> None:
         """Rows by value, equal ones by id; those without one at the end."""
         values = self.numbers[name]
-        if name == "confusion" and k != 2:
+        if not _is_kept(name, k):
             values = confusion_of(self.pred_probs, k=k)
             np.save(folder / "values.npy", values)
         by_id = np.argsort(self.items.ranks_by_id()[self.item_rows], kind="stable").astype(np.int32)
@@ -238,4 +236,9 @@ def _grouped(codes: dict[str, CodeArray], n_classes: int) -> tuple[CodeArray, Gr
 def _ranking_name(name: str, ascending: bool, k: int) -> str:
     """The folder of a ranking; one of `confusion` names its k if that is not 2."""
     direction = "up" if ascending else "down"
-    return f"{name}-{direction}" if name != "confusion" or k == 2 else f"{name}-{direction}-{k}"
+    return f"{name}-{direction}" if _is_kept(name, k) else f"{name}-{direction}-{k}"
+
+
+def _is_kept(name: str, k: int) -> bool:
+    """Whether a score is one of those that the run keeps."""
+    return name != "confusion" or k == 2
