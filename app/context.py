@@ -148,14 +148,13 @@ def _thumbnails(folder: Path) -> Thumbnails:
     return Thumbnails(project.cache_dir / "thumbnails.db", project.read_image)
 
 
-@cache
-def _content_hashes(folder: Path) -> dict[str, str]:
-    items = _open(folder).items
-    return dict(zip(items["item_id"], items["content_hash"], strict=True))
-
-
 def thumbnails(item_ids: list[str]) -> list[bytes]:
     """The JPEG thumbnails of these items, empty bytes where a picture cannot be read; KeyError for an unknown item."""
     folder = Path(os.environ[PROJECT_VARIABLE])
-    hashes = _content_hashes(folder)
-    return _thumbnails(folder).get([Picture(item_id, hashes[item_id]) for item_id in item_ids])
+    project = _open(folder)
+    rows = project.item_index.rows_of(item_ids)
+    for item_id, row in zip(item_ids, rows, strict=True):
+        if row < 0:
+            raise KeyError(item_id)
+    hashes = project.items["content_hash"].iloc[rows]
+    return _thumbnails(folder).get([Picture(*found) for found in zip(item_ids, hashes, strict=True)])

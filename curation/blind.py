@@ -163,8 +163,8 @@ def _of_run(project: Project, run_id: str | None, item_ids: list[str]) -> tuple[
     rows = table.standing.rows_of(item_ids)
     names = np.array([*names_now(project, table.run.info, project.classes), None], dtype=object)
     given, predicted = (
-        pd.Series(names[np.where(rows >= 0, codes[rows], NO_LABEL)], dtype=object)
-        for codes in (table.given, table.predicted)
+        pd.Series(names[np.where(rows >= 0, codes_of(rows), NO_LABEL)], dtype=object)
+        for codes_of in (table.given, table.predicted)
     )
     return given, predicted
 

@@ -17,9 +17,9 @@ from curation.decisions.events import (
 )
 from curation.decisions.store import ActResult, DecisionStore
 from curation.queues import Queue
-from curation.standing import RowArray, Standing
+from curation.standing import RowStates
 from diagnostics.errors import DecisionError
-from diagnostics.task import NO_LABEL, SPLITS, BoolArray
+from diagnostics.task import NO_LABEL, SPLITS, BoolArray, RowArray
 
 RIGHT, ACCEPT, CLASS, EXCLUDE, UNSURE, SCOPE = "right", "accept", "class", "exclude", "unsure", "scope"
 CHOICES = (RIGHT, ACCEPT, CLASS, EXCLUDE, UNSURE, SCOPE)
@@ -66,6 +66,7 @@ class BulkPreview:
 class _Plan:
     """A choice on the rows of a queue; arrays (n_items,) in the queue's order."""
 
+    rows: RowArray
     meant: Meant
     already: BoolArray
     changed_since: BoolArray
@@ -169,30 +170,30 @@ def apply_bulk(
 def _plan(
     queue: Queue, store: DecisionStore, choice: str, label: str | None, hidden: BoolArray | None
 ) -> _Plan:
-    rows, table = queue.rows, queue.table
-    _refuse_locked(table.split[rows], store)
-    standing = table.standing.now()
+    rows, table = queue.rows(), queue.table
+    _refuse_locked(table.split(rows), store)
+    standing = table.standing.now().of(rows)
     classes = store.class_list.names
     to_project = _positions(queue.classes, classes)
     meant = meant_by(
         choice,
-        given=to_project[table.given[rows]],
-        predicted=to_project[table.predicted[rows]],
-        source=standing.given[rows],
+        given=to_project[table.given(rows)],
+        predicted=to_project[table.predicted(rows)],
+        source=standing.given,
         label=_class_code(choice, label, classes),
     )
     if hidden is not None and hidden.any():
         reasons = "; ".join(filter(None, (meant.reason, BLIND_LEFT)))
         meant = replace(meant, refused=meant.refused | hidden, reason=reasons)
-    event = standing.event[rows]
+    event = standing.event
     as_of = queue.query.as_of_event
     expected = event if as_of is None else np.minimum(event, as_of)
-    return _Plan(meant, _already(meant, standing, rows), event != expected, expected.astype(np.int32))
+    return _Plan(rows, meant, _already(meant, standing), event != expected, expected.astype(np.int32))
 
 
-def _already(meant: Meant, standing: Standing, rows: RowArray) -> BoolArray:
-    label = np.where(meant.label == NO_LABEL, standing.label[rows], meant.label)
-    already: BoolArray = (standing.verdict[rows] == meant.verdict) & (standing.label[rows] == label)
+def _already(meant: Meant, standing: RowStates) -> BoolArray:
+    label = np.where(meant.label == NO_LABEL, standing.label, meant.label)
+    already: BoolArray = (standing.verdict == meant.verdict) & (standing.label == label)
     return already
 
 
@@ -200,7 +201,7 @@ def _decisions(queue: Queue, store: DecisionStore, plan: _Plan, shown_in: str) -
     places = np.flatnonzero(~plan.meant.refused)
     labels = [*store.class_list.names, None]
     columns = (
-        queue.table.item_ids(queue.rows[places]),
+        queue.table.item_ids(plan.rows[places]),
         plan.meant.verdict[places].tolist(),
         plan.meant.label[places].tolist(),
         (places + 1).tolist(),

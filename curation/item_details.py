@@ -13,6 +13,7 @@ from curation.run_classes import names_now
 from curation.run_table import RunTable, run_table
 from diagnostics.scores import largest_first
 from diagnostics.similar import similar_training_items
+from diagnostics.task import NO_LABEL
 
 MAX_PROBABILITIES = 50
 N_SIMILAR = 5
@@ -92,7 +93,7 @@ def item_details(project: Project, item_id: str, run_id: str | None) -> ItemDeta
         split=str(item["split"]),
         width=int(item["width"]),
         height=int(item["height"]),
-        given_label=names.now(table.run.predictions.given_labels[row]) if row >= 0 else state.given_label,
+        given_label=names.given(row) if row >= 0 else state.given_label,
         label=state.label,
         predicted_label=probabilities[0][0] if probabilities else None,
         probabilities=probabilities,
@@ -108,10 +109,16 @@ class RunNames:
 
     def __init__(self, project: Project, table: RunTable) -> None:
         then = table.run.info
+        self._table = table
         self._now = dict(zip(then.classes, names_now(project, then, project.classes), strict=True))
 
     def now(self, name: str | None) -> str | None:
         return None if name is None else self._now[name]
+
+    def given(self, row: int) -> str | None:
+        """The label that the run was trained on in this row, None if there is none."""
+        code = int(self._table.given(np.array([row]))[0])
+        return None if code == NO_LABEL else self.of_classes()[code]
 
     def of_classes(self) -> list[str]:
         """In the order of the run's probabilities; merged classes have one name."""
@@ -120,7 +127,7 @@ class RunNames:
 
 def _probabilities(table: RunTable, row: int, names: RunNames) -> list[tuple[str, float]]:
     """Most probable first; classes that were merged count together."""
-    probs = pd.Series(np.asarray(table.run.predictions.pred_probs[row], dtype=np.float64))
+    probs = pd.Series(table.pred_probs(np.array([row]))[0].astype(np.float64))
     summed = probs.groupby(names.of_classes(), sort=False).sum()
     order = largest_first(summed.to_numpy()[None, :], n=MAX_PROBABILITIES)[0]
     return [(str(summed.index[position]), float(summed.iloc[position])) for position in order]

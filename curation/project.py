@@ -19,6 +19,7 @@ from curation.class_log import ClassLog
 from curation.database import open_database
 from curation.dataset.intake import Intake
 from curation.decisions.store import DecisionStore
+from curation.item_index import ItemIndex, open_items
 from diagnostics.errors import DataError, ProjectError
 from diagnostics.image_files import ImageRoot
 from diagnostics.task import SPLITS, Task
@@ -114,14 +115,25 @@ class Project:
         return cls(folder.resolve(), _info_from_json(values, path))
 
     @cached_property
+    def item_index(self) -> ItemIndex:
+        """The items by row and by id, on disk."""
+        return open_items(self.folder / ITEMS_FILE, self.info.classes, self.cache_dir)
+
+    @property
     def items(self) -> pd.DataFrame:
-        """The item table, ITEM_COLUMNS, in source order."""
-        return _read_table(self.folder / ITEMS_FILE)
+        """The item table, ITEM_COLUMNS, in source order; memory-mapped, so taking some rows of it reads only these."""
+        return self.item_index.frame
 
     @cached_property
     def findings(self) -> pd.DataFrame:
         """What was found wrong when the data was taken in, FINDING_COLUMNS."""
-        return _read_table(self.folder / FINDINGS_FILE)
+        path = self.folder / FINDINGS_FILE
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise ProjectError(
+                f"{path} cannot be read: {error}. Restore the project from a backup."
+            ) from error
 
     @cached_property
     def engine(self) -> Engine:
@@ -149,17 +161,18 @@ class Project:
     @cached_property
     def decisions(self) -> DecisionStore:
         """The store of what people decided."""
-        return DecisionStore(self.engine, self.items, self.class_log)
+        return DecisionStore(self.engine, self.item_index, self.class_log)
 
     def read_image(self, item_id: str) -> bytes:
         """The file of an item.
 
         raises : ProjectError for an unknown item, or if the source data has moved or changed
         """
-        if item_id not in self._places:
+        row = int(self.item_index.rows_of([item_id])[0])
+        if row < 0:
             raise ProjectError(f"There is no item {item_id!r} in {self.info.name}.")
-        root_number, path = self._places[item_id]
-        root = self.info.roots[root_number]
+        path = str(self.items["path"].iloc[row])
+        root = self.info.roots[int(self.items["root"].iloc[row])]
         try:
             return root.read(path)
         except (DataError, OSError) as error:
@@ -184,19 +197,11 @@ class Project:
     @cached_property
     def given_counts(self) -> pd.DataFrame:
         """How many items of each split the source gives each label: a column a split, indexed by class key or None."""
-        items = self.items
-        given = items["given_label"].astype(object).where(items["given_label"].notna(), None)
-        keys = [*self.info.classes, None]
-        codes = pd.Categorical(given, categories=list(self.info.classes)).codes
-        table = pd.crosstab(codes, items["split"].to_numpy(dtype=object))
-        table = table.reindex(columns=list(SPLITS), fill_value=0)
-        table.index = pd.Index([keys[code] for code in table.index], dtype=object)
-        return table.rename_axis(index=None, columns=None)
-
-    @cached_property
-    def _places(self) -> dict[str, tuple[int, str]]:
-        items = self.items
-        return dict(zip(items["item_id"], zip(items["root"], items["path"], strict=True), strict=True))
+        keys = pd.Index([None, *self.info.classes], dtype=object)
+        n = np.zeros((len(keys), len(SPLITS)), dtype=np.int64)
+        np.add.at(n, (self.item_index.given.astype(np.int64) + 1, self.item_index.split), 1)
+        table = pd.DataFrame(n, index=keys, columns=list(SPLITS))
+        return table[table.any(axis=1)]
 
 
 def is_project(folder: Path) -> bool:
@@ -213,13 +218,6 @@ def refuse_occupied(folder: Path) -> None:
     parent = next(path for path in folder.resolve().parents if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise ProjectError(f"{folder} cannot be made: {parent} is no folder that can be written to.")
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise ProjectError(f"{path} cannot be read: {error}. Restore the project from a backup.") from error
 
 
 def _write_parts(project: Project, intake: Intake) -> None:

@@ -3,9 +3,8 @@
 A queue's order does not change while people decide; each page shows the decisions as they are when it is read.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -14,14 +13,17 @@ import pandas as pd
 from curation.class_list import ClassList, listed
 from curation.decisions.events import VERDICTS
 from curation.decisions.store import DecisionStore
+from curation.item_index import CodeArray
+from curation.members import Members
 from curation.project import Project
 from curation.run_classes import names_now
-from curation.run_table import NUMBERS, RunTable, run_table
-from curation.standing import NOBODY, RowArray, Standing
+from curation.run_index import NUMBERS, Groups
+from curation.run_table import RunTable, run_table
+from curation.standing import NOBODY, RowStates, Standing
 from diagnostics.errors import ProjectError
 from diagnostics.predictions import IN_SAMPLE, KINDS, MEAN_OF_FOLDS
 from diagnostics.scores import largest_first
-from diagnostics.task import NO_LABEL, SPLITS, BoolArray
+from diagnostics.task import NO_LABEL, SPLITS, BoolArray, IntArray, RowArray
 
 RANKED_COLUMNS = (
     "rank", "item_id", "path", "split", "given_label", "predicted_label", "p_given", "p_predicted",
@@ -35,6 +37,7 @@ Decided = Literal["any", "open", "decided"]
 DECIDED: tuple[Decided, ...] = ("any", "open", "decided")
 NO_VERDICT = "none"
 VERDICT_FILTERS = (*VERDICTS, NO_VERDICT)
+ASKED_OF_PEOPLE = ("decided", "verdict", "annotator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,8 @@ class Queue:
     Classes have the names of when it was opened. Two classes of the run that were merged since show as one, and their
     scores stay as the run computed them: `loss` and the probabilities are those of each of the two alone.
 
-    n_left_out : items that fit the filters but have no value of this ranker, such as unlabelled ones under `loss`
+    The order is not in memory: what a queue holds is 8 bytes for some 65,000 items, 4 bytes for each item that people
+    have decided on if a filter asks for that, and one bit an item if something is searched for.
     """
 
     def __init__(
@@ -117,24 +121,32 @@ class Queue:
         self._table = table
         self._store = store
         self._classes = classes
-        self._masks = _masks(query, table, classes)
-        self._order = table.order(ranker.column, ascending=ranker.ascending, k=query.k)
-        self._members = _all_of(self._masks.values(), len(table))
-        self._rows: RowArray = self._order[self._members[self._order]]
-        self.n_left_out = int(self._members.sum()) - len(self._rows)
+        self._fitting = _fitting_groups(query, table.groups, classes)
+        self._then = _standing(query, table)
+        ranking = table.ranking(ranker.column, ascending=ranker.ascending, k=query.k)
+        asked, untouched = _asked(query, self._then, self._then)
+        touched = ranking.place[self._then.rows[asked != untouched]]
+        found = np.packbits(table.paths_contain(query.search)[ranking.order]) if query.search else None
+        fits = _all_of(self._fitting, len(table.groups))
+        self._members = Members(ranking, fits, np.sort(touched), untouched, found)
+        self._n_decided: tuple[Standing, int] | None = None
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._members)
+
+    @property
+    def n_left_out(self) -> int:
+        """How many items fit the filters but have no value of this ranker, such as unlabelled ones under `loss`."""
+        return self._members.n_without_value
 
     @property
     def table(self) -> RunTable:
         """The run's scores, of which the queue shows `rows`."""
         return self._table
 
-    @property
-    def rows(self) -> RowArray:
-        """The rows of `table` in the queue's order, not to be changed; rank r is at r - 1."""
-        return self._rows
+    def rows(self, start: int = 0, stop: int | None = None) -> RowArray:
+        """The rows of `table` from rank start + 1 to rank stop, in the queue's order."""
+        return self._members.rows(start, len(self) if stop is None else stop)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -156,7 +168,7 @@ class Queue:
                 f"Pages are counted from 1 and hold at least one item; found page {number} of {size}."
             )
         start = (number - 1) * size
-        columns = self._columns(slice(start, start + size))
+        columns = self._columns(start, start + size)
         item_ids = columns["item_id"]
         states = self._store.states(item_ids)
         for name in ("label", "verdict", "status", "annotator", "event", "note"):
@@ -166,29 +178,31 @@ class Queue:
 
     def top_classes(self, number: int, size: int) -> list[list[int]]:
         """For each item of a page the positions in `classes` of up to MAX_TOP of the run's, most probable first."""
-        rows = self._rows[(number - 1) * size : number * size]
-        pred_probs = self._table.run.predictions.pred_probs[rows]
+        pred_probs = self._table.pred_probs(self.rows((number - 1) * size, number * size))
         top: list[list[int]] = self._table.places[largest_first(pred_probs, n=MAX_TOP)].tolist()
         return top
 
     def ranked_table(self) -> pd.DataFrame:
         """The whole queue: RANKED_COLUMNS."""
-        return _frame(self._columns(slice(None)), RANKED_COLUMNS)
+        return _frame(self._columns(0, len(self)), RANKED_COLUMNS)
 
     def item_ids(self, start: int = 0, stop: int | None = None) -> list[str]:
         """The ids of the items from rank start + 1 to rank stop."""
-        return self._table.item_ids(self._rows[start:stop])
+        return self._table.item_ids(self.rows(start, stop))
 
     def position(self, item_id: str) -> int | None:
         """The rank of an item, from 1; None if it is not in the queue."""
         row = self._table.standing.row_of(item_id)
-        if row < 0 or not self._ranked_members[row]:
-            return None
-        return int(np.flatnonzero(self._rows == row)[0]) + 1
+        return None if row < 0 else self._members.rank_of(row)
 
     def n_decided(self) -> int:
         """How many of the queue's items a decision stands for now."""
-        return int(np.count_nonzero(self._table.standing.now().decided & self._ranked_members))
+        now = self._table.standing.now()
+        if self._n_decided is None or self._n_decided[0] is not now:
+            places = self._members.ranking.place[now.decided]
+            valued = places[places < self._members.ranking.n_valued]
+            self._n_decided = (now, int(np.count_nonzero(self._members.holds(valued))))
+        return self._n_decided[1]
 
     def counts(self) -> dict[str, dict[str, int]]:
         """For each filter, how many items each of its values would show, the other filters being as they are.
@@ -196,15 +210,14 @@ class Queue:
         keys : "split", "given", "predicted" (by class), "decided" (by DECIDED), "verdict" (by VERDICT_FILTERS) and
             "annotator" (by name); only values that occur
         """
-        standing = _standing(self.query, self._table)
-        verdicts = np.where(standing.verdict == NOBODY, VERDICT_FILTERS.index(NO_VERDICT), standing.verdict)
+        touched = self._touched(_standing(self.query, self._table))
         return {
-            "split": _counted(self._table.split, self._others("split"), SPLITS),
-            "given": _counted(self._table.given, self._others("given"), self._classes),
-            "predicted": _counted(self._table.predicted, self._others("predicted"), self._classes),
-            "decided": self._decided_counts(standing),
-            "verdict": _counted(verdicts, self._others("verdict"), VERDICT_FILTERS),
-            "annotator": _counted(standing.annotator, self._others("annotator"), standing.annotators),
+            "split": self._counted("split", SPLITS, touched),
+            "given": self._counted("given", self._classes, touched),
+            "predicted": self._counted("predicted", self._classes, touched),
+            "decided": self._decided_counts(touched),
+            "verdict": self._verdict_counts(touched),
+            "annotator": self._annotator_counts(touched),
         }
 
     def open_suspects(self) -> dict[str, int]:
@@ -212,63 +225,135 @@ class Queue:
 
         Classes without any are left out; the filter on the given class itself does not count.
         """
-        table = self._table
-        suspects = self._others("given") & (table.given != table.predicted)
-        suspects &= ~table.standing.now().decided
-        counts = _counted(table.given, suspects, self._classes)
+        groups = self._table.groups
+        touched = self._touched(self._table.standing.now())
+        n = self._n_in_group(touched, touched.asked & (touched.verdict == NOBODY))
+        n = n * (groups.given != groups.predicted) * self._fits_but("given")
+        counts = _by_code(groups.given, n, self._classes)
         return dict(sorted(counts.items(), key=lambda each: -each[1]))
 
     def pair_counts(self) -> pd.DataFrame:
         """Items labelled as one class and predicted as another, both ways together: first, second, n; most first."""
-        table, n_classes = self._table, len(self._classes)
-        rows = np.flatnonzero(
-            self._others("pair") & (table.given != NO_LABEL) & (table.given != table.predicted)
-        )
-        low = np.minimum(table.given[rows], table.predicted[rows]).astype(np.int64)
-        high = np.maximum(table.given[rows], table.predicted[rows])
-        codes, n = np.unique(low * n_classes + high, return_counts=True)
+        groups, n_classes = self._table.groups, len(self._classes)
+        touched = self._touched(self._then)
+        n_in_group = self._n_in_group(touched, touched.asked) * self._fits_but("pair")
+        confused = (groups.given != NO_LABEL) & (groups.given != groups.predicted) & (n_in_group > 0)
+        low = np.minimum(groups.given, groups.predicted)[confused].astype(np.int64)
+        high = np.maximum(groups.given, groups.predicted)[confused]
+        codes, pair = np.unique(low * n_classes + high, return_inverse=True)
+        n = np.bincount(pair, weights=n_in_group[confused], minlength=len(codes)).astype(np.int64)
         names = np.array(self._classes, dtype=object)
         found = pd.DataFrame({"first": names[codes // n_classes], "second": names[codes % n_classes], "n": n})
         return found.sort_values(["n", "first", "second"], ascending=[False, True, True], ignore_index=True)
 
-    @cached_property
-    def _ranked_members(self) -> BoolArray:
-        mask = np.zeros(len(self._table), dtype=np.bool_)
-        mask[self._rows] = True
-        return mask
+    def _fits_but(self, name: str) -> BoolArray:
+        """Which groups all filters but this one let through."""
+        others = {key: mask for key, mask in self._fitting.items() if key != name}
+        return _all_of(others, len(self._table.groups))
 
-    @cached_property
-    def _with_value(self) -> BoolArray:
-        mask = np.zeros(len(self._table), dtype=np.bool_)
-        mask[self._order] = True
-        return mask
+    def _touched(self, now: Standing) -> "_Touched":
+        rows = now.rows if now is self._then else np.union1d(now.rows, self._then.rows)
+        ranking = self._members.ranking
+        rows = rows[ranking.place[rows] < ranking.n_valued]
+        rows = rows[self._members.are_found(ranking.place[rows])]
+        state, then = now.of(rows), self._then.of(rows)
+        return _Touched(
+            now=now,
+            group=ranking.group[ranking.place[rows]],
+            verdict=state.verdict,
+            annotator=state.annotator,
+            asked_but={
+                name: _asked(self.query, self._then, then, but=name) for name in ("", *ASKED_OF_PEOPLE)
+            },
+        )
 
-    def _others(self, name: str) -> BoolArray:
-        others = [mask for key, mask in self._masks.items() if key != name]
-        return _all_of([self._with_value, *others], len(self._table))
+    def _n_in_group(self, touched: "_Touched", counted: BoolArray) -> IntArray:
+        """How many items of each group fit what is asked of people: untouched ones, and those of the touched that are
+        `counted`."""
+        n_groups = len(self._table.groups)
+        n: IntArray = np.bincount(touched.group[counted], minlength=n_groups)
+        if touched.untouched_but(""):
+            n = n + self._members.n_found_in_group - np.bincount(touched.group, minlength=n_groups)
+        return n
 
-    def _decided_counts(self, standing: Standing) -> dict[str, int]:
-        others = self._others("decided")
-        n_all, n_decided = int(others.sum()), int((others & standing.decided).sum())
+    def _counted(self, name: str, names: tuple[str, ...], touched: "_Touched") -> dict[str, int]:
+        n = self._n_in_group(touched, touched.asked) * self._fits_but(name)
+        return _by_code(getattr(self._table.groups, name), n, names)
+
+    def _others(self, touched: "_Touched", name: str) -> tuple[int, BoolArray]:
+        """What fits all filters but this one, which asks of people: how many untouched items, which of the touched."""
+        fits = self._members.fits
+        counted = fits[touched.group] & touched.asked_but[name][0]
+        if not touched.untouched_but(name):
+            return 0, counted
+        n_untouched = int(self._members.n_found_in_group[fits].sum()) - int(fits[touched.group].sum())
+        return n_untouched, counted
+
+    def _decided_counts(self, touched: "_Touched") -> dict[str, int]:
+        n_untouched, counted = self._others(touched, "decided")
+        n_all = n_untouched + int(counted.sum())
+        n_decided = int((counted & (touched.verdict != NOBODY)).sum())
         return {"any": n_all, "open": n_all - n_decided, "decided": n_decided}
 
-    def _columns(self, ranks: slice) -> dict[str, list[Any]]:
-        """RANKED_COLUMNS and `kind` of these ranks."""
-        table, rows = self._table, self._rows[ranks]
+    def _verdict_counts(self, touched: "_Touched") -> dict[str, int]:
+        n_untouched, counted = self._others(touched, "verdict")
+        n = np.bincount(touched.verdict[counted] + 1, minlength=len(VERDICTS) + 1)
+        n[0] += n_untouched
+        in_order = np.roll(n, -1).tolist()
+        return {name: n for name, n in zip(VERDICT_FILTERS, in_order, strict=True) if n}
+
+    def _annotator_counts(self, touched: "_Touched") -> dict[str, int]:
+        counted = self._others(touched, "annotator")[1] & (touched.annotator != NOBODY)
+        annotators = touched.now.annotators
+        n = np.bincount(touched.annotator[counted], minlength=len(annotators)).tolist()
+        return {name: n for name, n in zip(annotators, n, strict=True) if n}
+
+    def _columns(self, start: int, stop: int) -> dict[str, list[Any]]:
+        """RANKED_COLUMNS and `kind` of the items from rank start + 1 to rank stop."""
+        table, rows = self._table, self.rows(start, stop)
         classes = np.array([*self._classes, None], dtype=object)
-        first = (ranks.start or 0) + 1
         columns = {
-            "rank": list(range(first, first + len(rows))),
+            "rank": list(range(start + 1, start + 1 + len(rows))),
             "item_id": table.item_ids(rows),
             "path": table.item_paths(rows),
-            "split": np.array(SPLITS, dtype=object)[table.split[rows]].tolist(),
-            "kind": np.array(KINDS, dtype=object)[table.kind[rows]].tolist(),
+            "split": np.array(SPLITS, dtype=object)[table.split(rows)].tolist(),
+            "kind": np.array(KINDS, dtype=object)[table.kind(rows)].tolist(),
+            "given_label": classes[table.given(rows)].tolist(),
+            "predicted_label": classes[table.predicted(rows)].tolist(),
+            "second_label": classes[table.second(rows)].tolist(),
         }
-        for name in ("given", "predicted", "second"):
-            columns[f"{name}_label"] = classes[getattr(table, name)[rows]].tolist()
         for name in NUMBERS:
-            columns[name] = table.number(name, self.query.k)[rows].tolist()
+            columns[name] = table.numbers(name, rows, k=self.query.k).tolist()
         return columns
+
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """What holds now for the items of a ranking that people touched, now or when the queue was opened; (n_touched,).
+
+    asked_but : for each filter that asks of people, and "" for none of them, what the others let through: of these
+        items, and whether of untouched ones, both as of when the queue was opened
+    """
+
+    now: Standing
+    group: CodeArray
+    verdict: RowArray
+    annotator: RowArray
+    asked_but: dict[str, tuple[BoolArray, bool]]
+
+    @property
+    def asked(self) -> BoolArray:
+        return self.asked_but[""][0]
+
+    def untouched_but(self, name: str) -> bool:
+        return self.asked_but[name][1]
+
+
+def prepare_queues(project: Project, run_id: str | None = None) -> None:
+    """Make the files that the queues of a run are read from, for every ranker, so that nobody waits for them later."""
+    table = run_table(project, run_id)
+    for ranker in RANKERS.values():
+        table.ranking(ranker.column, ascending=ranker.ascending, k=2)
 
 
 def open_queue(project: Project, query: QueueQuery) -> Queue:
@@ -328,36 +413,26 @@ def _check(query: QueueQuery, classes: tuple[str, ...], n_predicted: int) -> Non
         raise ProjectError(f"A confused pair is two different classes; found {query.pair[0]!r} twice.")
 
 
-def _masks(query: QueueQuery, table: RunTable, classes: tuple[str, ...]) -> dict[str, BoolArray]:
-    """For each filter that is set, which rows fit it."""
-    filters: Mapping[str, tuple[bool, Callable[[], BoolArray]]] = {
-        "split": (True, lambda: np.isin(table.split, [SPLITS.index(split) for split in query.splits])),
-        "given": (query.given is not None, lambda: table.given == classes.index(str(query.given))),
-        "predicted": (
-            query.predicted is not None,
-            lambda: table.predicted == classes.index(str(query.predicted)),
-        ),
-        "pair": (query.pair is not None, lambda: _in_pair(query, table, classes)),
-        "decided": (query.decided != "any", lambda: _decided(query, table)),
-        "verdict": (query.verdict is not None, lambda: _has_verdict(query, table)),
-        "annotator": (
-            query.annotator is not None,
-            lambda: _standing(query, table).by(str(query.annotator)),
-        ),
-        "search": (bool(query.search), lambda: table.paths_contain(query.search)),
-    }
-    return {name: make() for name, (is_set, make) in filters.items() if is_set}
+def _fitting_groups(query: QueueQuery, groups: Groups, classes: tuple[str, ...]) -> dict[str, BoolArray]:
+    """For each filter on the split, the labels and the prediction that is set, which groups it lets through."""
+    fitting = {"split": np.isin(groups.split, [SPLITS.index(split) for split in query.splits])}
+    if query.given is not None:
+        fitting["given"] = groups.given == classes.index(query.given)
+    if query.predicted is not None:
+        fitting["predicted"] = groups.predicted == classes.index(query.predicted)
+    if query.pair is not None:
+        fitting["pair"] = _in_pair(groups, [classes.index(label) for label in query.pair])
+    return fitting
 
 
-def _in_pair(query: QueueQuery, table: RunTable, classes: tuple[str, ...]) -> BoolArray:
-    pair = [classes.index(label) for label in query.pair or ()]
-    predicted = np.isin(table.predicted, pair)
-    confused = np.isin(table.given, pair) & predicted & (table.given != table.predicted)
+def _in_pair(groups: Groups, pair: list[int]) -> BoolArray:
+    predicted = np.isin(groups.predicted, pair)
+    confused = np.isin(groups.given, pair) & predicted & (groups.given != groups.predicted)
     torn = (
-        (table.given == NO_LABEL)
+        (groups.given == NO_LABEL)
         & predicted
-        & np.isin(table.second, pair)
-        & (table.second != table.predicted)
+        & np.isin(groups.second, pair)
+        & (groups.second != groups.predicted)
     )
     fits: BoolArray = confused | torn
     return fits
@@ -368,28 +443,36 @@ def _standing(query: QueueQuery, table: RunTable) -> Standing:
     return table.standing.now() if event is None else table.standing.at(event)
 
 
-def _decided(query: QueueQuery, table: RunTable) -> BoolArray:
-    decided = _standing(query, table).decided
-    return decided if query.decided == "decided" else ~decided
+def _asked(
+    query: QueueQuery, standing: Standing, states: Standing | RowStates, *, but: str = ""
+) -> tuple[BoolArray, bool]:
+    """Which of these states the filters on what people decided let through, and whether untouched items.
+
+    but : a filter to leave out
+    """
+    verdict = np.append(states.verdict, NOBODY)
+    annotator = np.append(states.annotator, NOBODY)
+    fits = np.ones(len(verdict), dtype=np.bool_)
+    if query.decided != "any" and but != "decided":
+        fits &= (verdict != NOBODY) == (query.decided == "decided")
+    if query.verdict is not None and but != "verdict":
+        fits &= verdict == (NOBODY if query.verdict == NO_VERDICT else VERDICTS.index(query.verdict))
+    if query.annotator is not None and but != "annotator":
+        fits &= annotator == standing.annotator_code(query.annotator)
+    return fits[:-1], bool(fits[-1])
 
 
-def _has_verdict(query: QueueQuery, table: RunTable) -> BoolArray:
-    code = NOBODY if query.verdict == NO_VERDICT else VERDICTS.index(str(query.verdict))
-    mask: BoolArray = _standing(query, table).verdict == code
-    return mask
-
-
-def _all_of(masks: Iterable[BoolArray], n_rows: int) -> BoolArray:
-    fits = np.ones(n_rows, dtype=np.bool_)
-    for mask in masks:
+def _all_of(masks: Mapping[str, BoolArray], n: int) -> BoolArray:
+    fits = np.ones(n, dtype=np.bool_)
+    for mask in masks.values():
         fits &= mask
     return fits
 
 
-def _counted(codes: RowArray, fits: BoolArray, names: tuple[str, ...]) -> dict[str, int]:
-    shown = codes[fits]
-    n = np.bincount(shown[shown >= 0], minlength=len(names))
-    return {name: int(count) for name, count in zip(names, n, strict=True) if count}
+def _by_code(codes: CodeArray, n: IntArray, names: tuple[str, ...]) -> dict[str, int]:
+    known = codes >= 0
+    summed = np.bincount(codes[known], weights=n[known], minlength=len(names))
+    return {name: int(count) for name, count in zip(names, summed, strict=True) if count}
 
 
 def _frame(columns: Mapping[str, list[Any]], names: Sequence[str]) -> pd.DataFrame:

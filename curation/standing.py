@@ -1,32 +1,34 @@
-"""What holds for each item of a run, as columns in memory, kept up to date by reading what changed since."""
+"""What holds for each item of a run, kept up to date by reading what changed since.
+
+Only what people touched is in memory, about 20 bytes an item; of all other items, however many, nothing is.
+"""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from curation.class_list import ClassList
 from curation.decisions.events import VERDICTS
 from curation.decisions.store import DecisionStore
-from diagnostics.task import BoolArray, IntArray
+from diagnostics.task import RowArray
 
 MAX_KEPT_PAST = 4
 NOBODY = -1
+UNKNOWN = -2
 VERDICT_INDEX = pd.Index(VERDICTS, dtype=object)
-
-RowArray = npt.NDArray[np.int32]
+FIELDS = ("verdict", "annotator", "label", "event")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What holds for each row of a run; every array is (n_rows,) and not to be changed.
+class RowStates:
+    """What holds for some rows of a run; every array has one value a row.
 
     verdict : positions in VERDICTS, -1 = no decision stands
-    annotator : positions in `annotators`, -1 = no decision stands
+    annotator : positions in the `annotators` of the `Standing`, -1 = no decision stands
     label, given : positions in the project's classes as they are now, -1 = no label; what the item has at that
         moment, and what the source gave
     event : the item's last event, 0 = none; of a past moment only where a decision stood
@@ -36,48 +38,75 @@ class Standing:
     annotator: RowArray
     label: RowArray
     given: RowArray
-    event: IntArray
+    event: RowArray
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds at one moment for the rows of a run that people touched; arrays (n_touched,), not to be changed.
+
+    rows : in ascending order; the others are as in `RowStates`
+    given_of : the source's labels of some rows, as `RowStates` has them
+    """
+
+    rows: RowArray
+    verdict: RowArray
+    annotator: RowArray
+    label: RowArray
+    event: RowArray
     annotators: tuple[str, ...]
+    given_of: Callable[[RowArray], RowArray]
 
     @property
-    def decided(self) -> BoolArray:
-        mask: BoolArray = self.verdict != NOBODY
-        return mask
+    def decided(self) -> RowArray:
+        """The rows that a decision stands for, in ascending order."""
+        rows: RowArray = self.rows[self.verdict != NOBODY]
+        return rows
 
-    def by(self, annotator: str) -> BoolArray:
-        """Where this person's decision stands."""
-        if annotator not in self.annotators:
-            return np.zeros(len(self.annotator), dtype=np.bool_)
-        mask: BoolArray = self.annotator == self.annotators.index(annotator)
-        return mask
+    def of(self, rows: RowArray) -> RowStates:
+        """What holds for these rows, touched or not."""
+        given = self.given_of(rows)
+        if not len(self.rows):
+            nobody = np.full(len(rows), NOBODY, dtype=np.int32)
+            return RowStates(nobody, nobody, given, given, np.zeros(len(rows), dtype=np.int32))
+        places = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
+        touched = self.rows[places] == rows
+        return RowStates(
+            verdict=np.where(touched, self.verdict[places], NOBODY),
+            annotator=np.where(touched, self.annotator[places], NOBODY),
+            label=np.where(touched, self.label[places], given),
+            given=given,
+            event=np.where(touched, self.event[places], 0),
+        )
+
+    def annotator_code(self, annotator: str) -> int:
+        """The position of a person in `annotators`, UNKNOWN if none of their decisions stood."""
+        return self.annotators.index(annotator) if annotator in self.annotators else UNKNOWN
 
 
 class StandingDecisions:
     """The `Standing` of a run's rows, now or at an event. Safe to use from several threads.
 
     item_rows : (n_rows,), the row of each one's item in the item table of the store
+    row_of_item : (n_items,), the inverse, -1 for an item that the run did not predict
     """
 
-    def __init__(self, store: DecisionStore, item_rows: RowArray) -> None:
+    def __init__(self, store: DecisionStore, item_rows: RowArray, row_of_item: RowArray) -> None:
         self._store = store
         self._item_rows = item_rows
-        self._row_of_item = np.full(store.n_items, -1, dtype=np.int32)
-        self._row_of_item[item_rows] = np.arange(len(item_rows), dtype=np.int32)
+        self._row_of_item = row_of_item
         self._past: OrderedDict[int, Standing] = OrderedDict()
         self._lock = threading.Lock()
         self._now, self._event = self._begin(store.class_list), 0
 
     def now(self) -> Standing:
-        """What holds now."""
+        """What holds now; the same object as long as nothing changes."""
         with self._lock:
             self._follow_classes()
             last, changed = self._store.changed_since(self._event)
             if changed:
                 states = list(changed.values())
-                columns = {
-                    name: [getattr(state, name) for state in states]
-                    for name in ("item_id", "verdict", "annotator", "label", "event")
-                }
+                columns = {name: [getattr(state, name) for state in states] for name in ("item_id", *FIELDS)}
                 self._now = self._with(self._now, columns)
             self._event = last
             return self._now
@@ -116,23 +145,24 @@ class StandingDecisions:
     def _begin(self, classes: ClassList) -> Standing:
         """What holds before the first event, in these classes."""
         self._classes = classes
-        self._given = self._store.given_codes(classes).astype(np.int32)[self._item_rows]
         self._past.clear()
         return self._untouched()
 
     def _untouched(self) -> Standing:
-        nothing = np.full(len(self._given), NOBODY, dtype=np.int32)
+        nothing, classes = np.empty(0, dtype=np.int32), self._classes
         return Standing(
-            nothing, nothing, self._given, self._given, np.zeros(len(self._given), dtype=np.int64), ()
-        )
+            nothing, nothing, nothing, nothing, nothing, (),
+            lambda rows: self._store.given_codes(classes, self._item_rows[rows]),
+        )  # fmt: skip
 
     def _with(self, before: Standing, columns: dict[str, list[object]]) -> Standing:
         """The same after these items' states became what the columns say."""
         rows = self.rows_of([str(item_id) for item_id in columns["item_id"]])
         known = rows >= 0
-        found = {name: pd.Series(values, dtype=object)[known] for name, values in columns.items()}
+        found = {name: pd.Series(columns[name], dtype=object)[known] for name in FIELDS}
         annotators = tuple(dict.fromkeys([*before.annotators, *found["annotator"].dropna()]))
-        codes = {
+        after = {
+            "rows": rows[known],
             "verdict": VERDICT_INDEX.get_indexer(pd.Index(found["verdict"], dtype=object)),
             "annotator": pd.Index(annotators, dtype=object).get_indexer(
                 pd.Index(found["annotator"], dtype=object)
@@ -140,12 +170,19 @@ class StandingDecisions:
             "label": pd.Index(self._classes.names, dtype=object).get_indexer(
                 pd.Index(found["label"], dtype=object)
             ),
-            "event": found["event"].to_numpy(dtype=np.int64),
+            "event": found["event"].to_numpy(dtype=np.int32),
         }
-        updated = {name: getattr(before, name).copy() for name in codes}
-        for name, values in codes.items():
-            updated[name][rows[known]] = values
-        return Standing(given=before.given, annotators=annotators, **updated)
+        kept = ~np.isin(before.rows, after["rows"])
+        merged = {
+            name: np.concatenate([getattr(before, name)[kept], values]).astype(np.int32)
+            for name, values in after.items()
+        }
+        order = np.argsort(merged["rows"], kind="stable")
+        return Standing(
+            **{name: values[order] for name, values in merged.items()},
+            annotators=annotators,
+            given_of=before.given_of,
+        )
 
 
 def _objects(column: pd.Series) -> list[object]:

@@ -12,6 +12,7 @@ from diagnostics.errors import DataError
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating]
+RowArray = npt.NDArray[np.int32]
 
 SPLITS = ("train", "val", "test", "unlabelled")
 

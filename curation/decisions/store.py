@@ -9,7 +9,7 @@ see `curation.class_list`. `all_events` alone tells them as they are kept.
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -46,12 +46,12 @@ from curation.decisions.naming import (
     shown_verdicts,
     stored_decision,
 )
+from curation.item_index import ItemIndex
 from diagnostics.errors import DecisionError
-from diagnostics.task import NO_LABEL, IntArray, label_codes
+from diagnostics.task import NO_LABEL, SPLITS, IntArray, RowArray
 
 MAX_PROBLEMS_SHOWN = 20
 MAX_COMPARED = 5_000
-FEW = 20  # so many ids are looked up one by one sooner than as an index of their own
 LOCKED_TEST = (
     'the set is locked; to change it on purpose unlock it with a reason: winnow decide … --unlock-test "why"'
 )
@@ -117,15 +117,15 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """What is wrong with a decision; `found` is not among `known`."""
+    """What is wrong with a decision; `found` is not among what `known` gives."""
 
     what: str
     text: str
     found: str | None = None
-    known: Iterable[str] = ()
+    known: Callable[[], Sequence[str]] = tuple
 
     def __str__(self) -> str:
-        near = _did_you_mean(self.found, self.known) if self.found is not None else ""
+        near = _did_you_mean(self.found, self.known()) if self.found is not None else ""
         return f"{self.what}: {self.text}{near}"
 
 
@@ -140,33 +140,26 @@ class _Author:
 class DecisionStore:
     """The decisions of one project. Safe to use from several threads and from several processes at once.
 
-    items : item_id, split, given_label of every item
+    items : the items by row and by id
     class_log : the classes that there are
     """
 
-    def __init__(self, engine: Engine, items: pd.DataFrame, class_log: ClassLog) -> None:
+    def __init__(self, engine: Engine, items: ItemIndex, class_log: ClassLog) -> None:
         self._engine = engine
+        self._items = items
         self._class_log = class_log
         self._keys = class_log.at(0).keys
-        self._ids = pd.Index(items["item_id"].to_numpy(dtype=object), dtype=object)
-        self._given = label_codes(items["given_label"], self._keys).astype(np.int32)
-        self._splits = pd.Categorical(items["split"])
-        self._is_test = np.asarray(items["split"] == "test")
-
-    @property
-    def n_items(self) -> int:
-        return len(self._ids)
 
     @property
     def class_list(self) -> ClassList:
         """The classes as they are now."""
         return self._class_log.now()
 
-    def given_codes(self, classes: ClassList) -> IntArray:
-        """The position in `classes.names` of the label that the source gave each item, -1 = none; (n_items,)."""
+    def given_codes(self, classes: ClassList, rows: RowArray) -> RowArray:
+        """The position in `classes.names` of the label that the source gave the items in these rows, -1 = none."""
         place = {name: position for position, name in enumerate(classes.names)}
-        places = np.array([*(place[classes.shown[key]] for key in self._keys), NO_LABEL], dtype=np.int64)
-        codes: IntArray = places[self._given]
+        places = np.array([*(place[classes.shown[key]] for key in self._keys), NO_LABEL], dtype=np.int32)
+        codes: RowArray = places[self._items.given[rows]]
         return codes
 
     # ------------------------------------------------------------ writing
@@ -260,7 +253,7 @@ class DecisionStore:
         stored = log.read_states(connection, item_ids)
         classes = self._class_log.now(connection)
         return {
-            item_id: shown_state(stored.get(item_id) or self._untouched(row), classes)
+            item_id: shown_state(stored.get(item_id) or self._untouched(item_id, row), classes)
             for item_id, row in zip(item_ids, rows, strict=True)
         }
 
@@ -330,7 +323,7 @@ class DecisionStore:
         """
         classes = classes or self._class_log.now()
         decided = self.state_table(event, classes=classes)
-        rows = self._ids.get_indexer(pd.Index(decided["item_id"].to_numpy(dtype=object), dtype=object))
+        rows = self.rows_of(decided["item_id"].tolist())
         given = self._given_names(slice(None), classes)
         columns = {
             "label": given.copy(),
@@ -340,21 +333,15 @@ class DecisionStore:
         for name, values in columns.items():
             found = decided[name].astype(object)
             values[rows] = found.where(found.notna(), None).to_numpy()
-        table = pd.DataFrame({"item_id": self._ids, "split": self._splits, "given_label": given} | columns)
+        items = self._items.frame
+        table = pd.DataFrame(
+            {"item_id": items["item_id"], "split": items["split"], "given_label": given} | columns
+        )
         return table.astype(dict.fromkeys(LABEL_COLUMNS, "str"))[list(LABEL_COLUMNS)]
 
     def rows_of(self, item_ids: Sequence[str]) -> IntArray:
         """The row of each item in the item table, -1 for an unknown one."""
-        if len(item_ids) <= FEW:
-            return np.array([self._row_of(item_id) for item_id in item_ids], dtype=np.int64)
-        rows: IntArray = self._ids.get_indexer(pd.Index(np.array(item_ids, dtype=object), dtype=object))
-        return rows
-
-    def _row_of(self, item_id: str) -> int:
-        try:
-            return int(self._ids.get_loc(item_id))
-        except KeyError:
-            return -1
+        return self._items.rows_of(item_ids)
 
     def history(self, item_id: str) -> list[Event]:
         """Everything that happened to an item, oldest first."""
@@ -405,15 +392,15 @@ class DecisionStore:
         known = frozenset(classes.names)
         for decision, row in zip(decisions, rows.tolist(), strict=True):
             if row < 0:
-                problems.append(_Problem(decision.item_id, "no such item", decision.item_id, self._ids))
+                problems.append(self._no_such_item(decision.item_id))
                 continue
-            state = stored.get(decision.item_id) or self._untouched(row)
+            state = stored.get(decision.item_id) or self._untouched(decision.item_id, row)
             try:
                 resolved.append(resolve(decision, shown_state(state, classes), known))
                 states.append(state)
             except DecisionError as error:
                 wrong = None if decision.label in known else decision.label
-                problems.append(_Problem(decision.item_id, str(error), wrong, classes.names))
+                problems.append(_Problem(decision.item_id, str(error), wrong, lambda: classes.names))
         if locked := self._locked_test_items(connection, rows[rows >= 0]):
             problems.append(locked)
         if problems:
@@ -421,7 +408,7 @@ class DecisionStore:
         return resolved, states
 
     def _locked_test_items(self, connection: Connection, rows: IntArray) -> "_Problem | None":
-        n_test = int(self._is_test[rows].sum())
+        n_test = int(np.count_nonzero(self._items.split[rows] == SPLITS.index("test")))
         if n_test == 0 or log.is_test_unlocked(connection):
             return None
         return _locked(n_test)
@@ -432,19 +419,21 @@ class DecisionStore:
         rows = self.rows_of(item_ids)
         unknown = [item_id for item_id, row in zip(item_ids, rows.tolist(), strict=True) if row < 0]
         if unknown:
-            problems = [_Problem(item_id, "no such item", item_id, self._ids) for item_id in unknown]
-            raise _refusal(problems, len(item_ids))
+            raise _refusal([self._no_such_item(item_id) for item_id in unknown], len(item_ids))
         return rows
 
-    def _untouched(self, row: int) -> ItemState:
-        code = self._given[row]
+    def _no_such_item(self, item_id: str) -> _Problem:
+        return _Problem(item_id, "no such item", item_id, lambda: self._items.ids_near(item_id))
+
+    def _untouched(self, item_id: str, row: int) -> ItemState:
+        code = self._items.given[row]
         given = None if code == NO_LABEL else self._keys[code]
-        return ItemState(self._ids[row], given, given)
+        return ItemState(item_id, given, given)
 
     def _given_names(self, rows: IntArray | slice, classes: ClassList) -> npt.NDArray[Any]:
         """The given labels of some rows of the item table in these names, None where there is none."""
         names = np.array([*(classes.shown[key] for key in self._keys), None], dtype=object)
-        found: npt.NDArray[Any] = names[self._given[rows]]
+        found: npt.NDArray[Any] = names[self._items.given[rows]]
         return found
 
     # ------------------------------------------------------------ steps
@@ -652,9 +641,9 @@ def _refusal(problems: Sequence[_Problem], n_decisions: int) -> DecisionError:
     return DecisionError(f"Nothing was applied: {n_problems} in {of}. {shown}{more}.")
 
 
-def _did_you_mean(found: str, known: Iterable[str]) -> str:
+def _did_you_mean(found: str, known: Sequence[str]) -> str:
     """The known text nearest to `found`; of very many known ones, only those that begin or end like it."""
-    candidates = list(known)
+    candidates = known
     if len(candidates) > MAX_COMPARED:
         head, tail = found[:6].lower(), found[-6:].lower()
         alike = (text for text in candidates if text[:6].lower() == head or text[-6:].lower() == tail)

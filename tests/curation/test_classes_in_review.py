@@ -1,5 +1,6 @@
 """What the review screen shows after classes were renamed or merged: queues, bulk acts, codebook, blind check."""
 
+import numpy as np
 import pytest
 
 from curation.blind import blind_report
@@ -72,14 +73,15 @@ def test_a_bulk_act_after_a_rename_confirms_and_accepts_under_the_new_name(ranke
 def test_what_stands_is_told_in_the_classes_of_now_after_each_change(ranked, edit, now):
     ranked.decisions.decide([Decision("b", "label_wrong", "cat")], annotator="ada", now=now)
     standing = open_queue(ranked, QueueQuery(by="loss")).table.standing
-    before = standing.now().label.tolist()
+    rows = np.arange(4, dtype=np.int32)
+    before = standing.now().of(rows).label.tolist()
     edit("merge", "cat", "fox")
     names = ranked.classes.names
-    labels = [names[code] if code != NO_LABEL else None for code in standing.now().label]
+    labels = [names[code] if code != NO_LABEL else None for code in standing.now().of(rows).label]
     expected = [state.label for state in ranked.decisions.states(list("abcd")).values()]
     assert labels == expected == ["fox", "fox", "fox", "fox"]
     undo_last(ranked, annotator="ada", now=now)
-    assert standing.now().label.tolist() == before
+    assert standing.now().of(rows).label.tolist() == before
 
 
 def test_details_of_an_item_have_present_names_and_merged_classes_count_together(ranked, edit):

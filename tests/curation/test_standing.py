@@ -8,6 +8,8 @@ from curation.decisions.events import VERDICTS, Decision, fold
 from curation.standing import StandingDecisions
 
 ROWS = np.array([6, 0, 2], dtype=np.int32)  # u, a and c of the project's items; the run knows no others
+ROW_OF_ITEM = np.array([1, -1, 2, -1, -1, -1, 0, -1], dtype=np.int32)
+ALL = np.arange(3, dtype=np.int32)
 IDS = ("u", "a", "c")
 decision = st.builds(
     Decision,
@@ -28,7 +30,8 @@ def told(standing, classes):
         "annotator": (*standing.annotators, None),
         "label": (*classes, None),
     }
-    columns = [[values[code] for code in getattr(standing, name)] for name, values in names.items()]
+    states = standing.of(ALL)
+    columns = [[values[code] for code in getattr(states, name)] for name, values in names.items()]
     return list(zip(*columns, strict=True))
 
 
@@ -37,7 +40,7 @@ def told(standing, classes):
 def test_the_columns_are_the_states_now_and_before(make_project, now, sequence):
     project = make_project()
     store = project.decisions
-    standing = StandingDecisions(store, ROWS)
+    standing = StandingDecisions(store, ROWS, ROW_OF_ITEM)
     for kind, annotator, wanted in sequence:
         if kind == "decide":
             store.decide([wanted], annotator=annotator, now=now)
@@ -46,7 +49,7 @@ def test_the_columns_are_the_states_now_and_before(make_project, now, sequence):
         states = store.states(IDS)
         expected = [(states[key].verdict, states[key].annotator, states[key].label) for key in IDS]
         assert told(standing.now(), store.class_list.names) == expected
-        assert standing.now().event.tolist() == [states[key].event for key in IDS]
+        assert standing.now().of(ALL).event.tolist() == [states[key].event for key in IDS]
     events = store.all_events()
     given_labels = store.states(IDS)
     for n in range(len(events) + 1):
@@ -61,8 +64,7 @@ def test_the_columns_are_the_states_now_and_before(make_project, now, sequence):
 
 
 def test_the_given_labels_and_the_rows_are_those_of_the_run(project):
-    standing = StandingDecisions(project.decisions, ROWS)
-    assert standing.now().given.tolist() == [-1, 0, 2]
+    standing = StandingDecisions(project.decisions, ROWS, ROW_OF_ITEM)
+    assert standing.now().of(ALL).given.tolist() == [-1, 0, 2]
     assert standing.rows_of(["a", "b", "nobody", "u"]).tolist() == [1, -1, -1, 0]
     assert standing.rows_of([]).tolist() == []
-    assert standing.now().by("nobody").tolist() == [False] * 3

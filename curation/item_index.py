@@ -1,0 +1,177 @@
+"""The items of a project as memory-mapped files: read by row and found by id, with nothing of them held in memory.
+
+The files lie in the cache folder and are made from items.parquet when they are first needed; they can be deleted.
+What a process has of them in memory are file pages, which the system takes back when something else needs the room.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curation.derived_files import derived_folder, stamp_of
+from diagnostics.errors import ProjectError
+from diagnostics.task import NO_LABEL, SPLITS, IntArray
+
+FORMAT_VERSION = 1
+NAME = "items"
+TABLE, BY_ID, SPLIT, GIVEN = "items.arrow", "by_id.npy", "split.npy", "given.npy"
+FEW = 20  # so many ids are looked up one by one sooner than all at once
+MAX_NEAR = 5_000
+
+CodeArray = npt.NDArray[np.signedinteger[Any]]
+
+
+class ItemIndex:
+    """The item table, row by row. Safe to use from several threads.
+
+    split, given : (n_items,), positions in SPLITS and in the source's classes, -1 = no label
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with pa.memory_map(str(folder / TABLE)) as file:
+            self._table = pa.ipc.open_file(file).read_all()
+        self.ids = one_piece(self._table["item_id"])
+        self.paths = one_piece(self._table["path"])
+        self.split = mapped(folder / SPLIT)
+        self.given = mapped(folder / GIVEN)
+        self._by_id = mapped(folder / BY_ID)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The item table, ITEM_COLUMNS, in source order; its columns are the mapped files, not to be changed."""
+        table: pd.DataFrame = self._table.to_pandas(split_blocks=True)
+        return table
+
+    def rows_of(self, item_ids: Sequence[str]) -> IntArray:
+        """The row of each item, -1 for an unknown one."""
+        if len(item_ids) <= FEW:
+            return np.array([self._row_of(item_id) for item_id in item_ids], dtype=np.int64)
+        return self._rows_of_many(item_ids)
+
+    def ids_near(self, item_id: str) -> list[str]:
+        """Up to MAX_NEAR ids, those before and behind this one in the order of the ids."""
+        place = self._place_of(item_id)
+        around = self._by_id[max(0, place - MAX_NEAR // 2) : place + MAX_NEAR // 2]
+        return texts(self.ids, around)
+
+    def ranks_by_id(self) -> CodeArray:
+        """(n_items,), the place of each item in the order of the ids."""
+        ranks = np.empty(len(self), dtype=np.int32)
+        ranks[self._by_id] = np.arange(len(self), dtype=np.int32)
+        return ranks
+
+    def _row_of(self, item_id: str) -> int:
+        place = self._place_of(item_id)
+        if place == len(self):
+            return -1
+        row = int(self._by_id[place])
+        return row if self.ids[row].as_py() == item_id else -1
+
+    def _place_of(self, item_id: str) -> int:
+        """How many ids come before this one."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self.ids[int(self._by_id[middle])].as_py() < item_id:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _rows_of_many(self, item_ids: Sequence[str]) -> IntArray:
+        """The same for all at once: each step halves, for every id, the rows that it can be in."""
+        wanted = pa.array(item_ids, pa.large_string())
+        low = np.zeros(len(wanted), dtype=np.int64)
+        high = np.full(len(wanted), len(self), dtype=np.int64)
+        for _ in range(len(self).bit_length()):
+            middle = np.minimum((low + high) // 2, len(self) - 1)
+            found = self.ids.take(pa.array(self._by_id[middle]))
+            before = pc.less(found, wanted).to_numpy(zero_copy_only=False) & (low < high)
+            low, high = np.where(before, middle + 1, low), np.where(before, high, middle)
+        rows = self._by_id[np.minimum(low, len(self) - 1)].astype(np.int64)
+        same = pc.equal(self.ids.take(pa.array(rows)), wanted).to_numpy(zero_copy_only=False)
+        return np.where(same, rows, -1)
+
+
+def open_items(items_path: Path, classes: Sequence[str], cache_dir: Path) -> ItemIndex:
+    """The items of a table on disk, whose files are made first if they are not there.
+
+    raises : ProjectError if the table cannot be read
+    """
+    try:
+        source = {"format": FORMAT_VERSION, "items": stamp_of(items_path), "classes": list(classes)}
+        return ItemIndex(
+            derived_folder(cache_dir, NAME, source, lambda folder: _build(folder, items_path, classes))
+        )
+    except (OSError, pa.ArrowException) as error:
+        raise ProjectError(
+            f"{items_path} cannot be read: {error}. Restore the project from a backup."
+        ) from error
+
+
+def mapped(path: Path) -> npt.NDArray[Any]:
+    """An array on disk, as a plain read-only array over the file's pages."""
+    return np.asarray(np.load(path, mmap_mode="r"))
+
+
+def texts(array: pa.Array, rows: CodeArray) -> list[str]:
+    """The texts in some rows."""
+    found: list[str] = array.take(pa.array(rows)).to_pylist()
+    return found
+
+
+def positions_in(column: pa.ChunkedArray | pa.Array, values: Sequence[str] | pa.Array) -> CodeArray:
+    """The position in `values` of each text, -1 where it is missing or not among them; (n_rows,) int32."""
+    known = pa.array(values, pa.large_string())
+    found = pc.index_in(column.cast(pa.large_string()), value_set=known)
+    positions: CodeArray = found.fill_null(NO_LABEL).to_numpy(zero_copy_only=False).astype(np.int32)
+    return positions
+
+
+def one_piece(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece, which is what makes taking a few rows of many fast."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def smallest_type(n_values: int) -> type[np.signedinteger]:
+    """The smallest type that holds -1 and the positions below n_values."""
+    fits = (kind for kind in (np.int8, np.int16, np.int32) if n_values <= np.iinfo(kind).max + 1)
+    return next(fits, np.int64)
+
+
+def _build(folder: Path, items_path: Path, classes: Sequence[str]) -> None:
+    table = pq.read_table(items_path)
+    wide = [pa.field(field.name, _wide(field.type)) for field in table.schema]
+    table = table.cast(pa.schema(wide, metadata=table.schema.metadata)).combine_chunks()
+    with pa.OSFile(str(folder / TABLE), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    np.save(folder / BY_ID, pc.sort_indices(one_piece(table["item_id"])).to_numpy().astype(np.int32))
+    np.save(folder / SPLIT, positions_in(table["split"], SPLITS).astype(np.int8))
+    given = positions_in(table["given_label"], classes)
+    _check_labels(table["given_label"], given, classes, items_path)
+    np.save(folder / GIVEN, given.astype(smallest_type(len(classes))))
+
+
+def _wide(kind: pa.DataType) -> pa.DataType:
+    """Texts with 64-bit offsets, of which one piece can hold more than 2 GB, and which pandas takes as they are."""
+    return pa.large_string() if pa.types.is_string(kind) else kind
+
+
+def _check_labels(labels: pa.ChunkedArray, given: CodeArray, classes: Sequence[str], path: Path) -> None:
+    strange = one_piece(labels).filter(pa.array(given == NO_LABEL)).unique().drop_null().to_pylist()
+    if unknown := sorted(label for label in strange if label):
+        raise ProjectError(
+            f"{path} has labels that are none of the {len(classes)} classes: {', '.join(unknown[:10])}. "
+            "Restore the project from a backup."
+        )

@@ -1,0 +1,244 @@
+"""The scores of one run as memory-mapped files: every ranking in its order, with what the filters ask next to it.
+
+Built from the run's scores when they are first needed and kept in the cache folder; can be deleted. What a process
+has of them in memory are file pages, which the system takes back when something else needs the room.
+
+All that the filters on the split, the labels and the prediction can ask of an item is its group: items with the same
+group are let through by the same filters. So any combination of them is one look at a small table of the groups.
+"""
+
+import shutil
+import threading
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.derived_files import derived_folder, move_unless_there, stamp_of
+from curation.item_index import CodeArray, ItemIndex, mapped, positions_in, smallest_type
+from curation.project import ITEMS_FILE, Project
+from diagnostics.errors import RunError
+from diagnostics.predictions import FOLDER, KINDS
+from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run
+from diagnostics.scores import SCORE_COLUMNS, confusion_of
+from diagnostics.task import NO_LABEL, SPLITS, FloatArray, IntArray, RowArray
+
+FORMAT_VERSION = 1
+TEXT_SCORES = ("predicted_label", "second_label")
+NUMBERS = tuple(name for name in SCORE_COLUMNS if name not in TEXT_SCORES)
+CODES = {"given": "given_label", "predicted": "predicted_label", "second": "second_label"}
+GROUPED_BY = ("split", "given", "predicted", "second")
+MAX_KEPT_SPREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """What the items of each group have in common; arrays (n_groups,).
+
+    split : positions in SPLITS; given, predicted, second : positions in the classes, -1 = none; second says nothing
+        (-1) of items with a label, because no filter asks for it there
+    """
+
+    split: CodeArray
+    given: CodeArray
+    predicted: CodeArray
+    second: CodeArray
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The rows of a run in the order of one score; arrays (n_rows,), the first `n_valued` places have a value.
+
+    order : the row at each place; place : the inverse, the place of each row
+    group : the group of the row at each place
+    values : (n_rows,), the score of each row, NaN where there is none
+    n_in_group : (n_groups,), how many rows of each group have a value
+    """
+
+    order: RowArray
+    place: RowArray
+    group: CodeArray
+    values: FloatArray
+    n_in_group: IntArray
+    n_valued: int
+
+
+class RunIndex:
+    """The files of one run; row i of everything is the i-th row of its scores. Safe to use from several threads.
+
+    item_rows : (n_rows,), the row of each one's item in the item table; row_of_item : (n_items,), the inverse, -1 for
+        an item that the run did not predict
+    codes : "split" and "kind" as positions in SPLITS and KINDS, "given", "predicted", "second" as positions in the
+        classes of the run, -1 = no label; each (n_rows,)
+    numbers : the scores by name, (n_rows,), NaN where an item has none
+    """
+
+    def __init__(self, folder: Path, run: Run, items: ItemIndex) -> None:
+        self.run = run
+        self.items = items
+        self.item_rows: RowArray = mapped(folder / "item_rows.npy")
+        self.row_of_item: RowArray = mapped(folder / "row_of_item.npy")
+        self.codes = {name: mapped(folder / f"{name}.npy") for name in ("split", "kind", *CODES)}
+        self.numbers: dict[str, FloatArray] = {name: mapped(folder / f"{name}.npy") for name in NUMBERS}
+        self.groups = Groups(*(mapped(folder / f"group_{name}.npy") for name in GROUPED_BY))
+        self._folder = folder
+        self._group: CodeArray = mapped(folder / "group.npy")
+        self._rankings: dict[str, Ranking] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self.item_rows)
+
+    @cached_property
+    def pred_probs(self) -> FloatArray:
+        """(n_rows, n_classes of the run), memory-mapped."""
+        path = self.run.folder / FOLDER / "pred_probs.npy"
+        try:
+            probs: FloatArray = mapped(path)
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"The predictions of {self.run.info.run_id} ({path}) cannot be read: {error}."
+            ) from error
+        return probs
+
+    def ranking(self, name: str, *, ascending: bool, k: int = 2) -> Ranking:
+        """The order of a score: rows by it, equal ones by item_id. It is made when it is first asked for, and kept."""
+        key = _ranking_name(name, ascending, k)
+        with self._lock:
+            if key not in self._rankings:
+                self._rankings[key] = self._opened(key, name, ascending, k)
+            return self._rankings[key]
+
+    def number(self, name: str, k: int) -> FloatArray:
+        """A score of every row; `confusion` is the largest minus the k-th largest probability."""
+        if _is_kept(name, k):
+            return self.numbers[name]
+        return self.ranking(name, ascending=True, k=k).values
+
+    def _opened(self, key: str, name: str, ascending: bool, k: int) -> Ranking:
+        folder = self._folder / key
+        if not folder.is_dir():
+            beside = self._folder / f".{key}.{uuid.uuid4().hex[:8]}"
+            beside.mkdir()
+            self._write_ranking(beside, name, ascending, k)
+            move_unless_there(beside, folder)
+            self._forget_old_spreads()
+        n_in_group: IntArray = np.load(folder / "n_in_group.npy")
+        order, place, group = (mapped(folder / f"{each}.npy") for each in ("order", "place", "group"))
+        values = self.numbers[name] if _is_kept(name, k) else mapped(folder / "values.npy")
+        return Ranking(order, place, group, values, n_in_group, int(n_in_group.sum()))
+
+    def _write_ranking(self, folder: Path, name: str, ascending: bool, k: int) -> None:
+        """Rows by value, equal ones by id; those without one at the end."""
+        values = self.numbers[name]
+        if not _is_kept(name, k):
+            values = confusion_of(self.pred_probs, k=k)
+            np.save(folder / "values.npy", values)
+        by_id = np.argsort(self.items.ranks_by_id()[self.item_rows], kind="stable").astype(np.int32)
+        in_order = np.argsort(values[by_id] if ascending else -values[by_id], kind="stable")
+        order = by_id[in_order]
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        n_valued = len(values) - int(np.isnan(values).sum())
+        group = self._group[order]
+        np.save(folder / "order.npy", order)
+        np.save(folder / "place.npy", place)
+        np.save(folder / "group.npy", group)
+        np.save(folder / "n_in_group.npy", np.bincount(group[:n_valued], minlength=len(self.groups)))
+
+    def _forget_old_spreads(self) -> None:
+        """Of the rankings by `confusion` with a k of one's own, only the newest stay."""
+        made = [path for path in self._folder.glob("confusion-*") if path.name.count("-") == 2]
+        for old in sorted(made, key=lambda path: path.stat().st_mtime)[:-MAX_KEPT_SPREADS]:
+            shutil.rmtree(old, ignore_errors=True)
+            self._rankings.pop(old.name, None)
+
+
+def open_run_index(project: Project, run: Run) -> RunIndex:
+    """The files of a run, which are made first if they are not there.
+
+    raises : RunError if the scores cannot be read or are of items that the project does not have
+    """
+    scores = run.folder / SCORES_FILE
+    try:
+        source = {
+            "format": FORMAT_VERSION,
+            "scores": stamp_of(scores),
+            "run": stamp_of(run.folder / INFO_FILE),
+            "items": stamp_of(project.folder / ITEMS_FILE),
+        }
+        folder = derived_folder(
+            project.cache_dir, run.info.run_id, source, lambda empty: _build(empty, project, run)
+        )
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(f"The scores of {run.info.run_id} ({scores}) cannot be read: {error}.") from error
+    return RunIndex(folder, run, project.item_index)
+
+
+def _build(folder: Path, project: Project, run: Run) -> None:
+    scores = run.folder / SCORES_FILE
+    items, classes = project.item_index, run.info.classes
+    item_rows = _item_rows(scores, project, run)
+    row_of_item = np.full(len(items), -1, dtype=np.int32)
+    row_of_item[item_rows] = np.arange(len(item_rows), dtype=np.int32)
+    np.save(folder / "item_rows.npy", item_rows)
+    np.save(folder / "row_of_item.npy", row_of_item)
+    codes = {name: positions_in(_column(scores, column), classes) for name, column in CODES.items()}
+    codes["split"] = positions_in(_column(scores, "split"), SPLITS)
+    np.save(folder / "kind.npy", positions_in(_column(scores, "kind"), KINDS).astype(np.int8))
+    for name, values in codes.items():
+        np.save(folder / f"{name}.npy", values.astype(smallest_type(max(len(classes), len(SPLITS)))))
+    group, groups = _grouped(codes, len(classes))
+    np.save(folder / "group.npy", group)
+    for name in GROUPED_BY:
+        np.save(folder / f"group_{name}.npy", getattr(groups, name))
+    for name in NUMBERS:
+        np.save(folder / f"{name}.npy", _column(scores, name).to_numpy())
+
+
+def _item_rows(scores: Path, project: Project, run: Run) -> RowArray:
+    ids, column = project.item_index.ids, _column(scores, "item_id").cast(pa.large_string())
+    if len(column) == len(ids) and column.equals(pa.chunked_array([ids])):
+        return np.arange(len(ids), dtype=np.int32)
+    item_rows = positions_in(column, ids)
+    if n_unknown := int((item_rows < 0).sum()):
+        raise RunError(
+            f"{run.info.run_id} predicts {n_unknown} items that {project.info.name} does not have."
+        )
+    return item_rows.astype(np.int32)
+
+
+def _column(scores: Path, name: str) -> pa.ChunkedArray:
+    return pq.read_table(scores, columns=[name])[name]
+
+
+def _grouped(codes: dict[str, CodeArray], n_classes: int) -> tuple[CodeArray, Groups]:
+    """The group of each row, (n_rows,), and the groups."""
+    second = np.where(codes["given"] == NO_LABEL, codes["second"], NO_LABEL)
+    key = codes["split"].astype(np.int64)
+    for values in (codes["given"], codes["predicted"], second):
+        key = key * (n_classes + 1) + values + 1
+    found, group = np.unique(key, return_inverse=True)
+    columns = []
+    for _ in range(3):
+        found, code = np.divmod(found, n_classes + 1)
+        columns.append((code - 1).astype(np.int32))
+    return group.astype(smallest_type(len(columns[0]))), Groups(found.astype(np.int32), *columns[::-1])
+
+
+def _ranking_name(name: str, ascending: bool, k: int) -> str:
+    """The folder of a ranking; one of `confusion` names its k if that is not 2."""
+    direction = "up" if ascending else "down"
+    return f"{name}-{direction}" if _is_kept(name, k) else f"{name}-{direction}-{k}"
+
+
+def _is_kept(name: str, k: int) -> bool:
+    """Whether a score is one of those that the run keeps."""
+    return name != "confusion" or k == 2
