@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from diagnostics.errors import RunError
+from diagnostics.fold_arrays import FoldArray, PickedRows, write_fold_array
 from diagnostics.task import FloatArray, IntArray
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FOLDER = "predictions"
 PREDICTION_COLUMNS = ("item_id", "split", "fold", "kind", "given_label")
 
@@ -23,6 +24,10 @@ IN_SAMPLE = "in_sample"
 MEAN_OF_FOLDS = "mean_of_folds"
 SINGLE_MODEL = "single_model"
 KINDS = (OUT_OF_FOLD, IN_SAMPLE, MEAN_OF_FOLDS, SINGLE_MODEL)
+FIRST_MODEL = 0
+
+PROBS, EMBEDDINGS = "pred_probs", "embeddings"
+FOLD_PROBS, FOLD_EMBEDDINGS = "fold_probs", "fold_embeddings"
 
 ObjectArray = npt.NDArray[Any]
 
@@ -35,8 +40,11 @@ class Predictions:
     folds : (n_items,), the fold that held the item out, -1 if none did
     pred_probs : (n_items, n_classes) float32, rows sum to 1
     embeddings : (n_items, n_features) float16, the input of the model's last layer. Features of two models cannot be
-        averaged or compared: an out-of-fold item has those of the model that did not see it, every other item those
-        of the first model.
+        averaged or compared: each item has those of its `embedding_models`. Where there are fold_embeddings they are
+        the rows of `pick_embeddings`, which are not stored again.
+    fold_probs, fold_embeddings : (n_models, n_items, n_columns) float16, what every model says of every item, of those
+        that it was trained on too; None in runs of before they were kept. One model's features for all folds are one
+        row of n_models.
     """
 
     item_ids: ObjectArray
@@ -45,11 +53,34 @@ class Predictions:
     kinds: ObjectArray
     given_labels: ObjectArray
     pred_probs: FloatArray
-    embeddings: FloatArray
+    embeddings: FloatArray | PickedRows
     classes: tuple[str, ...]
+    fold_probs: FoldArray | None = None
+    fold_embeddings: FoldArray | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
+
+    @property
+    def embedding_models(self) -> IntArray:
+        """(n_items,) which model each item's embedding comes from; only embeddings of one model can be compared."""
+        n_models = None if self.fold_embeddings is None else self.fold_embeddings.shape[0]
+        return embedding_models(self.kinds, self.folds, n_models=n_models)
+
+
+def embedding_models(kinds: ObjectArray, folds: IntArray, *, n_models: int | None = None) -> IntArray:
+    """(n_items,): of an out-of-fold item the model that did not see it, of every other item the first one.
+
+    n_models : how many there are to choose from; None if it is not known, which means as many as folds
+    """
+    out_of_fold = (kinds == OUT_OF_FOLD) & (n_models != 1)
+    models: IntArray = np.where(out_of_fold, folds, FIRST_MODEL)
+    return models
+
+
+def pick_embeddings(fold_embeddings: FoldArray, kinds: ObjectArray, folds: IntArray) -> PickedRows:
+    """(n_items, n_features), each item's features by the model that `embedding_models` names."""
+    return PickedRows(fold_embeddings, embedding_models(kinds, folds, n_models=fold_embeddings.shape[0]))
 
 
 def write_predictions(run_dir: Path, predictions: Predictions) -> None:
@@ -59,9 +90,11 @@ def write_predictions(run_dir: Path, predictions: Predictions) -> None:
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     _items_table(predictions).to_parquet(beside / "items.parquet", index=False)
-    np.save(beside / "pred_probs.npy", np.asarray(predictions.pred_probs, dtype=np.float32))
-    np.save(beside / "embeddings.npy", np.asarray(predictions.embeddings, dtype=np.float16))
-    about = {"format_version": FORMAT_VERSION, "classes": list(predictions.classes)}
+    about = {
+        "format_version": FORMAT_VERSION,
+        "classes": list(predictions.classes),
+        "arrays": _write_arrays(beside, predictions),
+    }
     (beside / "predictions.json").write_text(
         json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8"
     )
@@ -69,6 +102,21 @@ def write_predictions(run_dir: Path, predictions: Predictions) -> None:
     if target.exists():
         shutil.rmtree(target)
     beside.replace(target)
+
+
+def _write_arrays(folder: Path, predictions: Predictions) -> list[str]:
+    """Returns the names of the arrays that there are."""
+    np.save(folder / f"{PROBS}.npy", np.asarray(predictions.pred_probs, dtype=np.float32))
+    names = [PROBS]
+    folds = {FOLD_PROBS: predictions.fold_probs, FOLD_EMBEDDINGS: predictions.fold_embeddings}
+    for name, values in folds.items():
+        if values is not None:
+            write_fold_array(folder / f"{name}.npy", values)
+            names.append(name)
+    if predictions.fold_embeddings is None:
+        np.save(folder / f"{EMBEDDINGS}.npy", np.asarray(predictions.embeddings, dtype=np.float16))
+        names.append(EMBEDDINGS)
+    return names
 
 
 def read_predictions(run_dir: Path) -> Predictions:
@@ -88,19 +136,25 @@ def read_predictions(run_dir: Path) -> Predictions:
         )
     try:
         table = pd.read_parquet(folder / "items.parquet", columns=list(PREDICTION_COLUMNS))
-        pred_probs = np.load(folder / "pred_probs.npy", mmap_mode="r")
-        embeddings = np.load(folder / "embeddings.npy", mmap_mode="r")
+        names = about.get("arrays", [PROBS, EMBEDDINGS])
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
     except (OSError, ValueError) as error:
         raise RunError(f"The predictions in {folder} cannot be read: {error}. Train again.") from error
+    folds, kinds = table["fold"].to_numpy(dtype=np.int64), _strings(table["kind"])
+    fold_embeddings = arrays.get(FOLD_EMBEDDINGS)
     predictions = Predictions(
         item_ids=_strings(table["item_id"]),
         splits=_strings(table["split"]),
-        folds=table["fold"].to_numpy(dtype=np.int64),
-        kinds=_strings(table["kind"]),
+        folds=folds,
+        kinds=kinds,
         given_labels=_strings(table["given_label"]),
-        pred_probs=pred_probs,
-        embeddings=embeddings,
+        pred_probs=arrays[PROBS],
+        embeddings=arrays[EMBEDDINGS]
+        if fold_embeddings is None
+        else pick_embeddings(fold_embeddings, kinds, folds),
         classes=tuple(about["classes"]),
+        fold_probs=arrays.get(FOLD_PROBS),
+        fold_embeddings=fold_embeddings,
     )
     _check_aligned(predictions, run_dir)
     return predictions
@@ -133,6 +187,8 @@ def _check_aligned(predictions: Predictions, run_dir: Path) -> None:
     n_items = len(predictions)
     arrays = (predictions.splits, predictions.folds, predictions.kinds, predictions.given_labels)
     lengths = [len(array) for array in (*arrays, predictions.pred_probs, predictions.embeddings)]
+    by_fold = (predictions.fold_probs, predictions.fold_embeddings)
+    lengths += [values.shape[1] for values in by_fold if values is not None]
     if any(length != n_items for length in lengths):
         raise RunError(
             f"The predictions of {run_dir.name} are for {n_items} items, but its arrays have {lengths} rows."

@@ -2,21 +2,11 @@
 
 import numpy as np
 
-from diagnostics.predictions import OUT_OF_FOLD, Predictions
+from diagnostics.fold_arrays import PickedRows
+from diagnostics.predictions import Predictions
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
 CHUNK_CELLS = 4_000_000
-FIRST_MODEL = 0
-
-
-def embedding_models(predictions: Predictions) -> IntArray:
-    """Which model each item's embedding comes from, (n_items,); only embeddings of one model can be compared.
-
-    An out-of-fold item has that of the model of its fold, every other item that of the first model (see `Predictions`).
-    """
-    out_of_fold = predictions.kinds == OUT_OF_FOLD
-    models: IntArray = np.where(out_of_fold, predictions.folds, FIRST_MODEL)
-    return models
 
 
 def similar_training_items(predictions: Predictions, row: int, *, n: int) -> tuple[IntArray, FloatArray]:
@@ -25,14 +15,19 @@ def similar_training_items(predictions: Predictions, row: int, *, n: int) -> tup
     row : the item's position in `predictions`
     returns : up to n positions, the most similar first, and their cosine similarities, in [-1, 1]
     """
-    models = embedding_models(predictions)
+    models = predictions.embedding_models
     comparable = (models == models[row]) & (predictions.splits == "train")
     comparable[row] = False
     return most_similar(predictions.embeddings, row, comparable, n=n)
 
 
 def most_similar(
-    embeddings: FloatArray, row: int, candidates: BoolArray, *, n: int, chunk_rows: int | None = None
+    embeddings: FloatArray | PickedRows,
+    row: int,
+    candidates: BoolArray,
+    *,
+    n: int,
+    chunk_rows: int | None = None,
 ) -> tuple[IntArray, FloatArray]:
     """The candidates with the largest cosine to one row; equal ones in the order of the rows.
 

@@ -17,6 +17,7 @@ from diagnostics.run_folder import write_text
 from diagnostics.task import FloatArray
 
 FOLDER = "checkpoint"
+PROBS_FILE, EMBEDDINGS_FILE = "probs.npy", "embeddings.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,17 @@ class Position:
 
     phase: int
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldPredictions:
+    """What one model says of every item, memory-mapped, in the order of the plan.
+
+    probabilities : (n_items, n_classes) float32; embeddings : (n_items, n_features) float16
+    """
+
+    probabilities: FloatArray
+    embeddings: FloatArray
 
 
 class Checkpoints:
@@ -99,20 +111,29 @@ class Checkpoints:
         path = self._epoch_folder(fold, position) / "optimizer.pt"
         optimizer.load_state_dict(torch.load(path, weights_only=True))
 
-    def save_fold(self, fold: int, probabilities: FloatArray, embeddings: FloatArray) -> None:
-        """Keep the predictions of a finished fold."""
-        path = self.folder / f"fold-{fold}.npz"
-        beside = self.folder / f".fold-{fold}.partial.npz"
-        np.savez(beside, probabilities=probabilities, embeddings=embeddings)
-        beside.replace(path)
+    def open_fold(self, fold: int, *, n_items: int, n_classes: int, n_features: int) -> "FoldPredictions":
+        """Files for the predictions of a fold, to be filled and then kept with `keep_fold`."""
+        beside = self.folder / f".fold-{fold}.partial"
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        create = np.lib.format.open_memmap
+        return FoldPredictions(
+            create(beside / PROBS_FILE, mode="w+", dtype=np.float32, shape=(n_items, n_classes)),
+            create(beside / EMBEDDINGS_FILE, mode="w+", dtype=np.float16, shape=(n_items, n_features)),
+        )
 
-    def load_fold(self, fold: int) -> tuple[FloatArray, FloatArray] | None:
+    def keep_fold(self, fold: int) -> None:
+        """The predictions of this fold are complete."""
+        (self.folder / f".fold-{fold}.partial").replace(self.folder / f"fold-{fold}")
+
+    def load_fold(self, fold: int) -> "FoldPredictions | None":
         """The predictions of a fold, None if it is not finished."""
-        path = self.folder / f"fold-{fold}.npz"
-        if not path.is_file():
+        folder = self.folder / f"fold-{fold}"
+        if not folder.is_dir():
             return None
-        with np.load(path) as arrays:
-            return arrays["probabilities"], arrays["embeddings"]
+        return FoldPredictions(
+            np.load(folder / PROBS_FILE, mmap_mode="r"), np.load(folder / EMBEDDINGS_FILE, mmap_mode="r")
+        )
 
     def remove(self) -> None:
         shutil.rmtree(self.folder)

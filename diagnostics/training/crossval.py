@@ -66,28 +66,17 @@ def absent_classes(codes: IntArray, folds: IntArray, classes: Sequence[str], *, 
     return notes
 
 
-def combine_folds(
-    fold_positions: Sequence[IntArray],
-    fold_values: Sequence[FloatArray],
-    *,
-    folds: IntArray,
-    average: bool,
-) -> FloatArray:
-    """One row an item from the models' rows: the model that held it out, else all of them.
+def combine_folds(fold_values: Sequence[FloatArray], *, folds: IntArray) -> FloatArray:
+    """One row an item from the models' rows: that of the model that held it out, else the mean of all of them.
 
-    fold_positions, fold_values : for each model the items it predicted and its rows for them
+    fold_values : of each model (n_items, n_columns)
     folds : (n_items,), the fold that held each item out, -1 if none did
-    average : the mean over all models for items that none held out; otherwise the first model's row
     returns : (n_items, n_columns) float32
     """
-    combined = np.zeros((len(folds), fold_values[0].shape[1]), dtype=np.float32)
+    combined = np.zeros(fold_values[0].shape, dtype=np.float32)
     shared = folds == NO_FOLD
-    for fold, (positions, values) in enumerate(zip(fold_positions, fold_values, strict=True)):
-        own = folds[positions] == fold
-        combined[positions[own]] = values[own]
-        others = shared[positions]
-        if average:
-            combined[positions[others]] += values[others] / len(fold_positions)
-        elif fold == 0:
-            combined[positions[others]] = values[others]
+    for fold, values in enumerate(fold_values):
+        own = folds == fold
+        combined[own] = values[own]
+        combined[shared] += values[shared] / len(fold_values)
     return combined

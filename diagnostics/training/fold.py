@@ -1,4 +1,4 @@
-"""One model of a run: open the run's items, train the model, predict what it has to predict, keep both."""
+"""One model of a run: open the run's items, train the model, predict every item, keep both."""
 
 import json
 import math
@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from diagnostics.image_files import ImageRoot
 from diagnostics.modalities import Machine, OpenedItems, open_items_of
 from diagnostics.progress import ProgressCallback
 from diagnostics.run_folder import WEIGHTS_FOLDER, write_text
-from diagnostics.task import FloatArray, Task
+from diagnostics.task import Task
 from diagnostics.training.checkpoint import Checkpoints, save_weights
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.device import (
@@ -26,7 +27,7 @@ from diagnostics.training.device import (
 )
 from diagnostics.training.fit import BatchNews, FoldReport, HistoryRow, find_lr, fit_fold
 from diagnostics.training.plan import VALIDATION, Plan, make_plan
-from diagnostics.training.predict import predict
+from diagnostics.training.predict import output_sizes, predict
 from diagnostics.training.recipe import phases_of
 
 PREDICT_BATCH_SIZE = 256
@@ -164,22 +165,22 @@ def train_fold(
         report=FoldReport(should_stop=should_stop, on_batch=teller.on_batch, on_epoch=teller.on_epoch),
     )
     _keep_weights(run, model, learner.model)
-    result = predict(
+    n_items = len(run.plan.items)
+    n_classes, n_features = output_sizes(learner.model)
+    kept = run.checkpoints.open_fold(model, n_items=n_items, n_classes=n_classes, n_features=n_features)
+    predict(
         learner.model,
         run.opened,
-        run.plan.predicted_by(model),
+        np.arange(n_items),
+        probabilities=kept.probabilities,
+        embeddings=kept.embeddings,
         machine=run.machine,
         batch_size=PREDICT_BATCH_SIZE,
         should_stop=should_stop,
         on_batch=teller.on_predicted,
     )
-    run.checkpoints.save_fold(model, *result)
+    run.checkpoints.keep_fold(model)
     teller.finish()
-
-
-def read_fold(run: OpenRun, model: int) -> tuple[FloatArray, FloatArray] | None:
-    """Probabilities and embeddings of a finished model for the positions it predicts; None if it is not finished."""
-    return run.checkpoints.load_fold(model)
 
 
 def _learner(run: OpenRun, model: int) -> Any:

@@ -24,7 +24,7 @@ class WorkMeter:
         self.n_epochs = config.epochs or 1
         self.on_progress = on_progress
         self.per_fold = [
-            self.n_epochs * len(plan.trained_on(model)) + PREDICT_COST * len(plan.predicted_by(model))
+            self.n_epochs * len(plan.trained_on(model)) + PREDICT_COST * len(plan.items)
             for model in range(plan.n_models)
         ]
         self.done = self.skipped = 0.0

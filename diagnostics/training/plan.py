@@ -1,4 +1,4 @@
-"""Which model of a run trains on what, predicts what, and is judged by what."""
+"""Which model of a run trains on what, and is judged by what."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ VALIDATION, FOLD, IN_SAMPLE_TRAIN = "val", "fold", "train (in sample)"
 
 @dataclass(frozen=True)
 class Plan:
-    """Which model trains on what and predicts what; positions are rows of `items`.
+    """Which model trains on what; every model predicts all items. Positions are rows of `items`.
 
     items : sorted by item_id, so that nothing depends on the order in which they came
     codes : (n_items,) of the labels, -1 = none
@@ -42,9 +42,6 @@ class Plan:
         positions = self.labelled_train
         seen: IntArray = positions[self.folds[positions] != model]
         return seen
-
-    def predicted_by(self, model: int) -> IntArray:
-        return np.flatnonzero((self.folds == model) | (self.folds == NO_FOLD))
 
 
 def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:

@@ -19,20 +19,20 @@ def predict(
     opened: OpenedItems,
     positions: IntArray,
     *,
+    probabilities: FloatArray,
+    embeddings: FloatArray,
     machine: Machine,
     batch_size: int,
     should_stop: Callable[[], bool],
     on_batch: Callable[[int], None],
-) -> tuple[FloatArray, FloatArray]:
-    """Predict the items at `positions`, averaging over the views of each item.
+) -> None:
+    """Predict the items at `positions`, averaging over the views of each item, into two arrays.
 
+    probabilities, embeddings : (n, n_classes) and (n, n_features), see `output_sizes`; row i is for positions[i]
     should_stop : asked before every batch; if it says so, raises Cancelled
     on_batch : told how many items were predicted
-    returns : probabilities (n, n_classes) float32, embeddings (n, n_features) float16; row i is positions[i]
     """
     linear = last_linear(model)
-    probabilities = np.empty((len(positions), linear.out_features), dtype=np.float32)
-    embeddings = np.empty((len(positions), linear.in_features), dtype=np.float16)
     model.eval()
     for start in range(0, len(positions), batch_size):
         if should_stop():
@@ -41,7 +41,12 @@ def predict(
         views = opened.views(positions[part])
         probabilities[part], embeddings[part] = _mean_over_views(model, linear, views, machine)
         on_batch(part.stop - part.start)
-    return probabilities, embeddings
+
+
+def output_sizes(model: nn.Module) -> tuple[int, int]:
+    """How many classes a model tells apart, and how many features its last layer reads."""
+    linear = last_linear(model)
+    return linear.out_features, linear.in_features
 
 
 def last_linear(model: nn.Module) -> nn.Linear:

@@ -9,11 +9,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from diagnostics.fold_arrays import FoldRows
 from diagnostics.image_files import ImageRoot
-from diagnostics.predictions import Predictions, object_array, read_predictions, write_predictions
+from diagnostics.predictions import (
+    Predictions,
+    object_array,
+    pick_embeddings,
+    read_predictions,
+    write_predictions,
+)
 from diagnostics.progress import ProgressCallback
 from diagnostics.run_folder import (
     HISTORY_COLUMNS,
@@ -39,7 +45,6 @@ from diagnostics.training.fold import (
     find_run_lr,
     n_beside,
     open_run,
-    read_fold,
 )
 from diagnostics.training.meter import WorkMeter
 from diagnostics.training.plan import TRAIN_COLUMNS, kinds_of, notes_of
@@ -146,7 +151,7 @@ def _train(
     """Train the models that are not finished; keep history and log up to date."""
     meter = WorkMeter(run.plan, run.config, on_progress)
     models = range(run.plan.n_models)
-    unfinished = [model for model in models if read_fold(run, model) is None]
+    unfinished = [model for model in models if run.checkpoints.load_fold(model) is None]
     for model in set(models) - set(unfinished):
         meter.skip_fold(model)
 
@@ -198,20 +203,22 @@ def _predictions(run: OpenRun, task: Task, items: pd.DataFrame) -> Predictions:
     """One row an item, in the order in which the items were given."""
     plan = run.plan
     order = pd.Index(plan.items["item_id"]).get_indexer(pd.Index(items["item_id"]))
-    positions = [plan.predicted_by(model) for model in range(plan.n_models)]
-    kept = [result for model in range(plan.n_models) if (result := read_fold(run, model)) is not None]
-    probabilities, embeddings = ([result[part] for result in kept] for part in (0, 1))
+    loaded = [run.checkpoints.load_fold(model) for model in range(plan.n_models)]
+    kept = [fold for fold in loaded if fold is not None]
+    probabilities = [fold.probabilities for fold in kept]
+    folds, kinds = plan.folds[order], kinds_of(plan)[order]
+    fold_embeddings = FoldRows([fold.embeddings for fold in kept], order)
     return Predictions(
         item_ids=object_array(plan.items["item_id"])[order],
         splits=object_array(plan.items["split"])[order],
-        folds=plan.folds[order],
-        kinds=kinds_of(plan)[order],
+        folds=folds,
+        kinds=kinds,
         given_labels=object_array(plan.items["label"])[order],
-        pred_probs=combine_folds(positions, probabilities, folds=plan.folds, average=True)[order],
-        embeddings=combine_folds(positions, embeddings, folds=plan.folds, average=False)[order].astype(
-            np.float16
-        ),
+        pred_probs=combine_folds(probabilities, folds=plan.folds)[order],
+        embeddings=pick_embeddings(fold_embeddings, kinds, folds),
         classes=task.classes,
+        fold_probs=FoldRows(probabilities, order),
+        fold_embeddings=fold_embeddings,
     )
 
 

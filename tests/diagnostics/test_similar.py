@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagnostics.predictions import Predictions, object_array
-from diagnostics.similar import embedding_models, most_similar, similar_training_items
+from diagnostics.similar import most_similar, similar_training_items
 
 EVERY = np.ones(5, dtype=np.bool_)
 
@@ -66,7 +66,7 @@ def test_an_item_is_compared_with_training_items_of_its_own_model_alone():
     kinds = ["out_of_fold"] * 5 + ["mean_of_folds"] * 2
     splits = ["train"] * 5 + ["val", "unlabelled"]
     predictions = made(kinds, [0, 1, 0, 1, 2, -1, -1], splits)
-    assert embedding_models(predictions).tolist() == [0, 1, 0, 1, 2, 0, 0]
+    assert predictions.embedding_models.tolist() == [0, 1, 0, 1, 2, 0, 0]
     assert similar_training_items(predictions, 0, n=5)[0].tolist() == [2]
     assert similar_training_items(predictions, 1, n=5)[0].tolist() == [3]
     assert similar_training_items(predictions, 4, n=5)[0].tolist() == []

@@ -109,9 +109,27 @@ def test_a_run_keeps_history_weights_and_what_it_was(run):
     assert not (run.folder / "checkpoint").exists()
 
 
-def test_embeddings_have_a_row_for_every_item(run, items):
-    assert run.predictions.embeddings.shape[0] == len(items)
-    assert (np.abs(run.predictions.embeddings).sum(axis=1) > 0).all()
+def test_every_model_predicts_every_item(run, items):
+    predictions = run.predictions
+    assert predictions.fold_embeddings.shape[:2] == (3, len(items))
+    assert (np.abs(predictions.fold_embeddings).sum(axis=2) > 0).all()
+    by_fold = np.asarray(predictions.fold_probs, dtype=np.float32)
+    folds = predictions.folds
+    held_out = np.flatnonzero(folds >= 0)
+    np.testing.assert_allclose(
+        by_fold[folds[held_out], held_out], predictions.pred_probs[held_out], atol=1e-3
+    )
+    np.testing.assert_allclose(
+        by_fold[:, folds < 0].mean(axis=0), predictions.pred_probs[folds < 0], atol=1e-3
+    )
+
+
+def test_the_embedding_of_a_train_item_is_of_the_model_that_did_not_see_it(run):
+    predictions = run.predictions
+    picked, folds = np.asarray(predictions.embeddings), predictions.folds
+    for item in range(len(predictions)):
+        wanted = predictions.fold_embeddings[max(0, folds[item]), item]
+        np.testing.assert_array_equal(picked[item], wanted)
 
 
 def test_the_same_seed_gives_the_same_predictions_whatever_the_order_of_the_rows(
@@ -122,6 +140,7 @@ def test_the_same_seed_gives_the_same_predictions_whatever_the_order_of_the_rows
     assert again.item_ids.tolist() == shuffled["item_id"].tolist()
     order = pd.Index(again.item_ids).get_indexer(run.predictions.item_ids)
     np.testing.assert_array_equal(again.pred_probs[order], run.predictions.pred_probs)
+    np.testing.assert_array_equal(again.fold_embeddings[:, order], run.predictions.fold_embeddings)
 
 
 def test_images_that_an_earlier_round_left_in_the_cache_change_nothing(items, folder, tmp_path):
@@ -150,7 +169,8 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_nothing_had_happened(
         train(items, folder, tmp_path / "run", should_stop=stop_after(n_batches))
     resumed = train(items, folder, tmp_path / "run")
     np.testing.assert_array_equal(resumed.predictions.pred_probs, run.predictions.pred_probs)
-    np.testing.assert_array_equal(resumed.predictions.embeddings, run.predictions.embeddings)
+    np.testing.assert_array_equal(resumed.predictions.fold_probs, run.predictions.fold_probs)
+    np.testing.assert_array_equal(resumed.predictions.fold_embeddings, run.predictions.fold_embeddings)
     columns = ["fold", "epoch", "train_loss", "valid_loss", "accuracy"]
     pd.testing.assert_frame_equal(resumed.history[columns], run.history[columns])
 
