@@ -4,18 +4,18 @@ Directions, so that nobody has to remember them: `loss` and `entropy` are high w
 `confusion`, `margin` and `label_quality` are low there.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from diagnostics.chunks import chunks_of, for_each_chunk, native_rows, native_type
 from diagnostics.errors import DataError
 from diagnostics.predictions import Predictions
 from diagnostics.task import NO_LABEL, FloatArray, IntArray, label_codes
 
-CHUNK_CELLS = 4_000_000
-SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
+SMALLEST_PROBABILITY = np.finfo(np.float32).tiny
 ROW_SUM_TOLERANCE = 1e-2
 
 SCORE_COLUMNS = (
@@ -36,27 +36,66 @@ SCORE_COLUMNS = (
 class ItemScores:
     """All scores of n items, each array (n_items,); NaN where a score needs a label and there is none.
 
-    predicted, second : positions of the two largest probabilities (second = predicted where there is one class)
+    Floats are float64 where the probabilities were, else float32, with about 6 digits. What follows from the arrays
+    kept is computed when it is asked for, so that ten million items fit into memory.
+
+    codes : positions of the given labels, -1 where there is none
+    thresholds : (n_classes,), those of `label_quality`
+    predicted, second : positions of the two largest probabilities, the first of equals (second = predicted where there
+        is one class)
     p_given, p_predicted, p_second : those probabilities, in [0, 1]
-    loss : cross-entropy against the given label in nats, in [0, 87.4]; high = suspect
-    confusion : the largest minus the k-th largest probability, in [0, 1]; low = the model cannot decide
-    margin : given class minus the best other class, in [-1, 1]; low = surely another class
+    p_kth : the k-th largest probability, in [0, 1]
     entropy : of the prediction, in nats, in [0, ln n_classes]; high = the model cannot decide
-    label_quality : the given label's probability, adjusted for how confident the model is in each class, in [0, 1];
-        low = suspect (Northcutt, Jiang and Chuang, Confident Learning, JAIR 2021, section 3; adjusted as in Kuan and
-        Mueller, Model-agnostic label quality scoring, 2022)
     """
 
+    codes: IntArray
+    thresholds: FloatArray
     predicted: IntArray
     second: IntArray
     p_given: FloatArray
     p_predicted: FloatArray
     p_second: FloatArray
-    loss: FloatArray
-    confusion: FloatArray
-    margin: FloatArray
+    p_kth: FloatArray
     entropy: FloatArray
-    label_quality: FloatArray
+
+    @property
+    def loss(self) -> FloatArray:
+        """Cross-entropy against the given label in nats, in [0, 87.4]; high = suspect."""
+        loss: FloatArray = np.clip(self.p_given, SMALLEST_PROBABILITY, 1)
+        np.log(loss, out=loss)
+        return np.negative(loss, out=loss)
+
+    @property
+    def confusion(self) -> FloatArray:
+        """The largest minus the k-th largest probability, in [0, 1]; low = the model cannot decide."""
+        return self.p_predicted - self.p_kth
+
+    @property
+    def margin(self) -> FloatArray:
+        """Given class minus the best other class, in [-1, 1]; low = surely another class."""
+        return self.p_given - self.p_best_other
+
+    @property
+    def p_best_other(self) -> FloatArray:
+        """The largest probability of any class but the given one, in [0, 1]; 0 where there is one class."""
+        best = np.where(self.predicted == self.codes, self.p_second, self.p_predicted)
+        best[self.second == self.predicted] = 0
+        return best
+
+    @property
+    def label_quality(self) -> FloatArray:
+        """The given label's probability, adjusted for the model's confidence in each class, in [0, 1]; low = suspect.
+
+        Northcutt, Jiang and Chuang, Confident Learning, JAIR 2021, section 3; adjusted as in Kuan and Mueller,
+        Model-agnostic label quality scoring, 2022.
+        """
+        highest = np.nanmax(self.thresholds, initial=0.0)
+        known = np.where(np.isnan(self.thresholds), highest, self.thresholds)
+        shifts = np.append(highest - known, np.nan).astype(self.p_given.dtype)
+        adjusted: FloatArray = shifts[self.codes]
+        adjusted += self.p_given
+        adjusted /= 1.0 - known.sum() + len(known) * highest
+        return np.clip(adjusted, 0.0, 1.0, out=adjusted)
 
 
 def score_items(
@@ -67,27 +106,39 @@ def score_items(
     thresholds: FloatArray | None = None,
     chunk_rows: int | None = None,
 ) -> ItemScores:
-    """Score every item against its given label; only one chunk of `pred_probs` is in memory at a time.
+    """Score every item against its given label in one pass; only a few chunks of `pred_probs` are in memory at a time.
 
     codes : (n_items,), positions of the given labels, -1 where there is none
-    pred_probs : (n_items, n_classes), rows sum to 1; may be memory-mapped
+    pred_probs : (n_items, n_classes), rows sum to 1; of any float type and layout; may be memory-mapped
     k : `confusion` is the largest minus the k-th largest probability; at least 2
-    thresholds : (n_classes,), see `confident_thresholds`, which supplies them from these items if not given
+    thresholds : (n_classes,), see `confident_thresholds`; those of these items if not given
     raises : DataError for shapes that do not fit, values outside [0, 1], NaN, rows that do not sum to 1
     """
     n_items, n_classes = _check_shapes(codes, pred_probs, k)
+    dtype = native_type(pred_probs)
+    p_second = np.empty(n_items, dtype=dtype)
+    scores = ItemScores(
+        codes=np.ascontiguousarray(codes, dtype=np.int64),
+        thresholds=np.empty(0) if thresholds is None else thresholds,
+        predicted=np.empty(n_items, dtype=_position_type(n_classes)),
+        second=np.empty(n_items, dtype=_position_type(n_classes)),
+        p_given=np.empty(n_items, dtype=dtype),
+        p_predicted=np.empty(n_items, dtype=dtype),
+        p_second=p_second,
+        p_kth=p_second if k == 2 else np.empty(n_items, dtype=dtype),
+        entropy=np.empty(n_items, dtype=dtype),
+    )
+
+    def score(rows: slice) -> None:
+        probs = native_rows(pred_probs, rows)
+        _score_chunk(probs, rows, scores)
+        if k > 2:
+            scores.p_kth[rows] = _kth_largest(probs, min(k, n_classes))
+
+    for_each_chunk(score, n_items, n_classes, chunk_rows)
     if thresholds is None:
-        thresholds = confident_thresholds(codes, pred_probs, chunk_rows=chunk_rows)
-    floats = {name: np.full(n_items, np.nan, dtype=np.float64) for name in ItemScores.__slots__[2:]}
-    predicted = np.zeros(n_items, dtype=np.int64)
-    second = np.zeros(n_items, dtype=np.int64)
-    for rows in _chunks(n_items, n_classes, chunk_rows):
-        probs = _checked_chunk(pred_probs, rows)
-        chunk = _score_chunk(codes[rows], probs, min(k, n_classes), thresholds)
-        predicted[rows], second[rows] = chunk.predicted, chunk.second
-        for name, values in floats.items():
-            values[rows] = getattr(chunk, name)
-    return ItemScores(predicted=predicted, second=second, **floats)
+        scores = replace(scores, thresholds=mean_per_class(codes, scores.p_given, n_classes))
+    return scores
 
 
 def confident_thresholds(
@@ -103,15 +154,40 @@ def confident_thresholds(
     array([0.75, 0.75])
     """
     n_items, n_classes = _check_shapes(codes, pred_probs, 2)
-    sums, counts = np.zeros(n_classes), np.zeros(n_classes)
-    for rows in _chunks(n_items, n_classes, chunk_rows):
-        labelled = np.flatnonzero(codes[rows] != NO_LABEL)
-        given = codes[rows][labelled]
-        values = np.asarray(pred_probs[rows], dtype=np.float64)[labelled, given]
-        sums += np.bincount(given, weights=values, minlength=n_classes)
-        counts += np.bincount(given, minlength=n_classes)
-    means: FloatArray = np.divide(sums, counts, out=np.full(n_classes, np.nan), where=counts > 0)
+    p_given = np.empty(n_items, dtype=native_type(pred_probs))
+    for rows in chunks_of(n_items, n_classes, chunk_rows):
+        p_given[rows] = pred_probs[rows][np.arange(rows.stop - rows.start), np.maximum(codes[rows], 0)]
+    return mean_per_class(codes, p_given, n_classes)
+
+
+def mean_per_class(codes: IntArray, values: FloatArray, n_classes: int) -> FloatArray:
+    """The mean of the values of each class, as NumPy adds them up in their own type; NaN for a class nobody has.
+
+    codes, values : (n_items,); items with code -1 are left out
+    returns : (n_classes,) float64
+    """
+    from diagnostics.kernels import group_by_code
+
+    counts = class_counts(codes, n_classes)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    grouped = np.empty(starts[-1], dtype=values.dtype)
+    group_by_code(codes, values, starts, grouped)
+    means = np.full(n_classes, np.nan)
+    for code in np.flatnonzero(counts):
+        means[code] = np.mean(grouped[starts[code] : starts[code + 1]])
     return means
+
+
+def class_counts(codes: IntArray, n_classes: int) -> IntArray:
+    """How many items have each code, (n_classes,); those with -1 are left out.
+
+    >>> class_counts(np.array([1, -1, 1]), 3)
+    array([0, 2, 0])
+    """
+    counts = np.zeros(n_classes + 1, dtype=np.int64)
+    for rows in chunks_of(len(codes), 1):
+        counts += np.bincount(codes[rows] + 1, minlength=n_classes + 1)
+    return counts[1:]
 
 
 def largest_first(pred_probs: FloatArray, *, n: int) -> IntArray:
@@ -137,8 +213,9 @@ def confusion_of(pred_probs: FloatArray, *, k: int) -> FloatArray:
     if k < 2:
         raise DataError(f"Confusion compares the k largest probabilities; k must be at least 2, found {k}.")
     spread = np.empty(n_items)
-    for rows in _chunks(n_items, n_classes, None):
-        spread[rows] = _top_spread(np.asarray(pred_probs[rows], dtype=np.float64), min(k, n_classes))
+    for rows in chunks_of(n_items, n_classes):
+        probs = np.asarray(pred_probs[rows], dtype=np.float64)
+        spread[rows] = probs.max(axis=1) - _kth_largest(probs, min(k, n_classes))
     return spread
 
 
@@ -148,9 +225,10 @@ def scores_table(predictions: Predictions) -> pd.DataFrame:
     Thresholds come from the training items, so that the adjusted scores of all splits are comparable.
     """
     codes = label_codes(predictions.given_labels, predictions.classes)
-    train = predictions.splits == "train"
-    thresholds = confident_thresholds(np.where(train, codes, NO_LABEL), predictions.pred_probs)
-    scores = score_items(codes, predictions.pred_probs, thresholds=thresholds)
+    train_codes = np.where(predictions.splits == "train", codes, NO_LABEL)
+    scores = score_items(codes, predictions.pred_probs)
+    thresholds = mean_per_class(train_codes, scores.p_given, len(predictions.classes))
+    scores = replace(scores, thresholds=thresholds)
     classes = np.asarray(predictions.classes, dtype=object)
     columns: dict[str, object] = {
         "item_id": predictions.item_ids,
@@ -158,7 +236,8 @@ def scores_table(predictions: Predictions) -> pd.DataFrame:
         "kind": predictions.kinds,
         "given_label": predictions.given_labels,
     }
-    columns |= {name: getattr(scores, name) for name in SCORE_COLUMNS if not name.endswith("_label")}
+    numbers = [name for name in SCORE_COLUMNS if not name.endswith("_label")]
+    columns |= {name: getattr(scores, name).astype(np.float64) for name in numbers}
     columns |= {"predicted_label": classes[scores.predicted], "second_label": classes[scores.second]}
     return pd.DataFrame(columns)[["item_id", "split", "kind", "given_label", *SCORE_COLUMNS]]
 
@@ -172,72 +251,49 @@ def _check_shapes(codes: IntArray, pred_probs: FloatArray, k: int) -> tuple[int,
     if k < 2:
         raise DataError(f"Confusion compares the k largest probabilities; k must be at least 2, found {k}.")
     n_items, n_classes = pred_probs.shape
+    if codes.dtype.kind not in "iu":
+        raise DataError(f"Label codes must be whole numbers; found an array of type {codes.dtype}.")
     if n_items and (codes.min() < NO_LABEL or codes.max() >= n_classes):
         raise DataError(f"Label codes must lie in [-1, {n_classes}); found {codes.min()} to {codes.max()}.")
     return n_items, n_classes
 
 
-def _chunks(n_items: int, n_classes: int, chunk_rows: int | None) -> Iterator[slice]:
-    step = chunk_rows or max(1, CHUNK_CELLS // n_classes)
-    for start in range(0, n_items, step):
-        yield slice(start, min(start + step, n_items))
+def _position_type(n_classes: int) -> type[np.signedinteger]:
+    return np.int16 if n_classes <= np.iinfo(np.int16).max else np.int32
 
 
-def _checked_chunk(pred_probs: FloatArray, rows: slice) -> FloatArray:
-    probs = np.asarray(pred_probs[rows], dtype=np.float64)
-    row_sums = probs.sum(axis=1)
-    bad = ~(np.abs(row_sums - 1) <= ROW_SUM_TOLERANCE) | (probs.min(axis=1) < 0)
-    if bad.any():
-        first = int(np.flatnonzero(bad)[0])
-        raise DataError(
-            f"Row {rows.start + first} of the probabilities is not a distribution: sum {row_sums[first]:.4g}, "
-            f"smallest value {probs[first].min():.4g}. Expected values of at least 0 that sum to 1, not logits."
-        )
-    return probs
+def _score_chunk(probs: FloatArray, rows: slice, scores: ItemScores) -> None:
+    from diagnostics.kernels import NO_ROW, entropies_float32, entropies_float64, score_rows
 
-
-def _score_chunk(codes: IntArray, probs: FloatArray, k: int, thresholds: FloatArray) -> ItemScores:
-    rows = np.arange(len(probs))
-    labelled = codes != NO_LABEL
-    given = np.where(labelled, codes, 0)
-    predicted = probs.argmax(axis=1)
-    second = _best_other(probs, predicted)
-    p_given = np.where(labelled, probs[rows, given], np.nan)
-    best_other = np.where(predicted == given, second, predicted)
-    margin = p_given - np.where(best_other == given, 0.0, probs[rows, best_other])
-    safe = np.maximum(probs, SMALLEST_PROBABILITY)
-    return ItemScores(
-        predicted=predicted,
-        second=second,
-        p_given=p_given,
-        p_predicted=probs[rows, predicted],
-        p_second=probs[rows, second],
-        loss=-np.log(np.clip(p_given, SMALLEST_PROBABILITY, 1.0)),
-        confusion=_top_spread(probs, k),
-        margin=margin,
-        entropy=-(probs * np.log(safe)).sum(axis=1).clip(max=0.0),
-        label_quality=_adjusted(p_given, given, thresholds),
+    is_small = probs.dtype == np.float32
+    bits: npt.NDArray[np.signedinteger] = probs.view(np.int32) if is_small else probs.view(np.int64)
+    bad_row = score_rows(
+        probs,
+        bits,
+        scores.codes[rows],
+        ROW_SUM_TOLERANCE,
+        scores.predicted[rows],
+        scores.second[rows],
+        scores.p_given[rows],
+        scores.p_predicted[rows],
+        scores.p_second[rows],
     )
+    if bad_row != NO_ROW:
+        raise DataError(_no_distribution(probs[bad_row], rows.start + bad_row))
+    (entropies_float32 if is_small else entropies_float64)(probs, bits, scores.entropy[rows])
 
 
-def _best_other(probs: FloatArray, predicted: IntArray) -> IntArray:
-    """The position of the second largest probability; the first of equals, as for `predicted`."""
-    others = probs.copy()
-    others[np.arange(len(probs)), predicted] = -1.0
-    second: IntArray = others.argmax(axis=1)
-    return second
+def _no_distribution(probs: FloatArray, row: int) -> str:
+    values = probs.astype(np.float64)
+    found = f"Row {row} of the probabilities is not a distribution over the {len(values)} classes: "
+    if np.isnan(values).any():
+        return f"{found}class {np.flatnonzero(np.isnan(values))[0]} has no number (NaN). Predict this item again."
+    found += f"sum {values.sum():.4g}, values from {values.min():.4g} to {values.max():.4g}. "
+    if values.min() < 0 or values.max() > 1 + ROW_SUM_TOLERANCE:
+        return f"{found}Expected values of at least 0 that sum to 1. If these are logits, give their softmax."
+    return f"{found}Expected a sum of 1. If an item can have several classes, each needs a table of its own."
 
 
-def _top_spread(probs: FloatArray, k: int) -> FloatArray:
-    kth = np.partition(probs, -k, axis=1)[:, -k]
-    spread: FloatArray = probs.max(axis=1) - kth
-    return spread
-
-
-def _adjusted(p_given: FloatArray, given: IntArray, thresholds: FloatArray) -> FloatArray:
-    """Given probability above its class's threshold, shifted and scaled so that a row of adjusted ones sums to 1."""
-    known = np.where(np.isnan(thresholds), np.nanmax(thresholds, initial=0.0), thresholds)
-    top = known.max()
-    scale = 1.0 - known.sum() + len(known) * top
-    adjusted: FloatArray = np.clip((p_given - known[given] + top) / scale, 0.0, 1.0)
-    return adjusted
+def _kth_largest(probs: FloatArray, k: int) -> FloatArray:
+    kth: FloatArray = np.partition(probs, -k, axis=1)[:, -k]
+    return kth

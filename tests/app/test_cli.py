@@ -50,7 +50,7 @@ def test_every_verb_has_help_with_an_example(verb, capsys):
 
 
 def test_help_loads_no_library_that_is_slow():
-    slow = {"torch", "fastai", "streamlit", "pandas", "plotly", "sqlalchemy"}
+    slow = {"torch", "fastai", "numba", "streamlit", "pandas", "plotly", "sqlalchemy"}
     assert not loaded_modules_after("--help") & slow
 
 
@@ -85,7 +85,7 @@ def test_a_wrong_training_option_is_the_users_error(finished_demo, capsys):
 
 
 def test_verbs_over_stored_predictions_do_not_load_torch(demo_project, tmp_path):
-    models = {"torch", "fastai", "streamlit"}
+    models = {"torch", "fastai", "numba", "streamlit"}
     item = "images/train/tr0001.png"
     for arguments in (
         ("rank", demo_project, "--out", tmp_path / "ranked.csv"),

@@ -206,7 +206,7 @@ def test_the_web_process_loads_no_model_library(project):
         "from app import context\n"
         "from curation.reports import labelled_predictions\n"
         "labelled_predictions(context.current_project(), 'val').class_report()\n"
-        "print(sorted({'torch', 'fastai', 'torchvision', 'timm'} & set(sys.modules)))"
+        "print(sorted({'torch', 'fastai', 'torchvision', 'timm', 'numba'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

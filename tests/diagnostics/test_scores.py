@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import cleanlab
 import numpy as np
 import pytest
@@ -76,16 +78,69 @@ def test_no_items_give_no_scores():
 @pytest.mark.parametrize(
     ("codes", "probs", "message"),
     [
-        ([0], [[np.nan, 1.0]], "Row 0 of the probabilities is not a distribution"),
-        ([0, 1], [[0.5, 0.5], [3.0, -2.0]], "Row 1 of the probabilities is not a distribution"),
-        ([0], [[0.9, 0.9]], "sum 1.8"),
+        (
+            [0],
+            [[1.0, np.nan]],
+            r"Row 0 of the probabilities is not a distribution.*class 1 has no number \(NaN\)",
+        ),
+        ([0], [[1.0, np.inf]], "sum inf"),
+        (
+            [0, 1],
+            [[0.5, 0.5], [3.0, -2.0]],
+            "Row 1 .*sum 1, values from -2 to 3.*If these are logits, give their softmax",
+        ),
+        ([0, 1], [[0.5, 0.5], [3.0, 2.0]], "Row 1 .*If these are logits"),
+        ([0], [[0.9, 0.9]], "sum 1.8.*Expected a sum of 1"),
+        ([0], [[0.0, 0.0]], "sum 0"),
         ([0, 1], [[0.5, 0.5]], "one label per item"),
         ([2], [[0.5, 0.5]], "must lie in"),
+        ([0.5], [[0.5, 0.5]], "Label codes must be whole numbers"),
+        ([0], [[0.5j, 0.5]], "Probabilities must be numbers; found an array of type complex128"),
     ],
 )
 def test_what_is_not_a_distribution_over_the_classes_is_refused(codes, probs, message):
     with pytest.raises(DataError, match=message):
         score_items(np.array(codes), np.array(probs))
+
+
+def test_of_many_bad_rows_the_first_is_named():
+    probs = np.full((5000, 2), 0.5)
+    probs[[4321, 1234]] = 2
+    with pytest.raises(DataError, match="Row 1234 "):
+        score_items(np.zeros(5000, dtype=np.int64), probs, chunk_rows=100)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", ">f4", ">f8", "longdouble"])
+def test_scores_of_every_type_of_number_are_those_of_its_values(dtype):
+    probs = np.random.default_rng(0).dirichlet(np.full(7, 0.3), size=200).astype(dtype)
+    codes = np.arange(200) % 8 - 1
+    found, expected = score_items(codes, probs, k=3), score_items(codes, probs.astype(np.float64), k=3)
+    np.testing.assert_array_equal(found.predicted, expected.predicted)
+    np.testing.assert_array_equal(found.second, expected.second)
+    for name in ("p_given", "loss", "margin", "confusion", "entropy", "label_quality"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=2e-5, atol=2e-6)
+
+
+def test_entropy_in_float32_is_right_from_certainty_to_chance():
+    sharpness = np.linspace(0, 60, 400)[:, None]
+    logits = sharpness * np.random.default_rng(0).random((400, 33))
+    probs = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probs = (probs / probs.sum(axis=1, keepdims=True)).astype(np.float32)
+    exact = -(probs * np.log(np.maximum(probs, 1e-300, dtype=np.float64))).sum(axis=1)
+    np.testing.assert_allclose(score_items(np.full(400, -1), probs).entropy, exact, rtol=2e-6, atol=2e-6)
+
+
+def test_a_zero_with_a_minus_sign_is_a_zero():
+    scores = score_items(np.array([0, 1]), np.array([[1.0, -0.0, 0.0], [-0.0, 1.0, 0.0]], dtype=np.float32))
+    assert scores.predicted.tolist() == [0, 1]
+    assert scores.second.tolist() == [1, 0]
+    assert scores.entropy.tolist() == [0, 0]
+
+
+def test_the_compiled_code_is_kept_outside_the_source_tree():
+    from diagnostics.kernels import score_rows
+
+    assert not Path(score_rows.stats.cache_path or "/").is_relative_to(Path(__file__).parents[2])
 
 
 def test_thresholds_are_undefined_for_a_class_nobody_has():

@@ -1,0 +1,292 @@
+"""Which labels are probably wrong: confident learning, over probabilities that need not fit into memory.
+
+Source: Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 2021. The issues
+and their order are those of `cleanlab.filter.find_label_issues`, its rounding of counts included, except that
+
+- of equal scores the earlier row comes first, and of equal margins or probabilities at a cut the earlier row is an
+  issue; cleanlab leaves both to NumPy's unstable sort, whose answer depends on the processor. (The rounding of the
+  confident joint has such ties too; there the answer is cleanlab's, by the same call.)
+- items without a label are left out, one class or one given class alone has an answer, and so has an empty input;
+- rows that are no distribution are refused, and float16 is computed with as float32.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from diagnostics.chunks import CHUNK_CELLS, chunks_of, for_each_chunk, n_cores, native_rows
+from diagnostics.errors import DataError
+from diagnostics.scores import ItemScores, class_counts, mean_per_class, score_items
+from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
+
+FILTERS = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning")
+
+OUT_OF_REACH = 2.0
+SMALLEST_SUM = 1e-100
+SMALLEST_THRESHOLD = 2e-6
+TOLERANCE = 1e-6
+"""How far below its threshold a probability still counts as confident, and below another still as the largest."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelIssues:
+    """The items whose label is probably wrong.
+
+    rows : (n_issues,), their positions, most suspect first
+    thresholds : (n_classes,), the mean probability of each class over the items labelled with it; NaN: nobody has it
+    confident_joint : (n_classes, n_classes) of int64; how many items given class i are estimated to be of class j;
+        row i sums to the number of items given class i
+    """
+
+    rows: IntArray
+    thresholds: FloatArray
+    confident_joint: IntArray
+
+
+def find_label_issues(
+    codes: IntArray,
+    pred_probs: FloatArray,
+    *,
+    filter_by: str = "prune_by_noise_rate",
+    rank_by: str = "self_confidence",
+    min_examples_per_class: int = 1,
+    scores: ItemScores | None = None,
+) -> LabelIssues:
+    """The label issues of confident learning; `pred_probs` is read once, and again where a row is near a decision.
+
+    codes : (n_items,), positions of the given labels, -1 where there is none
+    pred_probs : (n_items, n_classes), out of sample, rows sum to 1; may be memory-mapped
+    filter_by : prune_by_noise_rate: for each pair of classes, as many as the joint estimates, by margin;
+        prune_by_class: for each given class, as many as the joint estimates, by its probability;
+        both: those in both; confident_learning: those counted off the diagonal of the joint
+    rank_by : self_confidence, normalized_margin or confidence_weighted_entropy; lowest first
+    min_examples_per_class : at least so many items of each class are taken to be right
+    scores : what `score_items` gave for the same codes and probabilities, if it was called already
+    raises : DataError for what `score_items` refuses, and for unknown names
+    """
+    _check_names(filter_by, rank_by)
+    scores = score_items(codes, pred_probs) if scores is None else scores
+    codes, n_classes = scores.codes, pred_probs.shape[1]
+    n_items_of = class_counts(codes, n_classes)
+    thresholds = mean_per_class(codes, scores.p_given, n_classes)
+    guesses = _confident_classes(scores, pred_probs, thresholds)
+    joint = _calibrated(_joint_counts(codes, guesses, n_classes), n_items_of)
+    suspects = _contradicted(scores)
+    if filter_by == "confident_learning":
+        suspects &= (guesses != NO_LABEL) & (guesses != codes)
+    if filter_by in ("prune_by_class", "both"):
+        suspects &= _lowest_of_class(scores, n_items_of, _n_wrong(joint, n_items_of, min_examples_per_class))
+    if filter_by in ("prune_by_noise_rate", "both"):
+        counts = _n_wrong_by_pair(joint, n_items_of, min_examples_per_class)
+        suspects &= _largest_margins(scores, pred_probs, counts, likely=_contradicted(scores))
+    rows = np.flatnonzero(suspects)
+    order = np.argsort(RANKERS[rank_by](scores, pred_probs, rows), kind="stable")
+    return LabelIssues(rows[order], thresholds, joint)
+
+
+def _check_names(filter_by: str, rank_by: str) -> None:
+    for option, found, known in (("filter_by", filter_by, FILTERS), ("rank_by", rank_by, tuple(RANKERS))):
+        if found not in known:
+            raise DataError(f"{option} must be one of {', '.join(known)}; found {found!r}.")
+
+
+def _confident_classes(scores: ItemScores, pred_probs: FloatArray, thresholds: FloatArray) -> IntArray:
+    """The class that each labelled item confidently is, (n_items,); -1 where it is none, or has no label.
+
+    A class is confident where its probability reaches its threshold; where several are, the most probable counts. Only
+    where the most probable is not confident itself, and the second could be, is the row read again.
+    """
+    from diagnostics.kernels import first_two_above
+
+    limits = _limits(thresholds, scores.p_given.dtype)
+    lowest = limits.min()
+    guesses = np.empty_like(scores.predicted)
+
+    def guess(rows: slice) -> None:
+        predicted, labelled = scores.predicted[rows], scores.codes[rows] != NO_LABEL
+        sure = scores.p_predicted[rows] >= limits[predicted]
+        guesses[rows] = np.where(sure & labelled, predicted, NO_LABEL)
+        unclear = np.flatnonzero(~sure & labelled & (scores.p_second[rows] >= lowest))
+        first, n_above = np.zeros(len(unclear), dtype=np.int64), np.zeros(len(unclear), dtype=np.int64)
+        first_two_above(native_rows(pred_probs, unclear + rows.start), limits, first, n_above)
+        several = np.where(n_above > 1, predicted[unclear], NO_LABEL)
+        guesses[unclear + rows.start] = np.where(n_above == 1, first, several)
+
+    for_each_chunk(guess, *pred_probs.shape)
+    return guesses
+
+
+def _limits(thresholds: FloatArray, dtype: np.dtype[np.floating]) -> FloatArray:
+    """From which probability on a class is confident; out of reach for a class nobody has. In cleanlab's precision."""
+    nobody = np.isnan(thresholds)
+    known = np.where(nobody, OUT_OF_REACH, thresholds).astype(np.float64 if nobody.any() else dtype)
+    limits = np.maximum(known, SMALLEST_THRESHOLD) - TOLERANCE
+    return limits.astype(np.float64)
+
+
+def _joint_counts(codes: IntArray, guesses: IntArray, n_classes: int) -> IntArray:
+    """How many items of each given class are confidently of each class; at least one is what it is given as."""
+    counts = np.zeros(n_classes * n_classes, dtype=np.int64)
+    for rows in chunks_of(len(codes), n_classes, CHUNK_CELLS):
+        sure = guesses[rows] != NO_LABEL
+        cells = codes[rows][sure] * n_classes + guesses[rows][sure]
+        counts += np.bincount(cells, minlength=n_classes * n_classes)
+    joint = counts.reshape(n_classes, n_classes)
+    np.fill_diagonal(joint, joint.diagonal().clip(min=1))
+    return joint
+
+
+def _calibrated(joint: IntArray, n_items_of: IntArray) -> IntArray:
+    """The joint scaled so that each row sums to the number of items given that class, rounded (section 3.2).
+
+    Halves are common here, and the last bit of the sum decides about them: it is added up in cleanlab's order.
+    """
+    by_guess = np.ascontiguousarray(joint.T) / joint.sum(axis=1) * n_items_of
+    by_guess = by_guess / max(float(np.sum(by_guess)), SMALLEST_SUM) * n_items_of.sum()
+    return _rounded(np.ascontiguousarray(by_guess.T))
+
+
+def _rounded(counts: FloatArray) -> IntArray:
+    """Round to whole numbers, then move those nearest to the next number by one until each row has its sum again.
+
+    >>> _rounded(np.array([[0.4, 0.35, 0.25], [2.0, 0.0, 1.0]]))
+    array([[1, 0, 0],
+           [2, 0, 1]])
+    """
+    rounded = counts.round()
+    missing = (counts.sum(axis=1).round() - rounded.sum(axis=1)).astype(np.int64)
+    for row in np.flatnonzero(missing):
+        order = np.argsort(counts[row] - rounded[row])
+        upwards = missing[row] > 0
+        moved = (order[::-1] if upwards else order)[: abs(missing[row])]
+        rounded[row, moved] += 1 if upwards else -1
+    return rounded.astype(np.int64)
+
+
+def _n_wrong(joint: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
+    """How many items of each given class are wrong, so that enough stay."""
+    n_right = np.maximum(joint.diagonal(), min_examples_per_class)
+    n_wrong: IntArray = np.maximum(n_items_of - n_right, 0)
+    n_wrong[~_can_lose(n_items_of, min_examples_per_class)] = 0
+    return n_wrong
+
+
+def _n_wrong_by_pair(joint: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
+    """How many items of each given class are of each other class; 0 on the diagonal.
+
+    What a class lacks to `min_examples_per_class` right items is taken from all its pairs alike, rounded down.
+    """
+    n_short = np.maximum(min_examples_per_class - joint.diagonal(), 0)
+    n_pairs = np.maximum(np.count_nonzero(joint, axis=1) - 1, 1)
+    counts: IntArray = np.maximum(joint - (n_short / n_pairs)[:, None], 0).astype(np.int64)
+    np.fill_diagonal(counts, 0)
+    counts[~_can_lose(n_items_of, min_examples_per_class)] = 0
+    return counts
+
+
+def _can_lose(n_items_of: IntArray, min_examples_per_class: int) -> BoolArray:
+    enough: BoolArray = n_items_of > max(min_examples_per_class, 1)
+    return enough
+
+
+def _contradicted(scores: ItemScores) -> BoolArray:
+    """Where another class is clearly more probable than the given one; only such an item can be an issue."""
+    raised = scores.p_given + TOLERANCE
+    ahead = raised < scores.p_predicted
+    ahead |= (raised == scores.p_predicted) & (scores.predicted < scores.codes)
+    ahead &= scores.predicted != scores.codes
+    return ahead
+
+
+def _lowest_of_class(scores: ItemScores, n_items_of: IntArray, n_lowest: IntArray) -> BoolArray:
+    """The `n_lowest` items of each given class to which it has the lowest probability."""
+    order = np.lexsort((scores.p_given, scores.codes))[len(scores.codes) - n_items_of.sum() :]
+    places = np.arange(len(order)) - np.repeat(np.cumsum(n_items_of) - n_items_of, n_items_of)
+    lowest = np.zeros(len(scores.codes), dtype=bool)
+    lowest[order] = places < np.repeat(n_lowest, n_items_of)
+    return lowest
+
+
+def _largest_margins(
+    scores: ItemScores, pred_probs: FloatArray, counts: IntArray, *, likely: BoolArray
+) -> BoolArray:
+    """For each pair of classes, as many items of the given class as `counts` says, by p(other) - p(given).
+
+    Each item's largest margin is known from its scores, so once a class has found candidates, most rows need not be
+    read: those whose largest margin is below every one kept. That works best if the `likely` items come first.
+    Each thread looks for the pairs of its own classes.
+    """
+    from diagnostics.kernels import keep_largest_margins
+
+    n_items, n_classes = pred_probs.shape
+    given, other = np.nonzero(counts)
+    pair_starts = np.searchsorted(given, np.arange(n_classes + 1))
+    heap_starts = np.concatenate([[0], np.cumsum(counts[given, other])])
+    n_kept = np.zeros(len(given), dtype=np.int64)
+    kept_margins = np.empty(heap_starts[-1], dtype=scores.p_given.dtype)
+    kept_rows = np.full(heap_starts[-1], n_items, dtype=np.int64)
+    entries = np.full(len(given), -np.inf, dtype=kept_margins.dtype)
+    floors = np.where(np.diff(pair_starts) > 0, -np.inf, np.inf).astype(kept_margins.dtype)
+    largest = scores.p_best_other
+    largest -= scores.p_given
+
+    def offer(rows: IntArray) -> None:
+        for part in chunks_of(len(rows), n_classes):
+            block = rows[part]
+            block = block[largest[block] >= floors[scores.codes[block]]]
+            keep_largest_margins(
+                native_rows(pred_probs, block),
+                block,
+                scores.codes[block],
+                pair_starts,
+                other,
+                heap_starts,
+                n_kept,
+                kept_margins,
+                kept_rows,
+                entries,
+                floors,
+            )
+
+    with ThreadPoolExecutor(n_cores()) as pool:
+        for chosen in (likely, ~likely):
+            rows = _reaching(floors, largest, scores.codes, chosen)
+            rows = rows[np.argsort(-largest[rows])]
+            turns = scores.codes[rows] % n_cores()
+            list(pool.map(offer, [rows[turns == turn] for turn in range(n_cores())]))
+    found = np.zeros(n_items + 1, dtype=bool)
+    found[kept_rows] = True
+    return found[:-1]
+
+
+def _reaching(floors: FloatArray, largest: FloatArray, codes: IntArray, chosen: BoolArray) -> IntArray:
+    """The chosen items with a label whose largest margin reaches the floor of their class."""
+    found = []
+    for rows in chunks_of(len(codes), 1):
+        reaching = chosen[rows] & (codes[rows] != NO_LABEL) & (largest[rows] >= floors[codes[rows]])
+        found.append(np.flatnonzero(reaching) + rows.start)
+    return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+
+def _weighted_entropy(scores: ItemScores, pred_probs: FloatArray, rows: IntArray) -> FloatArray:
+    """log(1 + x) / x of x = normalised entropy / probability of the given class, in (0, 1]; low = suspect."""
+    from scipy.special import xlogy
+
+    quality = np.empty(len(rows))
+    for part in chunks_of(len(rows), pred_probs.shape[1]):
+        probs = native_rows(pred_probs, rows[part])
+        entropy = -np.sum(xlogy(probs, probs), axis=1) / np.log(pred_probs.shape[1])
+        weighted = entropy / np.maximum(scores.p_given[rows[part]], TOLERANCE)
+        quality[part] = np.log(weighted + 1) / np.maximum(weighted, TOLERANCE)
+    return quality
+
+
+Ranking = Callable[[ItemScores, FloatArray, IntArray], FloatArray]
+
+RANKERS: dict[str, Ranking] = {
+    "self_confidence": lambda scores, _, rows: scores.p_given[rows],
+    "normalized_margin": lambda scores, _, rows: (scores.p_given[rows] - scores.p_best_other[rows] + 1) / 2,
+    "confidence_weighted_entropy": _weighted_entropy,
+}
