@@ -29,12 +29,15 @@ REPORTED_SPLITS = tuple(split for split in SPLITS if split != "unlabelled")
 class LabelledPredictions:
     """One split of one run against the labels of a dataset version; arrays are aligned, (n_items,).
 
+    run_name : the run's id, marked if it is a quick one
     codes, predicted : positions in `classes`
     in_sample : the model was trained on these very items, so that memorised errors look right
     n_without_prediction : labelled items of the split that the run did not predict (they came later)
     """
 
     run_id: str
+    run_name: str
+    quick: bool
     split: str
     version: int
     classes: tuple[str, ...]
@@ -56,10 +59,15 @@ class LabelledPredictions:
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """Two runs on the items of one split that both predicted, against the labels of dataset version `version`."""
+    """Two runs on the items of one split that both predicted, against the labels of dataset version `version`.
+
+    name_before, name_after : the runs' ids, marked if they are quick ones
+    """
 
     run_before: str
     run_after: str
+    name_before: str
+    name_after: str
     split: str
     version: int
     in_sample: bool
@@ -79,15 +87,18 @@ def compare_runs(
 ) -> RunComparison:
     """What changed from one run to another, on the items that both predicted.
 
-    before, after : run ids; not named: the newest run, and the newest one trained on an earlier dataset version
+    before, after : run ids; not named: the newest full run (the newest of all if none is full), and the newest one of
+        its kind on an earlier dataset version; a quick run is compared with a full one only if there is no other
     """
-    run_after = read_run(project, after)
+    run_after = read_run(project, after or _newest_to_compare(project))
     run_before = read_run(project, before or _run_before(project, run_after))
     old, new = (_labelled_predictions(project, run, split) for run in (run_before, run_after))
     _, in_old, in_new = np.intersect1d(old.item_ids, new.item_ids, assume_unique=True, return_indices=True)
     return RunComparison(
         run_before=run_before.info.run_id,
         run_after=run_after.info.run_id,
+        name_before=run_before.info.name,
+        name_after=run_after.info.name,
         split=split,
         version=new.version,
         in_sample=old.in_sample or new.in_sample,
@@ -118,6 +129,8 @@ def _labelled_predictions(project: Project, run: Run, split: str) -> LabelledPre
     classes = project.task_at(project.class_log.at(version.class_change)).classes
     return LabelledPredictions(
         run_id=run.info.run_id,
+        run_name=run.info.name,
+        quick=run.info.quick is not None,
         split=split,
         version=version.number,
         classes=classes,
@@ -130,11 +143,12 @@ def _labelled_predictions(project: Project, run: Run, split: str) -> LabelledPre
 
 
 def _run_before(project: Project, after: Run) -> str:
-    """The newest finished run on an earlier dataset version; failing that, the run just before."""
+    """The newest run of the same kind on an earlier dataset version; failing that, the one just before, of any kind."""
     runs = [info for info in list_runs(project) if info.run_id < after.info.run_id]
+    alike = [info for info in runs if (info.quick is None) == (after.info.quick is None)]
     version = _version_of(after.info)
-    earlier = [info for info in runs if _version_of(info) < version]
-    candidates = earlier or runs
+    earlier = [info for info in alike if _version_of(info) < version]
+    candidates = earlier or alike or runs
     if not candidates:
         raise RunError(
             f"There is nothing to compare {after.info.run_id} with: no run finished before it. "
@@ -142,6 +156,12 @@ def _run_before(project: Project, after: Run) -> str:
         )
     newest: str = max(info.run_id for info in candidates)
     return newest
+
+
+def _newest_to_compare(project: Project) -> str | None:
+    """The newest full run: the difference of a quick one from it is mostly that of the two ways to train."""
+    full = [info.run_id for info in list_runs(project) if info.quick is None]
+    return full[-1] if full else None
 
 
 def _version_of(info: RunInfo) -> int:

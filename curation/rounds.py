@@ -112,6 +112,16 @@ def dataset_version(
     return replace(version, fingerprint=fingerprint, class_change=classes.number)
 
 
+def version_now(project: Project) -> DatasetVersion:
+    """The newest dataset version with the decisions made since, as closing the round now would fix it."""
+    newest = dataset_version(project)
+    with reading(project.engine) as connection:
+        event = log.read_head(connection).event
+        fingerprint = _fingerprint(connection, project.info.fingerprint)
+    fingerprint = _with_classes(fingerprint, project.classes, project.info.classes)
+    return replace(newest, event=event, fingerprint=fingerprint)
+
+
 def training_items(project: Project, version: DatasetVersion) -> pd.DataFrame:
     """The items of a dataset version, in source order: TRAINING_COLUMNS, label null where there is none.
 
@@ -150,7 +160,7 @@ def rounds_table(project: Project) -> pd.DataFrame:
             "closed": round_.closed_at,
             "decisions": n_decisions.get(round_.number, 0),
             "runs": ", ".join(
-                info.run_id for info in runs if info.dataset_version["number"] == round_.number - 1
+                info.name for info in runs if info.dataset_version["number"] == round_.number - 1
             ),
         }
         for round_ in list_rounds(project)

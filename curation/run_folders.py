@@ -22,6 +22,7 @@ class PartialRun:
     """A run that was started and is not finished: what it was started with.
 
     class_change : the last change of the classes then, so that going on later trains the same classes
+    quick : only heads are to be trained, on the decisions up to the moment when it goes on
     """
 
     run_id: str
@@ -30,6 +31,7 @@ class PartialRun:
     version: int
     folder: Path
     class_change: int = 0
+    quick: bool = False
 
 
 def list_runs(project: Project) -> list[RunInfo]:
@@ -59,13 +61,21 @@ def read_run(project: Project, run_id: str | None = None) -> Run:
     raise RunError(f"{project.info.name} has no run {run_id!r}. Its finished runs: {known}.")
 
 
+def newest_full_run(project: Project) -> Run | None:
+    """The newest run whose models were trained whole, in folds; None if there is none."""
+    full = [info for info in list_runs(project) if info.quick is None and not info.in_sample]
+    return read_run(project, full[-1].run_id) if full else None
+
+
 def list_partial_runs(project: Project) -> list[PartialRun]:
     """The runs that are not finished, oldest first; some may be running."""
     folders = _folders(project.partial_runs_dir)
     return [read_start(project, folder.name) for folder in folders if (folder / START_FILE).is_file()]
 
 
-def allocate_run(project: Project, config: TrainConfig, version: int, *, now: datetime) -> PartialRun:
+def allocate_run(
+    project: Project, config: TrainConfig, version: int, *, now: datetime, quick: bool = False
+) -> PartialRun:
     """Take the next run id and note what the run is started with. Two processes never get the same id."""
     project.partial_runs_dir.mkdir(parents=True, exist_ok=True)
     while True:
@@ -77,7 +87,7 @@ def allocate_run(project: Project, config: TrainConfig, version: int, *, now: da
             folder.mkdir()
         except FileExistsError:
             continue
-        started = PartialRun(run_id, now, config, version, folder, project.classes.number)
+        started = PartialRun(run_id, now, config, version, folder, project.classes.number, quick)
         _write_start(started)
         return started
 
@@ -104,6 +114,7 @@ def read_start(project: Project, run_id: str) -> PartialRun:
         version=values["dataset_version"],
         folder=folder,
         class_change=values.get("class_change", 0),
+        quick=values.get("quick", False),
     )
 
 
@@ -113,6 +124,7 @@ def _write_start(run: PartialRun) -> None:
         "created_at": run.created_at.isoformat(),
         "dataset_version": run.version,
         "class_change": run.class_change,
+        "quick": run.quick,
         "config": run.config.to_json(),
     }
     write_text(run.folder / START_FILE, json.dumps(values, indent=1, ensure_ascii=False) + "\n")

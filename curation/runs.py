@@ -6,8 +6,17 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from curation.project import Project
-from curation.rounds import dataset_version, training_items
-from curation.run_folders import PartialRun, allocate_run, list_partial_runs, list_runs, read_run, read_start
+from curation.rounds import DatasetVersion, dataset_version, training_items, version_now
+from curation.run_folders import (
+    PartialRun,
+    allocate_run,
+    list_partial_runs,
+    list_runs,
+    newest_full_run,
+    read_run,
+    read_start,
+)
+from curation.what_if import what_if, write_what_if
 from diagnostics.errors import Cancelled, WinnowError
 from diagnostics.progress import Progress, ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo
@@ -34,17 +43,20 @@ def train_project(
     on_progress: ProgressCallback = ignore_progress,
     should_stop: Callable[[], bool] = lambda: False,
     resume_run_id: str | None = None,
+    quick: bool = False,
     now: datetime | None = None,
 ) -> str:
     """Train on the newest dataset version, predict and score every item; returns the id of the finished run.
 
+    quick : train only heads on features that are there, on the decisions up to now whether their round is closed or
+        not; see `diagnostics.training.quick`
     resume_run_id : go on with this unfinished run, with the options and the dataset version that it was started with;
-        `config` is not used then
-    raises : Cancelled, which leaves the run to be resumed; any other WinnowError, which removes a run that was new
+        `config` and `quick` are not used then
+    raises : Cancelled, which leaves a full run to be resumed; any other WinnowError, which removes a run that was new
     """
     started_at = now or datetime.now(UTC)
     if resume_run_id is None:
-        run = allocate_run(project, config, dataset_version(project).number, now=started_at)
+        run = allocate_run(project, config, dataset_version(project).number, now=started_at, quick=quick)
     else:
         run = read_start(project, resume_run_id)
     if job is not None:
@@ -58,15 +70,18 @@ def train_project(
     def stop() -> bool:
         return should_stop() or (job is not None and job.should_stop())
 
+    train = _train_quick if run.quick else _train
     try:
-        _train(project, run, watch, stop, started_at)
-    except Cancelled:
-        raise
-    except WinnowError:
-        if resume_run_id is None:
+        train(project, run, watch, stop, started_at)
+    except WinnowError as error:
+        resumable = isinstance(error, Cancelled) and not run.quick
+        if not resumable and resume_run_id is None:
             shutil.rmtree(run.folder)
         raise
     run.folder.replace(project.runs_dir / run.run_id)
+    if run.quick:
+        table = what_if(project, run.run_id, on_progress=watch, should_stop=stop)
+        write_what_if(read_run(project, run.run_id), table)
     return run.run_id
 
 
@@ -88,13 +103,48 @@ def _train(
         run_dir=run.folder,
         cache_dir=project.cache_dir,
         run_id=run.run_id,
-        dataset_version={
-            "number": version.number,
-            "fingerprint": version.fingerprint,
-            "event": version.event,
-            "class_change": version.class_change,
-        },
+        dataset_version=_as_dict(version),
         now=now,
         on_progress=on_progress,
         should_stop=should_stop,
     )
+
+
+def _train_quick(
+    project: Project,
+    run: PartialRun,
+    on_progress: ProgressCallback,
+    should_stop: Callable[[], bool],
+    now: datetime,
+) -> RunInfo:
+    from diagnostics.training.quick import QuickInputs, train_quick_run
+
+    version = version_now(project)
+    inputs = QuickInputs(
+        items=training_items(project, version),
+        task=project.task_at(project.class_log.at(version.class_change)),
+        config=run.config,
+        base=newest_full_run(project),
+        content_of=project.items.set_index("item_id")["content_hash"],
+        roots=tuple(project.info.roots),
+        cache_dir=project.cache_dir,
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+    return train_quick_run(
+        inputs,
+        run_dir=run.folder,
+        home=project.runs_dir / run.run_id,
+        run_id=run.run_id,
+        dataset_version=_as_dict(version),
+        now=now,
+    )
+
+
+def _as_dict(version: DatasetVersion) -> dict[str, int | str]:
+    return {
+        "number": version.number,
+        "fingerprint": version.fingerprint,
+        "event": version.event,
+        "class_change": version.class_change,
+    }

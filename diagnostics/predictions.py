@@ -1,8 +1,9 @@
 """Probabilities and embeddings of a run, aligned to item ids, on disk and memory-mapped."""
 
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from diagnostics.errors import RunError
-from diagnostics.fold_arrays import FoldArray, PickedRows, write_fold_array
+from diagnostics.fold_arrays import FoldArray, FoldRows, PickedRows, write_fold_array
 from diagnostics.task import FloatArray, IntArray
 
 FORMAT_VERSION = 2
@@ -29,7 +30,29 @@ FIRST_MODEL = 0
 PROBS, EMBEDDINGS = "pred_probs", "embeddings"
 FOLD_PROBS, FOLD_EMBEDDINGS = "fold_probs", "fold_embeddings"
 
+SHARED_ROWS_FILE = "embedding_rows.npy"
+
 ObjectArray = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedEmbeddings:
+    """Features that several runs read from one file.
+
+    path : (n_models, n_rows, n_features) float16, a .npy file
+    rows : (n_items,), the row of each item
+    """
+
+    path: Path
+    rows: IntArray
+
+    def read(self) -> FoldRows:
+        """(n_models, n_items, n_features), memory-mapped."""
+        return FoldRows(np.load(self.path, mmap_mode="r"), self.rows)
+
+    def at(self, items: IntArray) -> "SharedEmbeddings":
+        """Of these positions of items alone."""
+        return SharedEmbeddings(self.path, self.rows[items])
 
 
 @dataclass(frozen=True)
@@ -41,10 +64,12 @@ class Predictions:
     pred_probs : (n_items, n_classes) float32, rows sum to 1
     embeddings : (n_items, n_features) float16, the input of the model's last layer. Features of two models cannot be
         averaged or compared: each item has those of its `embedding_models`. Where there are fold_embeddings they are
-        the rows of `pick_embeddings`, which are not stored again.
+        the rows of `pick_embeddings`, which are not stored again. None if they were shared with other runs and their
+        file is gone.
     fold_probs, fold_embeddings : (n_models, n_items, n_columns) float16, what every model says of every item, of those
         that it was trained on too; None in runs of before they were kept. One model's features for all folds are one
         row of n_models.
+    shared_embeddings : where fold_embeddings lie if they are not the run's own
     """
 
     item_ids: ObjectArray
@@ -53,10 +78,11 @@ class Predictions:
     kinds: ObjectArray
     given_labels: ObjectArray
     pred_probs: FloatArray
-    embeddings: FloatArray | PickedRows
+    embeddings: FloatArray | PickedRows | None
     classes: tuple[str, ...]
     fold_probs: FoldArray | None = None
     fold_embeddings: FoldArray | None = None
+    shared_embeddings: SharedEmbeddings | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -83,8 +109,11 @@ def pick_embeddings(fold_embeddings: FoldArray, kinds: ObjectArray, folds: IntAr
     return PickedRows(fold_embeddings, embedding_models(kinds, folds, n_models=fold_embeddings.shape[0]))
 
 
-def write_predictions(run_dir: Path, predictions: Predictions) -> None:
-    """Write the predictions beside and move them to `run_dir`/predictions, replacing what is there."""
+def write_predictions(run_dir: Path, predictions: Predictions, *, home: Path | None = None) -> None:
+    """Write the predictions beside and move them to `run_dir`/predictions, replacing what is there.
+
+    home : where the run folder will be moved to; paths to shared files are kept relative to that
+    """
     _check_aligned(predictions, run_dir)
     beside = run_dir / f".{FOLDER}.partial"
     shutil.rmtree(beside, ignore_errors=True)
@@ -95,6 +124,9 @@ def write_predictions(run_dir: Path, predictions: Predictions) -> None:
         "classes": list(predictions.classes),
         "arrays": _write_arrays(beside, predictions),
     }
+    if predictions.shared_embeddings is not None:
+        np.save(beside / SHARED_ROWS_FILE, predictions.shared_embeddings.rows.astype(np.int32))
+        about["shared_embeddings"] = os.path.relpath(predictions.shared_embeddings.path, home or run_dir)
     (beside / "predictions.json").write_text(
         json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8"
     )
@@ -108,12 +140,16 @@ def _write_arrays(folder: Path, predictions: Predictions) -> list[str]:
     """Returns the names of the arrays that there are."""
     np.save(folder / f"{PROBS}.npy", np.asarray(predictions.pred_probs, dtype=np.float32))
     names = [PROBS]
-    folds = {FOLD_PROBS: predictions.fold_probs, FOLD_EMBEDDINGS: predictions.fold_embeddings}
-    for name, values in folds.items():
+    own = predictions.shared_embeddings is None
+    by_fold = {
+        FOLD_PROBS: predictions.fold_probs,
+        FOLD_EMBEDDINGS: predictions.fold_embeddings if own else None,
+    }
+    for name, values in by_fold.items():
         if values is not None:
             write_fold_array(folder / f"{name}.npy", values)
             names.append(name)
-    if predictions.fold_embeddings is None:
+    if predictions.embeddings is not None and predictions.fold_embeddings is None:
         np.save(folder / f"{EMBEDDINGS}.npy", np.asarray(predictions.embeddings, dtype=np.float16))
         names.append(EMBEDDINGS)
     return names
@@ -138,10 +174,14 @@ def read_predictions(run_dir: Path) -> Predictions:
         table = pd.read_parquet(folder / "items.parquet", columns=list(PREDICTION_COLUMNS))
         names = about.get("arrays", [PROBS, EMBEDDINGS])
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+        shared = _read_shared(run_dir, about)
     except (OSError, ValueError) as error:
         raise RunError(f"The predictions in {folder} cannot be read: {error}. Train again.") from error
     folds, kinds = table["fold"].to_numpy(dtype=np.int64), _strings(table["kind"])
-    fold_embeddings = arrays.get(FOLD_EMBEDDINGS)
+    fold_embeddings = arrays.get(FOLD_EMBEDDINGS) if shared is None else shared.read()
+    embeddings = arrays.get(EMBEDDINGS)
+    if fold_embeddings is not None:
+        embeddings = pick_embeddings(fold_embeddings, kinds, folds)
     predictions = Predictions(
         item_ids=_strings(table["item_id"]),
         splits=_strings(table["split"]),
@@ -149,15 +189,24 @@ def read_predictions(run_dir: Path) -> Predictions:
         kinds=kinds,
         given_labels=_strings(table["given_label"]),
         pred_probs=arrays[PROBS],
-        embeddings=arrays[EMBEDDINGS]
-        if fold_embeddings is None
-        else pick_embeddings(fold_embeddings, kinds, folds),
+        embeddings=embeddings,
         classes=tuple(about["classes"]),
         fold_probs=arrays.get(FOLD_PROBS),
         fold_embeddings=fold_embeddings,
+        shared_embeddings=shared,
     )
     _check_aligned(predictions, run_dir)
     return predictions
+
+
+def _read_shared(run_dir: Path, about: Mapping[str, Any]) -> SharedEmbeddings | None:
+    """None if the run shares none, or their file is gone."""
+    if "shared_embeddings" not in about:
+        return None
+    path = (run_dir / about["shared_embeddings"]).resolve()
+    if not path.is_file():
+        return None
+    return SharedEmbeddings(path, np.load(run_dir / FOLDER / SHARED_ROWS_FILE).astype(np.int64))
 
 
 def object_array(values: Sequence[object] | pd.Series) -> ObjectArray:
@@ -186,7 +235,8 @@ def _items_table(predictions: Predictions) -> pd.DataFrame:
 def _check_aligned(predictions: Predictions, run_dir: Path) -> None:
     n_items = len(predictions)
     arrays = (predictions.splits, predictions.folds, predictions.kinds, predictions.given_labels)
-    lengths = [len(array) for array in (*arrays, predictions.pred_probs, predictions.embeddings)]
+    lengths = [len(array) for array in (*arrays, predictions.pred_probs)]
+    lengths += [] if predictions.embeddings is None else [len(predictions.embeddings)]
     by_fold = (predictions.fold_probs, predictions.fold_embeddings)
     lengths += [values.shape[1] for values in by_fold if values is not None]
     if any(length != n_items for length in lengths):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,20 @@ LR_FINDER_COLUMNS = ("lr", "loss", "chosen")
 
 
 @dataclass(frozen=True, slots=True)
+class QuickInfo:
+    """What makes a run a quick one: only heads were trained, on features that were there.
+
+    embeddings : whose features, in words
+    base_run : the run whose fold models gave them, None if they come from a pretrained network
+    strength : of the heads' penalty, chosen by held-out likelihood
+    """
+
+    embeddings: str
+    base_run: str | None
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """What a run is, written last: a folder with a run.json is a finished run.
 
@@ -41,6 +55,7 @@ class RunInfo:
     n_train : items with a label that models were trained on; n_folds : models, 1 if there are no folds
     in_sample : the predictions of train items come from a model that has seen them
     notes : what a reader of the numbers should know, one sentence each
+    quick : None for a full run
     """
 
     run_id: str
@@ -60,6 +75,12 @@ class RunInfo:
     arch: str
     pretrained: bool
     notes: tuple[str, ...] = ()
+    quick: QuickInfo | None = None
+
+    @property
+    def name(self) -> str:
+        """The run's id for people to read, marked if it is a quick one."""
+        return self.run_id if self.quick is None else f"{self.run_id} (quick)"
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict that json.dumps takes and `from_json` reads back."""
@@ -73,13 +94,15 @@ class RunInfo:
             "dataset_version": dict(self.dataset_version),
             "versions": dict(self.versions),
             "notes": list(self.notes),
+            "quick": asdict(self.quick) if self.quick else None,
         }
         return {"format_version": FORMAT_VERSION} | values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "RunInfo":
         """Read back what `to_json` gave."""
-        rest = {field.name: values[field.name] for field in fields(cls)}
+        quick = values.get("quick")
+        rest = {field.name: values[field.name] for field in fields(cls) if field.name != "quick"}
         rest |= {
             "created_at": datetime.fromisoformat(values["created_at"]),
             "finished_at": datetime.fromisoformat(values["finished_at"]),
@@ -87,6 +110,7 @@ class RunInfo:
             "resolved": TrainConfig.from_json(values["resolved"]),
             "classes": tuple(values["classes"]),
             "notes": tuple(values["notes"]),
+            "quick": QuickInfo(**quick) if quick else None,
         }
         return cls(**rest)
 

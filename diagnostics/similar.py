@@ -13,8 +13,11 @@ def similar_training_items(predictions: Predictions, row: int, *, n: int) -> tup
     """The training items whose embeddings are most like that of one item, the item itself left out.
 
     row : the item's position in `predictions`
-    returns : up to n positions, the most similar first, and their cosine similarities, in [-1, 1]
+    returns : up to n positions, the most similar first, and their cosine similarities, in [-1, 1]; none if the run has
+        no embeddings
     """
+    if predictions.embeddings is None:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
     models = predictions.embedding_models
     comparable = (models == models[row]) & (predictions.splits == "train")
     comparable[row] = False

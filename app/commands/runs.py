@@ -34,6 +34,13 @@ class Ranker(StrEnum):
 def train(
     project: ProjectFolder,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an unfinished run.")] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Train only heads on features that are there, on the decisions up to now. Seconds.",
+        ),
+    ] = False,
     job: Annotated[str | None, typer.Option(hidden=True)] = None,
     json: AsJson = False,
     **options: Any,
@@ -48,11 +55,15 @@ def train(
     config = TrainConfig.from_json({name: value for name, value in options.items() if value is not None})
     argv = [str(opened.folder) if argument == str(project) else argument for argument in sys.argv[1:]]
     with progress_bar(quiet=json) as show, running_job(opened, "train", argv, job_id=job) as watched:
-        run_id = train_project(opened, config, job=watched, on_progress=show, resume_run_id=resume)
+        run_id = train_project(
+            opened, config, job=watched, on_progress=show, resume_run_id=resume, quick=quick
+        )
     info = read_run(opened, run_id).info
     if json:
         return print_json({"run_id": run_id, "seconds": info.seconds, "info": plain(info)})
-    print_line(f"{run_id} finished in {info.seconds:.0f} s on {info.device}.")
+    print_line(f"{info.name} finished in {info.seconds:.0f} s on {info.device}.")
+    if info.quick is not None:
+        print_line(f"Features of {info.quick.embeddings}. The numbers are an estimate.")
     print_line(
         f"Next: winnow report {project}, winnow rank {project} --split train --by loss, winnow app {project}"
     )
@@ -101,6 +112,7 @@ def report(
         return print_json(
             {
                 "run_id": found.run_id,
+                "quick": found.quick,
                 "split": found.split,
                 "dataset_version": found.version,
                 "in_sample": found.in_sample,
@@ -112,7 +124,7 @@ def report(
             }
         )
     print_line(
-        f"{found.run_id}, {found.split} ({measured.n_items} items), labels of dataset version {found.version}"
+        f"{found.run_name}, {found.split} ({measured.n_items} items), labels of dataset version {found.version}"
         + (IN_SAMPLE_NOTE if found.in_sample else "")
     )
     for title, estimate in (("accuracy", measured.accuracy), ("macro F1", measured.macro_f1)):
@@ -197,8 +209,7 @@ def rank(
         by.value: "right",
     }
     print_table(
-        f"{len(ranked)} items of {split} by {by.value}, {query.run_id}"
-        + (IN_SAMPLE_NOTE if in_sample else ""),
+        f"{len(ranked)} items of {split} by {by.value}, {run.name}" + (IN_SAMPLE_NOTE if in_sample else ""),
         columns,
         [_ranked_row(row, by.value) for row in _records(ranked.head(limit))],
     )
@@ -240,7 +251,7 @@ def compare(
             }
         )
     print_line(
-        f"{found.run_before} → {found.run_after} on {split.value} ({result.after.n_items} items), "
+        f"{found.name_before} → {found.name_after} on {split.value} ({result.after.n_items} items), "
         f"labels of dataset version {found.version}" + (IN_SAMPLE_NOTE if found.in_sample else "")
     )
     for title, old, new in (

@@ -47,6 +47,9 @@ class OpenedItems(Protocol):
     def views(self, positions: IntArray) -> list["torch.Tensor"]:
         """Inputs for prediction on the device; the model's probabilities are averaged over the views."""
 
+    def load_network(self, weights: Path) -> Any:
+        """A network of the learner's kind with these weights, on the device."""
+
     def describe_model(self) -> Mapping[str, Any]:
         """What is needed, beside its weights, to use a trained model again; JSON-able."""
 
@@ -69,11 +72,35 @@ class OpenItems(Protocol):
     ) -> OpenedItems: ...
 
 
+class OpenTrained(Protocol):
+    """Take in items for a network that is trained already; `about` is what `describe_model` said of it."""
+
+    def __call__(
+        self,
+        items: pd.DataFrame,
+        *,
+        about: Mapping[str, Any],
+        roots: Sequence[ImageRoot],
+        cache_dir: Path,
+        machine: Machine,
+        on_progress: ProgressCallback,
+    ) -> OpenedItems: ...
+
+
+def open_trained_of(modality: str) -> OpenTrained:
+    """The function that takes in items of a modality for a trained network; raises as `open_items_of`."""
+    return cast(OpenTrained, _module_of(modality).open_trained)
+
+
 def open_items_of(modality: str) -> OpenItems:
     """The function that takes in the items of a modality; its libraries are loaded now.
 
     raises : ConfigError for a modality that there is no entry for
     """
+    return cast(OpenItems, _module_of(modality).open_items)
+
+
+def _module_of(modality: str) -> Any:
     if modality not in MODALITIES:
         raise ConfigError(f"Unknown modality {modality!r}; known: {', '.join(MODALITIES)}.")
-    return cast(OpenItems, importlib.import_module(MODALITIES[modality]).open_items)
+    return importlib.import_module(MODALITIES[modality])

@@ -159,6 +159,43 @@ def _build_timm(
     return learner
 
 
+def local_weights(architecture: Architecture, weights_file: Path | None = None) -> Path:
+    """The file with the pretrained weights, looked for on this machine alone.
+
+    raises : WeightsError if it is not here
+    """
+    find = find_timm_weights if architecture.library == "timm" else find_torchvision_weights
+    found = find(architecture.name, weights_file, probe=_stay_here)
+    if found.path is None:
+        raise WeightsError(f"The pretrained weights of {architecture.name} are not on this machine.")
+    return found.path
+
+
+def pretrained_network(architecture: Architecture, weights: Path) -> nn.Module:
+    """The whole network with the weights of this file and the head that they were trained with.
+
+    raises : WeightsError if the file holds other weights
+    """
+    found = WeightsFile(weights, url="")
+    if architecture.library != "timm":
+        model: nn.Module = getattr(torchvision.models, architecture.name)(weights=None)
+        _load_file(model, found)
+        return model
+    overlay = {"file": str(weights)}
+    try:
+        network: nn.Module = timm.create_model(
+            architecture.name, pretrained=True, pretrained_cfg_overlay=overlay
+        )
+    except (RuntimeError, KeyError) as error:
+        raise WeightsError(f"{weights} does not hold weights of {architecture.name}: {error}") from error
+    _check_filled(network, found, architecture.name)
+    return network
+
+
+def _stay_here(url: str) -> bool:
+    return False
+
+
 BUILDERS = {"winnow": _build_small, "torchvision": _build_torchvision, "timm": _build_timm}
 
 

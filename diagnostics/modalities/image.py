@@ -21,8 +21,9 @@ from diagnostics.modalities.architectures import (
     to_channels_last,
 )
 from diagnostics.progress import ProgressCallback
-from diagnostics.task import IntArray, Task
+from diagnostics.task import NO_LABEL, IntArray, Task
 from diagnostics.training.augment import Augment, Normalise
+from diagnostics.training.checkpoint import load_weights
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.recipe import DataFacts, loss_of, optimizer_of, resolve_config
 
@@ -36,14 +37,19 @@ class ImageItems:
     """The images of a run as one array; see `diagnostics.modalities.OpenedItems`."""
 
     def __init__(
-        self, items: ArrayItems, config: TrainConfig, classes: tuple[str, ...], machine: Machine
+        self,
+        items: ArrayItems,
+        config: TrainConfig,
+        classes: tuple[str, ...],
+        machine: Machine,
+        normalise: Normalise | None = None,
     ) -> None:
         self.config = config
         self._items = items
         self._classes = classes
         self._machine = machine
         self._architecture: Architecture = find_architecture(config.arch)
-        self._normalise = _normalisation(items, self._architecture, pretrained=config.pretrained)
+        self._normalise = normalise or _normalisation(items, self._architecture, pretrained=config.pretrained)
 
     def learner(self, train: IntArray, held_out: IntArray, *, path: Path) -> Any:
         """A fastai Learner with fresh weights; its model's layout is channels last."""
@@ -61,6 +67,12 @@ class ImageItems:
         )
         to_channels_last(learner.model.to(self._machine.device))
         return learner
+
+    def load_network(self, weights: Path) -> Any:
+        """A network of the learner's kind with these weights, on the device."""
+        network = self.learner(np.arange(1), np.arange(1), path=weights.parent).model
+        load_weights(weights, network)
+        return network
 
     def views(self, positions: IntArray) -> list[torch.Tensor]:
         """The images and, where training flips, their mirror images."""
@@ -133,6 +145,38 @@ def open_items(
     rows = array.rows_of(items["content_hash"])
     pixels = pixels_on_device(array.pixels, machine.device)
     return ImageItems(ArrayItems(pixels, rows, torch.from_numpy(codes)), settled, task.classes, machine)
+
+
+def open_trained(
+    items: pd.DataFrame,
+    *,
+    about: Mapping[str, Any],
+    roots: Sequence[ImageRoot],
+    cache_dir: Path,
+    machine: Machine,
+    on_progress: ProgressCallback,
+) -> ImageItems:
+    """Decode images for a network that is trained already, which sees them as it did in training.
+
+    items : columns path, root, content_hash
+    about : what `ImageItems.describe_model` said of the network
+    """
+    config = TrainConfig(
+        arch=about["arch"], image_size_px=about["image_size_px"], resize=about["resize"], flip=about["flip"]
+    )
+    array = build_image_array(
+        items,
+        roots=roots,
+        cache_dir=cache_dir,
+        size_px=about["image_size_px"],
+        resize=about["resize"],
+        n_workers=machine.n_threads,
+        on_progress=on_progress,
+    )
+    pixels = pixels_on_device(array.pixels, machine.device)
+    opened = ArrayItems(pixels, array.rows_of(items["content_hash"]), torch.full((len(items),), NO_LABEL))
+    normalise = Normalise(tuple(about["mean"]), tuple(about["std"]))
+    return ImageItems(opened, config, tuple(about["classes"]), machine, normalise)
 
 
 def _facts(items: pd.DataFrame, roots: Sequence[ImageRoot], *, n_train: int) -> DataFacts:

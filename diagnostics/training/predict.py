@@ -19,7 +19,7 @@ def predict(
     opened: OpenedItems,
     positions: IntArray,
     *,
-    probabilities: FloatArray,
+    probabilities: FloatArray | None,
     embeddings: FloatArray,
     machine: Machine,
     batch_size: int,
@@ -28,7 +28,8 @@ def predict(
 ) -> None:
     """Predict the items at `positions`, averaging over the views of each item, into two arrays.
 
-    probabilities, embeddings : (n, n_classes) and (n, n_features), see `output_sizes`; row i is for positions[i]
+    probabilities, embeddings : (n, n_classes) and (n, n_features), see `output_sizes`; row i is for positions[i];
+        probabilities that are not wanted are None
     should_stop : asked before every batch; if it says so, raises Cancelled
     on_batch : told how many items were predicted
     """
@@ -39,7 +40,9 @@ def predict(
             raise Cancelled("Stopped while predicting.")
         part = slice(start, min(start + batch_size, len(positions)))
         views = opened.views(positions[part])
-        probabilities[part], embeddings[part] = _mean_over_views(model, linear, views, machine)
+        probs, embeddings[part] = _mean_over_views(model, linear, views, machine)
+        if probabilities is not None:
+            probabilities[part] = probs
         on_batch(part.stop - part.start)
 
 

@@ -1,0 +1,347 @@
+"""A quick round: only heads are trained, one a fold, on features that are there already; seconds instead of minutes.
+
+The features are those of a pretrained network, which never saw a label of these data, or else those of the fold models
+of an earlier run: the head that predicts an item is trained on the features of the one model that did not see it.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from diagnostics.errors import RunError
+from diagnostics.fold_arrays import FoldArray
+from diagnostics.image_files import ImageRoot
+from diagnostics.modalities import Machine
+from diagnostics.predictions import (
+    MEAN_OF_FOLDS,
+    OUT_OF_FOLD,
+    Predictions,
+    SharedEmbeddings,
+    object_array,
+    pick_embeddings,
+    write_predictions,
+)
+from diagnostics.progress import Progress, ProgressCallback
+from diagnostics.run_folder import SCORES_FILE, QuickInfo, Run, RunInfo, write_run_info, write_table
+from diagnostics.scores import scores_table
+from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.crossval import NO_FOLD, absent_classes, combine_folds, make_folds
+from diagnostics.training.device import (
+    describe_device,
+    n_cores,
+    package_versions,
+    pick_device,
+    prepare_torch,
+    resolve_precision,
+)
+from diagnostics.training.embeddings import (
+    Backbone,
+    EmbedInputs,
+    embed_with_backbone,
+    embed_with_run,
+    find_backbone,
+)
+from diagnostics.training.heads import HeadFold, Heads, fit_heads
+from diagnostics.training.plan import Plan, make_plan
+
+
+@dataclass(frozen=True, slots=True)
+class QuickInputs:
+    """What a quick round is made from.
+
+    items : columns TRAIN_COLUMNS, as for `train_run`
+    config : of it count folds, seed, n_threads, mixed_precision and, for a pretrained network, arch, pretrained,
+        weights_file, image_size_px and resize
+    base : the newest full run with folds, None if there is none
+    content_of : the content hash of every item of the project, by item_id
+    """
+
+    items: pd.DataFrame
+    task: Task
+    config: TrainConfig
+    base: Run | None
+    content_of: pd.Series
+    roots: tuple[ImageRoot, ...]
+    cache_dir: Path
+    on_progress: ProgressCallback
+    should_stop: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Items in the order of a plan, the fold that holds each out, and their features.
+
+    source : whose features they are, in words
+    base_run : None for a pretrained network
+    """
+
+    plan: Plan
+    shared: SharedEmbeddings
+    machine: Machine
+    source: str
+    base_run: str | None
+    arch: str
+
+    @property
+    def n_folds(self) -> int:
+        return self.plan.n_models
+
+
+def prepare_quick(inputs: QuickInputs) -> Prepared:
+    """Decide folds and find or compute features: of a pretrained network that is here, else of the base run.
+
+    raises : RunError if there is neither; WeightsError if a pretrained network is asked for that is not here
+    """
+    machine = _machine(inputs.config)
+    prepare_torch(machine.n_threads)
+    backbone = find_backbone(inputs.config)
+    if backbone is not None:
+        return _prepare_with_backbone(inputs, backbone, machine)
+    if inputs.base is None:
+        raise RunError(
+            "A quick round needs features, and there are none: no weights of a pretrained network are on this machine, "
+            "and no full run with folds is finished. Train once: winnow train."
+        )
+    return _prepare_with_run(inputs, inputs.base, machine)
+
+
+def fit_quick(
+    prepared: Prepared,
+    n_classes: int,
+    *,
+    should_stop: Callable[[], bool],
+    on_progress: ProgressCallback,
+) -> Heads:
+    """Train one head a fold on the labelled train items; each predicts every item, in the order of the plan."""
+    features = prepared.shared.read()
+    folds = prepared.plan.folds
+    train = np.zeros(len(folds), dtype=np.bool_)
+    train[prepared.plan.labelled_train] = True
+    parts = [
+        HeadFold(
+            read_features=partial(features.__getitem__, model_of(features, fold)),
+            train=np.flatnonzero(train & (folds != fold)),
+            held_out=np.flatnonzero(train & (folds == fold)),
+        )
+        for fold in range(prepared.n_folds)
+    ]
+
+    def tell(n_done: int) -> None:
+        on_progress(Progress("heads", n_done, prepared.n_folds, f"head {n_done} of {prepared.n_folds}"))
+
+    return fit_heads(
+        parts,
+        prepared.plan.codes,
+        n_classes,
+        device=prepared.machine.device,
+        should_stop=should_stop,
+        on_fold=tell,
+    )
+
+
+def predict_quick(inputs: QuickInputs) -> FloatArray:
+    """What heads on the labels of the items predict for each of them, (n_items, n_classes), rows in their order."""
+    prepared = prepare_quick(inputs)
+    plan = prepared.plan
+    heads = fit_quick(
+        prepared,
+        len(inputs.task.classes),
+        should_stop=inputs.should_stop,
+        on_progress=inputs.on_progress,
+    )
+    order = pd.Index(plan.items["item_id"]).get_indexer(pd.Index(inputs.items["item_id"]))
+    probs: FloatArray = combine_folds(list(heads.fold_probs), folds=plan.folds)[order]
+    return probs
+
+
+def model_of(features: FoldArray, fold: int) -> int:
+    """Whose features the head of a fold reads: those of the model of its fold, or of the only one there is."""
+    return 0 if features.shape[0] == 1 else fold
+
+
+def train_quick_run(
+    inputs: QuickInputs,
+    *,
+    run_dir: Path,
+    home: Path,
+    run_id: str,
+    dataset_version: Mapping[str, int | str],
+    now: datetime,
+) -> RunInfo:
+    """Train heads, predict and score every item into `run_dir`, as `train_run` does for whole models.
+
+    home : where the run folder will be moved to
+    raises : as `prepare_quick`; DataError if there is not enough to train on; Cancelled, which leaves nothing worth
+        keeping but embeddings in the cache
+    """
+    started_s = time.monotonic()
+    prepared = prepare_quick(inputs)
+    heads = fit_quick(
+        prepared,
+        len(inputs.task.classes),
+        should_stop=inputs.should_stop,
+        on_progress=inputs.on_progress,
+    )
+    predictions = _predictions(prepared, heads, inputs)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    write_predictions(run_dir, predictions, home=home)
+    write_table(run_dir / SCORES_FILE, scores_table(predictions))
+    seconds = time.monotonic() - started_s
+    info = RunInfo(
+        run_id=run_id,
+        created_at=now,
+        finished_at=now + timedelta(seconds=seconds),
+        seconds=seconds,
+        config=inputs.config,
+        resolved=replace(
+            inputs.config, arch=prepared.arch, folds=prepared.n_folds, n_threads=prepared.machine.n_threads
+        ),
+        classes=inputs.task.classes,
+        dataset_version=dict(dataset_version),
+        device=describe_device(prepared.machine.device),
+        n_threads=prepared.machine.n_threads,
+        versions=package_versions(),
+        n_train=len(prepared.plan.labelled_train),
+        n_folds=prepared.n_folds,
+        in_sample=False,
+        arch=prepared.arch,
+        pretrained=prepared.base_run is None,
+        notes=tuple(_notes(prepared, heads, inputs)),
+        quick=QuickInfo(prepared.source, prepared.base_run, heads.strength),
+    )
+    write_run_info(run_dir, info)
+    return info
+
+
+def _prepare_with_backbone(inputs: QuickInputs, backbone: Backbone, machine: Machine) -> Prepared:
+    plan = make_plan(inputs.items, inputs.task, replace(inputs.config, folds=0))
+    train = plan.labelled_train
+    folds = np.full(len(plan.items), NO_FOLD, dtype=np.int64)
+    hashes = plan.items["content_hash"].iloc[train].tolist()
+    n_folds = max(2, inputs.config.folds)
+    folds[train] = make_folds(plan.codes[train], hashes, n_folds=n_folds, seed=inputs.config.seed)
+    return Prepared(
+        plan=replace(plan, folds=folds, n_models=n_folds),
+        shared=embed_with_backbone(backbone, _embed_inputs(inputs, plan.items, machine)),
+        machine=machine,
+        source=f"the pretrained network {backbone.arch} ({backbone.size_px} px), not trained further",
+        base_run=None,
+        arch=backbone.arch,
+    )
+
+
+def _prepare_with_run(inputs: QuickInputs, base: Run, machine: Machine) -> Prepared:
+    plan = make_plan(inputs.items, inputs.task, replace(inputs.config, folds=0))
+    folds = keep_folds(
+        plan.items,
+        plan.codes,
+        base_folds=pd.Series(base.predictions.folds, index=base.predictions.item_ids),
+        content_of=inputs.content_of,
+        n_folds=base.info.n_folds,
+        seed=inputs.config.seed,
+    )
+    return Prepared(
+        plan=replace(plan, folds=folds, n_models=base.info.n_folds),
+        shared=embed_with_run(base, _embed_inputs(inputs, plan.items, machine), inputs.content_of),
+        machine=machine,
+        source=f"the {base.info.n_folds} fold models of {base.info.run_id} ({base.info.arch})",
+        base_run=base.info.run_id,
+        arch=base.info.arch,
+    )
+
+
+def keep_folds(
+    items: pd.DataFrame,
+    codes: IntArray,
+    *,
+    base_folds: pd.Series,
+    content_of: pd.Series,
+    n_folds: int,
+    seed: int,
+) -> IntArray:
+    """The fold that holds each item out, so that no head is trained on features of a model that saw what it predicts.
+
+    items : columns item_id, split, content_hash; codes : (n_items,), -1 = no label
+    base_folds : by item_id the fold of the run whose features are used, -1 = none of its models was trained on it
+    content_of : the content hash of every item that the run had, by item_id
+    returns : (n_items,); -1 for items that are not trained on and that no model of the run was trained on
+
+    An item keeps its fold, whatever became of its label, and items of a content that a model was trained on get the
+    fold of that content. Labelled train items that no model has seen are dealt out by their content and the seed.
+    """
+    seen = base_folds[base_folds != NO_FOLD]
+    fold_of = pd.Series(
+        seen.to_numpy(), index=pd.Index(content_of.reindex(seen.index).to_numpy(dtype=object))
+    )
+    fold_of = fold_of[~fold_of.index.duplicated()]
+    contents = items["content_hash"]
+    folds = fold_of.reindex(pd.Index(contents)).fillna(NO_FOLD).to_numpy(dtype=np.int64)
+    folds[(items["split"] != "train").to_numpy() & ~items["item_id"].isin(seen.index).to_numpy()] = NO_FOLD
+    new = (items["split"] == "train").to_numpy() & (codes != NO_LABEL) & (folds == NO_FOLD)
+    folds[new] = [
+        int(hashlib.sha256(f"{seed}:{content}".encode()).hexdigest(), 16) % n_folds
+        for content in contents[new]
+    ]
+    return folds
+
+
+def _machine(config: TrainConfig) -> Machine:
+    device = pick_device()
+    return Machine(device, resolve_precision(config.mixed_precision, device), config.n_threads or n_cores())
+
+
+def _embed_inputs(inputs: QuickInputs, items: pd.DataFrame, machine: Machine) -> EmbedInputs:
+    return EmbedInputs(
+        items=items,
+        modality=inputs.task.modality,
+        roots=inputs.roots,
+        cache_dir=inputs.cache_dir,
+        machine=machine,
+        on_progress=inputs.on_progress,
+        should_stop=inputs.should_stop,
+    )
+
+
+def _predictions(prepared: Prepared, heads: Heads, inputs: QuickInputs) -> Predictions:
+    """One row an item, in the order in which the items were given."""
+    plan = prepared.plan
+    order = pd.Index(plan.items["item_id"]).get_indexer(pd.Index(inputs.items["item_id"]))
+    folds = plan.folds[order]
+    kinds = np.where(folds != NO_FOLD, OUT_OF_FOLD, MEAN_OF_FOLDS).astype(object)
+    shared = prepared.shared.at(order)
+    features = shared.read()
+    return Predictions(
+        item_ids=object_array(plan.items["item_id"])[order],
+        splits=object_array(plan.items["split"])[order],
+        folds=folds,
+        kinds=kinds,
+        given_labels=object_array(plan.items["label"])[order],
+        pred_probs=combine_folds(list(heads.fold_probs), folds=plan.folds)[order],
+        embeddings=pick_embeddings(features, kinds, folds),
+        classes=inputs.task.classes,
+        fold_probs=heads.fold_probs[:, order],
+        fold_embeddings=features,
+        shared_embeddings=shared,
+    )
+
+
+def _notes(prepared: Prepared, heads: Heads, inputs: QuickInputs) -> Sequence[str]:
+    plan = prepared.plan
+    return [
+        f"Quick round: only heads were trained, on features of {prepared.source}. Its numbers are an estimate; a full "
+        "training confirms them.",
+        *absent_classes(
+            np.where(plan.items["split"] == "train", plan.codes, NO_LABEL),
+            plan.folds,
+            inputs.task.classes,
+            n_folds=prepared.n_folds,
+        ),
+    ]
