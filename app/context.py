@@ -26,7 +26,7 @@ from diagnostics.run_folder import RunInfo
 PROJECT_VARIABLE = "WINNOW_PROJECT"
 Params = ParamSpec("Params")
 
-ANNOTATOR_KEY, RUN_KEY, PROBLEM_KEY = "annotator", "run", "problem"
+ANNOTATOR_KEY, RUN_KEY, REVIEWED_KEY, PROBLEM_KEY = "annotator", "run", "reviewed_run", "problem"
 NEWEST = ""
 ANNOTATOR_COOKIE = "winnow_annotator"
 MAX_NAME = 80
@@ -115,6 +115,30 @@ def current_run_id() -> str | None:
     known = [info.run_id for info in finished_runs()]
     picked = st.session_state.get(RUN_KEY)
     return picked if picked in known else newest_run_id()
+
+
+def reviewed_run_id() -> str | None:
+    """The run whose queue Review shows: the one picked in the sidebar, else the one that was newest when Review was
+    opened, because no order may change under a reviewer's hands."""
+    known = [info.run_id for info in finished_runs()]
+    picked = st.session_state.get(RUN_KEY)
+    if picked in known:
+        return str(picked)
+    if st.session_state.get(REVIEWED_KEY) not in known:
+        st.session_state[REVIEWED_KEY] = newest_run_id()
+    kept: str | None = st.session_state[REVIEWED_KEY]
+    return kept
+
+
+def review_newest() -> None:
+    """Let Review show the newest run from now on; for callbacks, because it changes the pick in the sidebar too."""
+    st.session_state[RUN_KEY] = NEWEST
+    st.session_state[REVIEWED_KEY] = newest_run_id()
+
+
+def leave_review() -> None:
+    """Forget which run Review showed: who comes back gets the newest one."""
+    st.session_state.pop(REVIEWED_KEY, None)
 
 
 def n_open_decisions() -> int:

@@ -19,6 +19,7 @@ PAGES = (
 )
 
 
+REVIEW = "review"
 SIDEBAR_PX = 236
 STATIC = Path(__file__).parent / "static"
 WORDMARK = (
@@ -46,6 +47,8 @@ def main() -> None:
         for name, title, icon in PAGES
     ]
     page = st.navigation(pages)
+    if page.url_path != REVIEW:
+        context.leave_review()
     if problem := context.take_problem():
         st.error(escape(problem), icon=":material/error:")
     try:

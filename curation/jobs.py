@@ -192,10 +192,10 @@ def running_job(project: Project, verb: str, argv: Sequence[str], job_id: str | 
     job.end(DONE)
 
 
-def list_jobs(project: Project, *, now: datetime | None = None) -> list[JobRow]:
-    """All jobs, newest first; those whose process has vanished are marked lost."""
+def list_jobs(project: Project, *, now: datetime | None = None, at_most: int | None = None) -> list[JobRow]:
+    """All jobs, or so many, newest first; those whose process has vanished are marked lost."""
     with reading(project.engine) as connection:
-        rows = _read(connection)
+        rows = _read(connection, at_most=at_most)
     asked_at = now or datetime.now(UTC)
     gone = [row for row in rows if row.state in LIVE and not is_alive(row, asked_at)]
     if not gone:
@@ -203,7 +203,12 @@ def list_jobs(project: Project, *, now: datetime | None = None) -> list[JobRow]:
     for row in gone:
         _mark_lost(project, row, asked_at)
     with reading(project.engine) as connection:
-        return _read(connection)
+        return _read(connection, at_most=at_most)
+
+
+def latest_job(project: Project, *, now: datetime | None = None) -> JobRow | None:
+    """The job that was started last, if any."""
+    return next(iter(list_jobs(project, now=now, at_most=1)), None)
 
 
 def read_job(project: Project, job_id: str) -> JobRow:
@@ -289,9 +294,11 @@ def _update(project: Project, number: int, states: Sequence[str], values: dict[s
         return connection.execute(jobs.update().where(wanted).values(values)).rowcount == 1
 
 
-def _read(connection: Connection, where: sa.ColumnElement[bool] | None = None) -> list[JobRow]:
+def _read(
+    connection: Connection, where: sa.ColumnElement[bool] | None = None, *, at_most: int | None = None
+) -> list[JobRow]:
     columns = [jobs.c[field.name] for field in fields(JobRow) if field.name != "job_id"]
-    query = sa.select(*columns).order_by(jobs.c.number.desc())
+    query = sa.select(*columns).order_by(jobs.c.number.desc()).limit(at_most)
     return [_job_row(row) for row in connection.execute(query if where is None else query.where(where))]
 
 

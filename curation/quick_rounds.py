@@ -1,19 +1,15 @@
-"""Quick rounds beside a review: when one is worth offering, and what it did to the queue."""
+"""Quick rounds beside a review: when one is worth offering, and what it did to a queue."""
 
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from curation.project import Project
 from curation.queues import QueueQuery, open_queue
 from curation.run_folders import list_runs
 from diagnostics.errors import RunError
 from diagnostics.run_folder import RunInfo
-from diagnostics.task import IntArray
 
 OFFER_AFTER = 25
 FIRST_PAGE = 60
-FAR_RANKS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +25,6 @@ class QuickOffer:
     @property
     def is_due(self) -> bool:
         return self.n_decided >= self.offer_after
-
-
-@dataclass(frozen=True, slots=True)
-class QueueMoves:
-    """What changed in a queue from one run to the next, among the items that nobody has decided on.
-
-    n_into_first_page : items of the new first page that were not on the old one
-    n_far_up : items that moved up by more than so many ranks; those of the first page that did count here too
-    """
-
-    n_into_first_page: int
-    n_far_up: int
-
-    def __str__(self) -> str:
-        """One line for the reviewer.
-
-        >>> str(QueueMoves(n_into_first_page=12, n_far_up=3))
-        'Queue updated, 12 items moved up to the first page.'
-        """
-        if not self.n_into_first_page:
-            return "Queue updated, the first page has the same items."
-        items = "item" if self.n_into_first_page == 1 else "items"
-        return f"Queue updated, {self.n_into_first_page} {items} moved up to the first page."
 
 
 def quick_offer(project: Project, *, offer_after: int = OFFER_AFTER) -> QuickOffer:
@@ -71,44 +44,26 @@ def event_of(run: RunInfo) -> int:
     return int(run.dataset_version["event"])
 
 
-def queue_moves(
-    project: Project,
-    old_run: str,
-    new_run: str,
-    by: str,
-    *,
-    splits: tuple[str, ...] = ("train",),
-    first_page: int = FIRST_PAGE,
-    far_ranks: int = FAR_RANKS,
-) -> QueueMoves:
-    """What the new run changed in the queue of undecided items ranked by `by`."""
-    before, after = (
-        _items_in_order(project, QueueQuery(run_id=run_id, by=by, splits=splits, decided="open"))
-        for run_id in (old_run, new_run)
-    )
-    return count_moves(before, after, first_page=first_page, far_ranks=far_ranks)
+def n_moved_up(project: Project, query: QueueQuery, new_run: str, *, first_page: int = FIRST_PAGE) -> int:
+    """How many undecided items a new run puts onto a queue's first page that were behind it, or not in it, before.
 
-
-def count_moves(before: IntArray, after: IntArray, *, first_page: int, far_ranks: int) -> QueueMoves:
-    """Compare two orders of items.
-
-    before, after : item numbers, each at most once, first in the queue first; an item that was not in the queue before
-        counts as having been behind its end
-
-    >>> count_moves(np.array([7, 8, 9, 5]), np.array([5, 7, 8, 9]), first_page=2, far_ranks=2)
-    QueueMoves(n_into_first_page=1, n_far_up=1)
+    query : the queue as it is shown; its run is the old one
     """
-    n_numbers = int(max(before.max(initial=-1), after.max(initial=-1))) + 1
-    old_ranks = np.full(n_numbers, len(before), dtype=np.int64)
-    old_ranks[before] = np.arange(len(before))
-    climbed = old_ranks[after] - np.arange(len(after))
-    return QueueMoves(
-        n_into_first_page=int((old_ranks[after[:first_page]] >= first_page).sum()),
-        n_far_up=int((climbed > far_ranks).sum()),
+    before, after = (
+        open_queue(project, replace(query, run_id=run_id, decided="open", as_of_event=None))
+        for run_id in (query.run_id, new_run)
     )
+    places = [before.position(item_id) for item_id in after.item_ids(0, first_page)]
+    return sum(place is None or place > first_page for place in places)
 
 
-def _items_in_order(project: Project, query: QueueQuery) -> IntArray:
-    queue = open_queue(project, query)
-    numbers: IntArray = queue.table.item_rows[queue.rows].astype(np.int64)
-    return numbers
+def moved_text(n_moved: int) -> str:
+    """The news of a new run in one line.
+
+    >>> moved_text(12), moved_text(0)
+    ('Queue updated, 12 items moved up to the first page.', 'Queue updated, the first page has the same items.')
+    """
+    if not n_moved:
+        return "Queue updated, the first page has the same items."
+    items = "1 item" if n_moved == 1 else f"{n_moved} items"
+    return f"Queue updated, {items} moved up to the first page."

@@ -43,13 +43,19 @@ def list_runs(project: Project) -> list[RunInfo]:
     ]
 
 
+def newest_run_id(project: Project) -> str | None:
+    """The name of the newest finished run, without reading any; None before the first."""
+    finished = [folder for folder in _folders(project.runs_dir) if (folder / INFO_FILE).is_file()]
+    return finished[-1].name if finished else None
+
+
 def read_run(project: Project, run_id: str | None = None) -> Run:
     """A finished run; the newest one if it is not named.
 
     raises : RunError if there is no such run, or none at all
     """
     if run_id is None:
-        return read_run_folder(_newest(project))
+        return read_run_folder(project.runs_dir / _newest(project))
     folder = project.runs_dir / run_id
     if RUN_NAME.fullmatch(run_id) and (folder / INFO_FILE).is_file():
         return read_run_folder(folder)
@@ -130,13 +136,13 @@ def _write_start(run: PartialRun) -> None:
     write_text(run.folder / START_FILE, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
 
-def _newest(project: Project) -> Path:
-    finished = [folder for folder in _folders(project.runs_dir) if (folder / INFO_FILE).is_file()]
-    if not finished:
+def _newest(project: Project) -> str:
+    run_id = newest_run_id(project)
+    if run_id is None:
         raise RunError(
             f"{project.info.name} has no finished run yet. Train one with: winnow train {project.folder}"
         )
-    return finished[-1]
+    return run_id
 
 
 def _folders(parent: Path) -> list[Path]:

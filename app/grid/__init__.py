@@ -50,16 +50,27 @@ class GridData:
 
 
 def label_grid(
-    data: GridData, *, key: str, on_renew: Callable[[], None], on_next_class: Callable[[], None]
+    data: GridData,
+    *,
+    key: str,
+    on_renew: Callable[[], None],
+    on_next_class: Callable[[], None],
+    on_show_run: Callable[[], None],
 ) -> None:
     """Draw the grid.
 
     on_renew : called when its token has run out; drawing it again hands it a new one
     on_next_class : called when the person goes on from the last item
+    on_show_run : called when the person wants the queue of the newest run, which was finished since this one was opened
     """
     values = asdict(data) | {"module": f"{assets_url()}/grid.js", "api": "/api/"}
     _component()(
-        key=key, data=values, on_renew_change=on_renew, on_next_class_change=on_next_class, height="content"
+        key=key,
+        data=values,
+        on_renew_change=on_renew,
+        on_next_class_change=on_next_class,
+        on_show_run_change=on_show_run,
+        height="content",
     )
 
 

@@ -19,7 +19,8 @@ export class Api {
     return this.get(`page?${query}&page=${page}&size=${size}`);
   }
 
-  /** The states of the items of that page that have changed since an event, and the pace if it is not that of `paced`. */
+  /** The states of the items of that page that have changed since an event, the pace if it is not that of `paced`, and what
+   *  is new about the queue. */
   async changes(query, page, size, since, paced) {
     return this.get(`changes?${query}&page=${page}&size=${size}&since=${since}&paced=${paced}`);
   }
@@ -71,6 +72,11 @@ export class Api {
   /** direction: "undo" or "redo"; safe to repeat with the same number. */
   async step(direction, client, seq) {
     return this.post(direction, { client, seq });
+  }
+
+  /** Start to rank everything anew with the decisions so far; resolves once that is under way. */
+  async updateQueue() {
+    return this.post("quick_round", {});
   }
 
   async get(path) {

@@ -28,6 +28,7 @@ import {
   toggleTile,
   verdictOn,
 } from "./logic.js";
+import { News } from "./news.js";
 import { Outbox } from "./outbox.js";
 import { Pictures } from "./pictures.js";
 import { Preferences } from "./preferences.js";
@@ -153,6 +154,12 @@ class Grid {
       onLeave: (takeBack) => takeBack && this.takeKeyboard(),
     });
     this.toolbar.finderPlace.append(this.finder.root);
+    this.news = new News({
+      button: (...made) => this.toolbar.button(...made),
+      on: { update: () => this.updateQueue(), show: (runId) => this.trigger("show_run", runId) },
+      preferences: this.preferences,
+    });
+    this.toolbar.message.before(this.news.root);
     this.focusView = new FocusView({
       api: () => this.api,
       pictures: this.pictures,
@@ -492,6 +499,7 @@ class Grid {
   }
 
   takeChanges(changes) {
+    this.news.paint(changes.news);
     if (this.outbox.acts.length) return;
     const changed = changes.event !== this.event;
     this.event = changes.event;
@@ -508,6 +516,17 @@ class Grid {
     if (failure?.status === 401) this.trigger("renew", Date.now());
     if (failure && failure.status !== 401) this.say(`${failure.message} Decisions are kept in this browser until it is back.`, "problem");
     if (!failure) this.say("");
+  }
+
+  /** Rank everything anew in the background; what is shown stays as it is until the person asks for the new order. */
+  async updateQueue() {
+    try {
+      await this.outbox.flush();
+      await this.api.updateQueue();
+      this.watch?.now();
+    } catch (failure) {
+      this.say(`The queue was not updated: ${failure.message}`, "problem");
+    }
   }
 
   // -------------------------------------------------------------- views beside the grid

@@ -252,6 +252,11 @@ export function bulkDone(result) {
   return `${parts.join(", ")}.`;
 }
 
+/** Whether enough was decided since the queue was ranked that ranking it anew pays, and nothing is under way yet. */
+export function wantsUpdate({ n_since: nSince, offer_at: offerAt, job, newer, problem }) {
+  return !job && !newer && !problem && nSince >= offerAt;
+}
+
 /** Bytes of `GET /api/thumbs`: a little-endian uint32 count, that many uint32 lengths, then the JPEG bytes. */
 export function splitThumbnails(buffer) {
   const view = new DataView(buffer);

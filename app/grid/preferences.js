@@ -1,6 +1,6 @@
 // How a person likes the grid, remembered in this browser.
 
-const DEFAULTS = { pageSize: 60, tilePx: 152, keysByProbability: false, codebook: undefined };
+const DEFAULTS = { pageSize: 60, tilePx: 152, keysByProbability: false, updatesByItself: false, codebook: undefined };
 
 export class Preferences {
   /** storage: {getItem, setItem}; project: the classes used last are kept for each project apart. */

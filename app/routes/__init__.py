@@ -14,6 +14,7 @@ from app.routes.guard import MAX_BODY_BYTES, guarded
 from app.routes.items import item, note
 from app.routes.pages import changes, page
 from app.routes.pictures import image, thumbs
+from app.routes.quick_round import quick_round
 
 __all__ = ["MAX_BODY_BYTES", "make_routes"]
 
@@ -31,6 +32,7 @@ POST = {
     "/api/undo": undo,
     "/api/redo": redo,
     "/api/note": note,
+    "/api/quick_round": quick_round,
     "/api/codebook": codebook_change,
 }
 

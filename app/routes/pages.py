@@ -15,6 +15,7 @@ from curation.blind import hidden_items
 from curation.decisions.events import KEPT, ItemState
 from curation.notes import read_notes
 from curation.pace import read_pace
+from curation.queue_news import read_news
 from curation.queues import Queue, QueueQuery
 
 MAX_PAGE = 300
@@ -76,7 +77,7 @@ def page(request: Request, claim: Claim, _body: Any) -> Response:
 
 def changes(request: Request, claim: Claim, _body: Any) -> Response:
     """GET /api/changes: the states of those items of a page that have events after `since`; the person's pace, if there
-    are events after `paced`, the event that the last one told was of."""
+    are events after `paced`, the event that the last one told was of; and what is new about the queue."""
     project = context.current_project()
     store = project.decisions
     queue = context.open_view(query_in(request))
@@ -94,7 +95,15 @@ def changes(request: Request, claim: Claim, _body: Any) -> Response:
     for state, note, number in zip(states.values(), *_notes_of(list(states)), strict=True):
         state |= {"note": note, "note_number": number}
     pace = pace_of(claim) if outlook.event > whole(request, "paced", 0, low=0) else None
-    return JSONResponse({"states": states, "n_decided": queue.n_decided(), "pace": pace, **asdict(outlook)})
+    return JSONResponse(
+        {
+            "states": states,
+            "n_decided": queue.n_decided(),
+            "pace": pace,
+            "news": asdict(read_news(project, queue, context.now())),
+            **asdict(outlook),
+        }
+    )
 
 
 def query_in(request: Request) -> QueueQuery:

@@ -11,6 +11,7 @@ from app.widgets.gold import gold_banner
 from app.widgets.one_class import class_row, pick_class, show_class
 from app.widgets.page import empty_state, heading
 from app.widgets.queue_filters import queue_filters
+from app.widgets.what_if import what_if_line
 from curation.project import Project
 from curation.queues import RANKERS, Queue, QueueQuery
 
@@ -24,7 +25,7 @@ def show() -> None:
         "Review",
         "The most suspect items first. Confirm the label, pick the right one, or set the item aside.",
     )
-    run_id = context.current_run_id()
+    run_id = context.reviewed_run_id()
     if run_id is None:
         empty_state(
             "There is no finished run yet, so nothing is ranked.",
@@ -40,6 +41,7 @@ def show() -> None:
     query = pick_class(query, params)
     queue_filters(project, query)
     next_class = class_row(project, query)
+    what_if_line(project, run_id)
     locked = gold_banner(project) if "test" in query.splits else False
     _grid(project, _frozen(project, query), locked=locked, next_class=next_class)
 
@@ -80,7 +82,14 @@ def _grid(project: Project, query: QueueQuery, *, locked: bool, next_class: str)
         key="label_grid",
         on_renew=lambda: None,
         on_next_class=lambda: show_class(next_class),
+        on_show_run=_show_newest,
     )
+
+
+def _show_newest() -> None:
+    """The newest run's queue, of what is still to be decided."""
+    context.review_newest()
+    st.query_params["decided"] = "open"
 
 
 def _empty_text(queue: Queue) -> str:

@@ -10,14 +10,13 @@ from app.widgets.jobs import (
     duration_text,
     job_log,
     job_problem,
-    latest_job,
     log_tail,
     running_job,
     watch_job,
 )
 from app.widgets.page import EM_DASH, heading
 from app.widgets.train_options import train_options
-from curation.jobs import start_job
+from curation.jobs import latest_job, start_job
 from curation.project import Project
 from curation.rounds import close_round, current_round, dataset_version
 from curation.runs import read_run
@@ -32,7 +31,7 @@ def show() -> None:
     if running_job(project) is None:
         _start(project)
     watch_job(project, compact=False)
-    job = latest_job(project)
+    job = latest_job(project, now=context.now())
     if job is not None and job.state != "done":
         job_log(project, job)
     run_id = context.current_run_id()
@@ -48,7 +47,7 @@ def show() -> None:
 
 
 def _start(project: Project) -> None:
-    last = latest_job(project)
+    last = latest_job(project, now=context.now())
     if last is not None and last.state in ENDED_BADLY:
         job_problem(project, last)
     n_open = context.n_open_decisions()

@@ -19,11 +19,6 @@ def running_job(project: Project) -> JobRow | None:
     return next((job for job in list_jobs(project, now=context.now()) if job.state in LIVE), None)
 
 
-def latest_job(project: Project) -> JobRow | None:
-    """The job that was started last, if any."""
-    return next(iter(list_jobs(project, now=context.now())), None)
-
-
 def watch_job(project: Project, *, compact: bool) -> None:
     """Show the running job and redraw it every second; once it has ended the whole page is drawn anew."""
     if running_job(project) is not None:

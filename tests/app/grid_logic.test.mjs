@@ -5,6 +5,7 @@ import { test } from "node:test";
 import {
   KEY_SHEET, afterAct, bulkDone, bulkQuestion, clickTile, commandOf, conflictOf, decisionsFor, durationText, emptySelection, moveCursor, nextOpen, optimisticState,
   percent, progressText, quoted, selectAll, shortReason, splitThumbnails, targetsOf, toggleTile,
+  wantsUpdate,
 } from "../../app/grid/logic.js";
 
 const press = (key, more = {}) => ({ key, code: "", ctrl: false, shift: false, alt: false, ...more });
@@ -171,4 +172,12 @@ test("progress says how far, how many changes, how fast and how long to go; what
   assert.equal(progressText(40, 100, pace), "40 of 100 items decided · 36 % of your last 50 changed · 1.5 s each · about 2 min left");
   assert.equal(progressText(0, 1, { n_recent: 0, n_changed: 0, seconds_per_decision: null }), "0 of 1 item decided");
   assert.deepEqual([0, 89, 600, 3600, 7265].map(durationText), ["1 s", "89 s", "10 min", "1 h 0 min", "2 h 1 min"]);
+});
+
+test("a queue is worth ranking anew once enough was decided, unless that is under way, done or failed", () => {
+  const news = { n_since: 25, offer_at: 25, job: "", newer: null, problem: "" };
+  assert.ok(wantsUpdate(news));
+  for (const change of [{ n_since: 24 }, { job: "heads" }, { newer: { run_id: "run-0002" } }, { problem: "no" }]) {
+    assert.ok(!wantsUpdate({ ...news, ...change }), JSON.stringify(change));
+  }
 });

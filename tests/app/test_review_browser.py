@@ -346,3 +346,17 @@ def test_decisions_typed_while_the_server_is_killed_are_saved_once_each_after_it
         saved(page)
         assert project.decisions.last_event() == before + 5
         assert said(project, ids[:5]) == [("label_right", "kite")] * 5
+
+
+def test_a_newer_run_changes_nothing_on_the_page_until_it_is_asked_for(open_review, project, add_run):
+    page = open_review(given="dog")
+    shown = ids_shown(page)
+    type_keys(page, "ArrowRight")
+    add_run(project, "run-0002", seed=5)
+    page.locator(".ranked", has_text="Queue updated").wait_for()
+    assert ids_shown(page) == shown
+    assert "cursor" in page.locator(".tile").nth(1).get_attribute("class")
+    with page.expect_request("**/api/page?**run=run-0002**"):
+        page.locator(".news button", has_text="Show it").click()
+    page.locator(".ranked", has_text="Queue updated").wait_for(state="hidden")
+    assert "decided=open" in page.url

@@ -1,5 +1,6 @@
 import json
 import struct
+import time
 
 import pytest
 
@@ -28,6 +29,22 @@ def test_a_page_has_the_most_suspect_items_first(client, project):
 
 def test_a_page_beyond_the_last_is_the_last(client):
     assert client.get("/api/page?run=run-0001&page=99&size=5").json()["page"] == 4
+
+
+def test_a_quick_round_is_started_once_and_its_failure_told_with_the_changes(client, project):
+    def news():
+        url = "/api/changes?run=run-0001&page=1&size=5&since=0"
+        return client.get(url).json()["news"]
+
+    assert (news()["job"], news()["problem"]) == ("", "")
+    assert client.post("/api/quick_round", json={}).json() == {"job": "job-0001"}
+    assert news()["job"]
+    assert "one at a time" in client.post("/api/quick_round", json={}).json()["error"]
+    until = time.monotonic() + 60
+    while news()["job"]:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    assert "could not be updated" in news()["problem"], "a run without weights has no features to give"
 
 
 def test_thumbnails_come_in_one_answer_in_the_order_asked_for(client, project):
