@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from diagnostics.errors import RunError, WeightsError
+from diagnostics.errors import RunError
 from diagnostics.fold_arrays import CHUNK_CELLS, FoldArray
 from diagnostics.image_files import ImageRoot
 from diagnostics.modalities import Machine, OpenedItems, open_trained_of
@@ -25,7 +25,12 @@ from diagnostics.training.predict import output_sizes, predict
 
 FOLDER = "embeddings"
 ARRAY_FILE, CONTENTS_FILE, NEW_FILE = "embeddings.npy", "contents.txt", ".new.npy"
-BACKBONES = ("convnext_tiny", "resnet50", "resnet34", "resnet18")
+BACKBONES = {
+    "convnext_tiny": "convnext_tiny-983f1562.pth",
+    "resnet50": "resnet50-11ad3fa6.pth",
+    "resnet34": "resnet34-b627a593.pth",
+    "resnet18": "resnet18-f37072fd.pth",
+}
 BACKBONE_SIZE_PX = 224
 BATCH_SIZE = 64
 
@@ -56,25 +61,22 @@ class Backbone:
 def find_backbone(config: TrainConfig) -> Backbone | None:
     """The network asked for with `arch` and `pretrained`, else the first of BACKBONES whose weights are here.
 
-    Only local files and caches are looked at, never the network.
+    Only local files and caches are looked at, never the network. Looking for BACKBONES loads none of the libraries that
+    the networks come from: most rounds need none.
     returns : None if none of BACKBONES is here, or an architecture without pretrained weights is asked for
     raises : WeightsError if the one that is asked for is not here
     """
+    size_px = config.image_size_px or BACKBONE_SIZE_PX
+    if config.arch == "auto":
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        here = [name for name, file_name in BACKBONES.items() if (folder / file_name).is_file()]
+        return Backbone(here[0], folder / BACKBONES[here[0]], size_px, config.resize) if here else None
+    if not config.pretrained:
+        return None
     from diagnostics.modalities.architectures import find_architecture, local_weights
 
-    size_px = config.image_size_px or BACKBONE_SIZE_PX
-    if config.arch != "auto":
-        if not config.pretrained:
-            return None
-        given = Path(config.weights_file) if config.weights_file else None
-        weights = local_weights(find_architecture(config.arch), given)
-        return Backbone(config.arch, weights, size_px, config.resize)
-    for name in BACKBONES:
-        try:
-            return Backbone(name, local_weights(find_architecture(name)), size_px, config.resize)
-        except WeightsError:
-            continue
-    return None
+    given = Path(config.weights_file) if config.weights_file else None
+    return Backbone(config.arch, local_weights(find_architecture(config.arch), given), size_px, config.resize)
 
 
 def embed_with_backbone(backbone: Backbone, inputs: EmbedInputs) -> SharedEmbeddings:

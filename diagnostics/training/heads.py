@@ -182,8 +182,9 @@ class _Fit:
         features = fold.read_features()
         n_train = len(fold.train)
         others = np.setdiff1d(np.arange(len(features)), np.concatenate([fold.train, fold.held_out]))
-        self._order = torch.from_numpy(np.concatenate([fold.train, fold.held_out, others])).to(device)
-        self._features = torch.from_numpy(np.asarray(features)).to(device)[self._order].float()
+        order = np.concatenate([fold.train, fold.held_out, others])
+        self._order = torch.from_numpy(order).to(device)
+        self._features = torch.from_numpy(features[order]).to(device).float()
         self._train = self._features[:n_train]
         self._held_out = self._features[n_train : n_train + len(fold.held_out)]
         self._axes = self._standardise()

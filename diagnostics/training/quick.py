@@ -283,8 +283,9 @@ def keep_folds(
     )
     fold_of = fold_of[~fold_of.index.duplicated()]
     contents = items["content_hash"]
-    folds = fold_of.reindex(pd.Index(contents)).fillna(NO_FOLD).to_numpy(dtype=np.int64)
-    folds[(items["split"] != "train").to_numpy() & ~items["item_id"].isin(seen.index).to_numpy()] = NO_FOLD
+    known = fold_of.reindex(pd.Index(contents)).fillna(NO_FOLD).to_numpy(dtype=np.int64)
+    held_out = items["item_id"].isin(seen.index) | (items["split"] == "train")
+    folds = np.where(held_out, known, NO_FOLD)
     new = (items["split"] == "train").to_numpy() & (codes != NO_LABEL) & (folds == NO_FOLD)
     folds[new] = [
         int(hashlib.sha256(f"{seed}:{content}".encode()).hexdigest(), 16) % n_folds

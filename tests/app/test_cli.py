@@ -6,6 +6,11 @@ import sys
 import pytest
 
 from app.cli import VERBS, run
+from curation.jobs import list_jobs
+from curation.project import Project
+from curation.reports import labelled_predictions
+from curation.runs import read_run
+from curation.what_if import read_what_if
 
 RANK_COLUMNS = [
     "rank",
@@ -193,3 +198,28 @@ def test_a_project_cannot_be_made_below_a_file(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert run(["init", str(tmp_path / "file" / "project"), "--data", str(tmp_path)]) == 1
     assert "no folder that can be written to" in capsys.readouterr().err
+
+
+def test_a_quick_round_follows_the_decisions_and_is_marked_wherever_it_is_named(
+    demo_project, tmp_path, run_winnow, capsys
+):
+    suspects = read_rows(demo_project / "ranked-train.csv")[:30]
+    patch = tmp_path / "patch.csv"
+    lines = [f"{row['item_id']},label_wrong,{row['predicted_label']}" for row in suspects]
+    patch.write_text("\n".join(["item_id,verdict,label", *lines]) + "\n", encoding="utf-8")
+    assert run(["decide", str(demo_project), "--from", str(patch), "--as", "ada"]) == 0
+    made = json.loads(run_winnow("train", demo_project, "--quick", "--json").stdout)
+    assert made["info"]["quick"]["base_run"] == "run-0001"
+    assert made["info"]["dataset_version"]["event"] == 30
+    project = Project.open(demo_project)
+    quick = read_run(project)
+    given = dict(zip(quick.predictions.item_ids, quick.predictions.given_labels, strict=True))
+    assert all(given[row["item_id"]] == row["predicted_label"] for row in suspects)
+    assert labelled_predictions(project, "val").class_report().accuracy.value > 0.8
+    table = read_what_if(quick)
+    assert table["label"].tolist() == list(project.task.classes)
+    assert (table["f1_difference_low"] <= table["f1_difference_high"]).all()
+    assert list_jobs(project)[0].state == "done"
+    for verb in ("report", "rank", "rounds"):
+        assert run([verb, str(demo_project)]) == 0
+        assert "run-0002 (quick)" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from curation.dataset.sources import Columns
 from curation.project import Project
 from diagnostics.image_files import ImageRoot
 from diagnostics.predictions import Predictions, object_array, write_predictions
-from diagnostics.run_folder import SCORES_FILE, RunInfo, write_run_info, write_table
+from diagnostics.run_folder import SCORES_FILE, QuickInfo, RunInfo, write_run_info, write_table
 from diagnostics.scores import scores_table
 from diagnostics.task import ITEM_COLUMNS
 from diagnostics.training.config import TrainConfig
@@ -82,6 +82,8 @@ def write_run(
     *,
     kind: str = "out_of_fold",
     version: int = 0,
+    event: int = 0,
+    quick: QuickInfo | None = None,
 ) -> RunInfo:
     items = project.items.assign(given_label=project.decisions.labels_at(0)["given_label"])
     items = items.set_index("item_id").loc[list(probs)]
@@ -103,10 +105,10 @@ def write_run(
         run_id=run_id, created_at=NOW, finished_at=NOW, seconds=1.0, config=TrainConfig(), resolved=TrainConfig(),
         classes=project.task.classes,
         dataset_version={
-            "number": version, "fingerprint": "f", "event": 0, "class_change": project.classes.number
+            "number": version, "fingerprint": "f", "event": event, "class_change": project.classes.number
         },
         device="cpu", n_threads=1, versions={"torch": "2"}, n_train=int(train.sum()), n_folds=5, in_sample=False,
-        arch="small_cnn", pretrained=False,
+        arch="small_cnn", pretrained=False, quick=quick,
     )  # fmt: skip
     write_run_info(run_dir, info)
     return info

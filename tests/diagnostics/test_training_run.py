@@ -1,18 +1,28 @@
 import hashlib
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+import timm
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from diagnostics.errors import Cancelled, DataError, RunError
 from diagnostics.image_files import ImageRoot
+from diagnostics.predictions import write_predictions
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import read_run_folder
-from diagnostics.task import Task
-from diagnostics.training import fit, workers
+from diagnostics.similar import similar_training_items
+from diagnostics.task import Task, label_codes
+from diagnostics.training import embeddings, fit, workers
 from diagnostics.training.config import TrainConfig
+from diagnostics.training.heads import HeadFold, fit_heads
+from diagnostics.training.quick import QuickInputs, keep_folds, train_quick_run
 from diagnostics.training.run import train_run
 
 TASK = Task("image", "single", ("blue", "green", "red"))
@@ -238,24 +248,218 @@ def test_a_run_is_not_resumed_with_other_options(items, folder, tmp_path):
         train(items, folder, tmp_path / "run", without(QUICK, epochs=5))
 
 
+@pytest.fixture(scope="module")
+def meaningless(tmp_path_factory):
+    """60 noisy pictures with labels drawn by lot: the folder, the items and a configuration that learns by heart."""
+    folder = tmp_path_factory.mktemp("meaningless")
+    labels = np.random.default_rng(0).permutation(["red", "green", "blue"] * 20)
+    items = make_items(folder, [(f"{n:03}.png", "train", label, None) for n, label in enumerate(labels)])
+    return folder, items, without(QUICK, epochs=16, batch_size=10, augment="none", flip=False)
+
+
+@pytest.fixture(scope="module")
+def meaningless_run(meaningless, tmp_path_factory):
+    folder, items, config = meaningless
+    return train(items, folder, tmp_path_factory.mktemp("run"), config)
+
+
+def accuracy_of(run):
+    return (run.scores["predicted_label"] == run.scores["given_label"]).mean()
+
+
 def test_labels_that_mean_nothing_are_predicted_at_chance_out_of_fold_although_one_model_learns_them_by_heart(
-    tmp_path,
+    meaningless, meaningless_run, tmp_path
 ):
     """The proof that no item's label reaches the model that predicts it."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    labels = rng.permutation(["red", "green", "blue"] * 20)
-    items = make_items(folder, [(f"{n:03}.png", "train", label, None) for n, label in enumerate(labels)])
-    config = without(QUICK, epochs=16, batch_size=10, augment="none", flip=False)
-
-    def accuracy(run):
-        return (run.scores["predicted_label"] == run.scores["given_label"]).mean()
-
-    by_heart = accuracy(train(items, folder, tmp_path / "one", without(config, folds=0)))
-    out_of_fold = accuracy(train(items, folder, tmp_path / "folds", config))
+    folder, items, config = meaningless
+    by_heart = accuracy_of(train(items, folder, tmp_path / "one", without(config, folds=0)))
     assert by_heart > 0.9
-    assert out_of_fold < 0.5
+    assert accuracy_of(meaningless_run) < 0.5
+
+
+def test_a_quick_round_on_labels_that_mean_nothing_is_at_chance_but_not_on_features_of_models_that_saw_the_items(
+    meaningless, meaningless_run, tmp_path
+):
+    """The proof that no item's label reaches the head that predicts it, through the features neither."""
+    _, items, _ = meaningless
+    assert accuracy_of(quick_run(items, meaningless_run, tmp_path / "quick")) < 0.5
+    predictions = meaningless_run.predictions
+    codes = label_codes(predictions.given_labels, TASK.classes)
+    folds = predictions.folds
+    features = np.asarray(predictions.fold_embeddings)
+
+    def held_out_accuracy(shift):
+        """With the features of the model of the fold `shift` further on."""
+        parts = [
+            HeadFold(
+                partial(features.__getitem__, (fold + shift) % 3),
+                np.flatnonzero(folds != fold),
+                np.flatnonzero(folds == fold),
+            )
+            for fold in range(3)
+        ]
+        heads = fit_heads(parts, codes, 3, device=torch.device("cpu"))
+        predicted = heads.fold_probs[folds, np.arange(len(codes))].argmax(axis=1)
+        return (predicted == codes).mean()
+
+    assert held_out_accuracy(0) < 0.5
+    assert held_out_accuracy(1) > 0.7
+
+
+def quick_run(items, base, run_dir, config=QUICK, *, folder=None, content_of=None):
+    inputs = QuickInputs(
+        items=items,
+        task=TASK,
+        config=config,
+        base=base,
+        content_of=items.set_index("item_id")["content_hash"] if content_of is None else content_of,
+        roots=(ImageRoot.at(folder),) if folder else (),
+        cache_dir=run_dir.parent / "cache",
+        on_progress=ignore_progress,
+        should_stop=lambda: False,
+    )
+    version = {"number": 0, "fingerprint": "abc", "event": 0}
+    train_quick_run(
+        inputs, run_dir=run_dir, home=run_dir, run_id="run-0002", dataset_version=version, now=NOW
+    )
+    return read_run_folder(run_dir)
+
+
+@pytest.fixture(scope="module")
+def quick(run, items, tmp_path_factory):
+    return quick_run(items, run, tmp_path_factory.mktemp("quick") / "run")
+
+
+def test_a_quick_round_is_a_run_like_any_other_and_says_what_it_is(quick, run, items):
+    predictions = quick.predictions
+    assert predictions.item_ids.tolist() == items["item_id"].tolist()
+    assert predictions.kinds.tolist() == run.predictions.kinds.tolist()
+    assert predictions.folds.tolist() == run.predictions.folds.tolist()
+    assert predictions.fold_probs.shape == (3, len(items), 3)
+    np.testing.assert_allclose(predictions.pred_probs.sum(axis=1), 1, atol=1e-5)
+    assert quick.info.quick.base_run == "run-0001"
+    assert quick.info.name == "run-0002 (quick)"
+    assert "features of the 3 fold models of run-0001" in quick.info.notes[0]
+    assert quick.history.empty
+    assert run.info.quick is None
+
+
+def test_a_quick_round_learns_what_can_be_learnt(quick):
+    scores = quick.scores.dropna(subset=["given_label"])
+    assert (scores["predicted_label"] == scores["given_label"]).mean() > 0.9
+
+
+def test_the_features_of_a_run_are_read_by_quick_rounds_and_not_stored_again(quick, run):
+    assert not list((quick.folder / "predictions").glob("*embeddings.npy"))
+    np.testing.assert_array_equal(
+        np.asarray(quick.predictions.embeddings), np.asarray(run.predictions.embeddings)
+    )
+    np.testing.assert_array_equal(quick.predictions.fold_embeddings[2], run.predictions.fold_embeddings[2])
+
+
+def test_a_quick_round_whose_features_are_gone_still_opens_without_them(quick, tmp_path):
+    copy = tmp_path / "elsewhere" / "run"
+    shutil.copytree(quick.folder, copy)
+    predictions = read_run_folder(copy).predictions
+    assert predictions.embeddings is None
+    assert predictions.fold_embeddings is None
+    assert len(similar_training_items(predictions, 0, n=3)[0]) == 0
+
+
+def test_a_quick_round_learns_from_the_labels_of_now(run, items, tmp_path):
+    swapped = items.assign(label=items["label"].replace({"red": "blue", "blue": "red"}))
+    again = quick_run(swapped, run, tmp_path / "run")
+    scores = again.scores.dropna(subset=["given_label"])
+    assert (scores["predicted_label"] == scores["given_label"]).mean() > 0.9
+
+
+def test_items_that_the_run_lacks_are_embedded_by_its_models_and_only_once(
+    run, items, folder, tmp_path, monkeypatch
+):
+    kept = items["item_id"].isin(run.predictions.item_ids[5:])
+    shorter = _without_items(run, 5, tmp_path / "shorter")
+    again = quick_run(items, shorter, tmp_path / "first", folder=folder)
+    np.testing.assert_allclose(
+        np.asarray(again.predictions.fold_embeddings[1], dtype=np.float32),
+        np.asarray(run.predictions.fold_embeddings[1], dtype=np.float32),
+        atol=1e-2,
+    )
+    assert (again.predictions.folds[kept] == run.predictions.folds[kept]).all()
+    assert (again.predictions.folds[:5] >= 0).all()
+    monkeypatch.setattr(embeddings, "_embed", None)
+    cached = quick_run(items, shorter, tmp_path / "second")
+    np.testing.assert_array_equal(cached.predictions.pred_probs, again.predictions.pred_probs)
+
+
+def _without_items(run, n_items, copy):
+    """A copy of the run that does not have its first items."""
+    shutil.copytree(run.folder, copy)
+    predictions = run.predictions
+    rest = np.arange(n_items, len(predictions))
+    names = ("item_ids", "splits", "folds", "kinds", "given_labels", "pred_probs")
+    values = {name: getattr(predictions, name)[rest] for name in names}
+    by_fold = {
+        name: np.asarray(getattr(predictions, name))[:, rest] for name in ("fold_probs", "fold_embeddings")
+    }
+    picked = np.asarray(predictions.embeddings)[rest]
+    write_predictions(copy, replace(predictions, **values, **by_fold, embeddings=picked))
+    return read_run_folder(copy)
+
+
+def test_a_run_of_before_features_were_kept_is_embedded_whole(run, quick, items, folder, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(run.folder, old)
+    write_predictions(
+        old,
+        replace(
+            run.predictions,
+            fold_probs=None,
+            fold_embeddings=None,
+            embeddings=np.asarray(run.predictions.embeddings),
+        ),
+    )
+    again = quick_run(items, read_run_folder(old), tmp_path / "run", folder=folder)
+    np.testing.assert_allclose(again.predictions.pred_probs, quick.predictions.pred_probs, atol=0.02)
+
+
+def test_a_pretrained_network_comes_first_and_all_its_features_can_be_compared(run, items, folder, tmp_path):
+    torch.manual_seed(0)
+    weights = tmp_path / "weights.safetensors"
+    save_file(timm.create_model("test_resnet", pretrained=False).state_dict(), weights)
+    config = without(
+        QUICK, arch="timm/test_resnet", pretrained=True, weights_file=str(weights), image_size_px=32
+    )
+    frozen = quick_run(items, run, tmp_path / "run", config, folder=folder)
+    assert frozen.info.quick.base_run is None
+    assert "pretrained network timm/test_resnet" in frozen.info.notes[0]
+    assert frozen.predictions.fold_embeddings.shape[:2] == (1, len(items))
+    assert set(frozen.predictions.embedding_models) == {0}
+    assert set(frozen.predictions.folds[frozen.predictions.splits == "train"]) == {0, 1, 2}
+    scores = frozen.scores.dropna(subset=["given_label"])
+    assert (scores["predicted_label"] == scores["given_label"]).mean() > 0.8
+
+
+def test_without_features_a_quick_round_says_to_train_once(items, tmp_path):
+    with pytest.raises(RunError, match="Train once"):
+        quick_run(items, None, tmp_path / "run")
+
+
+def test_a_quick_round_keeps_folds_by_content_and_deals_out_what_no_model_has_seen():
+    items = pd.DataFrame(
+        [
+            ("a", "train", "A"), ("copy of a", "train", "A"), ("excluded then", "train", "E"),
+            ("new", "train", "N"), ("new too", "train", "N"), ("v", "val", "A"), ("undone", "unlabelled", "U"),
+        ],
+        columns=["item_id", "split", "content_hash"],
+    )  # fmt: skip
+    codes = np.array([0, 0, 1, 1, 1, 0, -1])
+    base_folds = pd.Series({"a": 2, "gone": 1, "undone": 1, "v": -1})
+    content_of = pd.Series({"a": "A", "gone": "E", "undone": "U", "v": "A"})
+    folds = keep_folds(items, codes, base_folds=base_folds, content_of=content_of, n_folds=3, seed=0)
+    assert folds[[0, 1, 2]].tolist() == [2, 2, 1]
+    assert folds[3] == folds[4] >= 0
+    assert folds[5] == -1
+    assert folds[6] == 1
 
 
 def test_one_model_marks_its_train_predictions_as_in_sample(items, folder, tmp_path):

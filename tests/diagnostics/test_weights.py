@@ -10,6 +10,8 @@ from diagnostics.array_loader import ArrayItems, ArrayLoader
 from diagnostics.errors import ConfigError, WeightsError
 from diagnostics.modalities.architectures import find_architecture, learner_for
 from diagnostics.training.augment import Normalise
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.embeddings import BACKBONES, find_backbone
 from diagnostics.training.weights import can_reach, find_timm_weights, find_torchvision_weights
 
 
@@ -139,3 +141,26 @@ def test_a_name_is_found_in_its_library(name, library):
 def test_networks_of_both_libraries_give_one_logit_a_class(tmp_path, arch):
     model = learner(tmp_path, arch, None).model.eval()
     assert model(torch.zeros(2, 3, 32, 32)).shape == (2, 3)
+
+
+def test_a_quick_round_uses_a_pretrained_network_that_is_in_the_cache_and_looks_nowhere_else(
+    empty_caches, monkeypatch
+):
+    def ask(*_, **__):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr("urllib.request.urlopen", ask)
+    assert find_backbone(TrainConfig()) is None
+    assert find_backbone(TrainConfig(arch="small_cnn")) is None
+    with pytest.raises(WeightsError, match="not on this machine"):
+        find_backbone(TrainConfig(arch="resnet18", pretrained=True))
+    cached = empty_caches / "torch" / "hub" / "checkpoints" / BACKBONES["resnet34"]
+    cached.parent.mkdir(parents=True)
+    cached.touch()
+    found = find_backbone(TrainConfig())
+    assert (found.arch, found.weights) == ("resnet34", cached)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_files_that_a_quick_round_looks_for_are_those_that_torchvision_downloads(name):
+    assert torchvision.models.get_model_weights(name).DEFAULT.url.endswith(f"/{BACKBONES[name]}")
