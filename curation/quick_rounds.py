@@ -1,42 +1,13 @@
 """Quick rounds beside a review: when one is worth offering, and what it did to a queue."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from curation.project import Project
 from curation.queues import QueueQuery, open_queue
-from curation.run_folders import list_runs
-from diagnostics.errors import RunError
 from diagnostics.run_folder import RunInfo
 
 OFFER_AFTER = 25
 FIRST_PAGE = 60
-
-
-@dataclass(frozen=True, slots=True)
-class QuickOffer:
-    """Whether a quick round would have something new to learn from.
-
-    n_decided : items whose decision was made, changed or taken back since the newest run
-    """
-
-    n_decided: int
-    offer_after: int = OFFER_AFTER
-
-    @property
-    def is_due(self) -> bool:
-        return self.n_decided >= self.offer_after
-
-
-def quick_offer(project: Project, *, offer_after: int = OFFER_AFTER) -> QuickOffer:
-    """How many items were decided on since the newest run, of whatever kind, was given its labels.
-
-    raises : RunError if there is no run, which has to come first
-    """
-    runs = list_runs(project)
-    if not runs:
-        raise RunError("Quick rounds begin after the first full run. Train once: winnow train.")
-    _, changed = project.decisions.changed_since(event_of(runs[-1]))
-    return QuickOffer(len(changed), offer_after)
 
 
 def event_of(run: RunInfo) -> int:

@@ -1,10 +1,6 @@
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from curation.decisions.events import Decision
-from curation.quick_rounds import QueueMoves, count_moves, queue_moves, quick_offer
 from curation.reports import compare_runs, labelled_predictions
 from curation.rounds import close_round, dataset_version, rounds_table, version_now
 from curation.run_folders import allocate_run, list_partial_runs, newest_full_run, read_start
@@ -17,59 +13,6 @@ from diagnostics.training.config import TrainConfig
 QUICK = QuickInfo("the 5 fold models of run-0001", "run-0001", 0.1)
 CAT, DOG = (0.8, 0.1, 0.1), (0.1, 0.8, 0.1)
 PROBS = {"a": CAT, "b": CAT, "c": CAT, "d": CAT, "v": CAT}
-
-
-def decide(project, clock, *item_ids, verdict="label_right"):
-    for item_id in item_ids:
-        project.decisions.decide([Decision(item_id, verdict)], annotator="ada", now=clock())
-
-
-def test_a_quick_round_is_due_after_enough_decisions_since_the_newest_run(project, add_run, clock):
-    add_run(project, "run-0001", PROBS)
-    decide(project, clock, "a")
-    assert quick_offer(project, offer_after=2).n_decided == 1
-    assert not quick_offer(project, offer_after=2).is_due
-    decide(project, clock, "b", "b")
-    assert quick_offer(project, offer_after=2).is_due
-    add_run(project, "run-0002", PROBS, event=project.decisions.last_event(), quick=QUICK)
-    assert quick_offer(project, offer_after=2).n_decided == 0
-
-
-def test_without_a_run_there_is_nothing_to_offer(project):
-    with pytest.raises(RunError, match="Train once"):
-        quick_offer(project)
-
-
-def test_items_that_come_onto_the_first_page_are_counted_and_those_that_climb_far():
-    before, after = np.arange(10), np.array([9, 0, 1, 8, 2, 3, 4, 5, 6, 7])
-    assert count_moves(before, after, first_page=3, far_ranks=4) == QueueMoves(1, 2)
-    assert count_moves(before, before, first_page=3, far_ranks=0) == QueueMoves(0, 0)
-
-
-def test_an_item_that_was_not_in_the_queue_came_from_behind_its_end():
-    assert count_moves(np.array([1, 2]), np.array([5, 1]), first_page=1, far_ranks=1) == QueueMoves(1, 1)
-    assert count_moves(np.array([], dtype=int), np.array([3]), first_page=1, far_ranks=9) == QueueMoves(0, 0)
-
-
-@given(st.permutations(range(12)), st.integers(1, 12))
-def test_as_many_come_onto_the_first_page_as_leave_it(order, first_page):
-    before, after = np.arange(12), np.array(order)
-    moves = count_moves(before, after, first_page=first_page, far_ranks=100)
-    assert moves.n_into_first_page == len(set(before[:first_page]) - set(after[:first_page]))
-
-
-def test_the_line_for_the_reviewer_counts_one_item_as_one():
-    assert str(QueueMoves(1, 0)) == "Queue updated, 1 item moved up to the first page."
-    assert str(QueueMoves(0, 7)) == "Queue updated, the first page has the same items."
-
-
-def test_the_moves_between_two_runs_leave_out_what_is_decided(project, add_run, clock):
-    add_run(project, "run-0001", {"a": CAT, "b": CAT, "c": (0.3, 0.3, 0.4), "d": DOG})
-    add_run(project, "run-0002", {"a": DOG, "b": CAT, "c": (0.1, 0.1, 0.8), "d": CAT}, quick=QUICK)
-    moves = queue_moves(project, "run-0001", "run-0002", "loss", first_page=1, far_ranks=1)
-    assert moves == QueueMoves(n_into_first_page=1, n_far_up=1)
-    decide(project, clock, "a", "d")
-    assert queue_moves(project, "run-0001", "run-0002", "loss", first_page=1) == QueueMoves(0, 0)
 
 
 def test_a_quick_run_is_marked_where_runs_are_listed_and_does_not_stand_in_for_a_full_one(project, add_run):
