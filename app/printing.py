@@ -12,6 +12,8 @@ from typing import Any
 
 from diagnostics.progress import Progress, ProgressCallback
 
+IN_SAMPLE_NOTE = ", IN SAMPLE: the model was trained on these items, so memorised errors look right"
+
 
 def print_json(document: object) -> None:
     """One JSON document on stdout; numbers that are not defined become null."""

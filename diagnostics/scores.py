@@ -4,6 +4,7 @@ Directions, so that nobody has to remember them: `loss` and `entropy` are high w
 `confusion`, `margin` and `label_quality` are low there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -229,17 +230,22 @@ def scores_table(predictions: Predictions) -> pd.DataFrame:
     scores = score_items(codes, predictions.pred_probs)
     thresholds = mean_per_class(train_codes, scores.p_given, len(predictions.classes))
     scores = replace(scores, thresholds=thresholds)
-    classes = np.asarray(predictions.classes, dtype=object)
-    columns: dict[str, object] = {
+    about = {
         "item_id": predictions.item_ids,
         "split": predictions.splits,
         "kind": predictions.kinds,
         "given_label": predictions.given_labels,
     }
-    numbers = [name for name in SCORE_COLUMNS if not name.endswith("_label")]
+    return pd.DataFrame(about).join(score_columns(scores, predictions.classes))
+
+
+def score_columns(scores: ItemScores, classes: Sequence[str]) -> pd.DataFrame:
+    """The scores under the names of SCORE_COLUMNS, one row an item, numbers in float64."""
+    names = np.asarray(classes, dtype=object)
+    columns = {"predicted_label": names[scores.predicted], "second_label": names[scores.second]}
+    numbers = [name for name in SCORE_COLUMNS if name not in columns]
     columns |= {name: getattr(scores, name).astype(np.float64) for name in numbers}
-    columns |= {"predicted_label": classes[scores.predicted], "second_label": classes[scores.second]}
-    return pd.DataFrame(columns)[["item_id", "split", "kind", "given_label", *SCORE_COLUMNS]]
+    return pd.DataFrame(columns)[list(SCORE_COLUMNS)]
 
 
 def _check_shapes(codes: IntArray, pred_probs: FloatArray, k: int) -> tuple[int, int]:

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from app.commands.options import AsJson, ProjectFolder, RunId, Split, now, with_train_options
+from app.commands.ranking import rank_files, rank_project, refuse_options
 from app.printing import (
+    IN_SAMPLE_NOTE,
     difference,
     plain,
     print_json,
@@ -19,8 +21,6 @@ from app.printing import (
     with_interval,
 )
 
-IN_SAMPLE_NOTE = ", IN SAMPLE: the model was trained on these items, so memorised errors look right"
-
 
 class Ranker(StrEnum):
     loss = "loss"
@@ -28,6 +28,13 @@ class Ranker(StrEnum):
     margin = "margin"
     entropy = "entropy"
     label_quality = "label_quality"
+
+
+class IssueFilter(StrEnum):
+    prune_by_noise_rate = "prune_by_noise_rate"
+    prune_by_class = "prune_by_class"
+    both = "both"
+    confident_learning = "confident_learning"
 
 
 @with_train_options
@@ -145,10 +152,13 @@ def report(
 
 
 def rank(
-    project: ProjectFolder,
+    project: Annotated[
+        Path | None, typer.Argument(metavar="[PROJECT]", help="The project's folder; not with --probs.")
+    ] = None,
     split: Annotated[
-        str, typer.Option(help="train, val, test, unlabelled, or several with commas.")
-    ] = "train",
+        str | None,
+        typer.Option(help="train, val, test, unlabelled, or several with commas. Default: train."),
+    ] = None,
     by: Annotated[Ranker, typer.Option(help="What makes an item suspect.")] = Ranker.loss,
     k: Annotated[
         int, typer.Option(min=2, help="confusion: the largest minus the k-th largest probability.")
@@ -161,61 +171,53 @@ def rank(
     limit: Annotated[int, typer.Option(min=1, help="Rows of the table on the screen.")] = 20,
     out: Annotated[Path | None, typer.Option(help="Write the whole ranking to this CSV.")] = None,
     run_id: RunId = None,
+    probs: Annotated[
+        Path | None,
+        typer.Option(metavar="PROBS.npy", help="Rank these probabilities (n_items, n_classes) of any model."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="LABELS.csv", help="--probs: the label, perhaps the id, of each row."),
+    ] = None,
+    classes: Annotated[
+        Path | None, typer.Option(help="--probs: the names of its columns. Default: from the labels.")
+    ] = None,
+    filter_by: Annotated[
+        IssueFilter | None,
+        typer.Option(help="--probs: how label issues are found. Default: prune_by_noise_rate."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Rank items, most suspect first."""
-    from curation.export import write_table
-    from curation.project import Project
-    from curation.queues import QueueQuery, ranked_table
-    from curation.runs import read_run
+    """Rank items, most suspect first: those of a project, or the rows of any model's probabilities."""
+    from curation.queues import QueueQuery
 
-    splits, classes = _splits(split), _pair(pair)
-    opened = Project.open(project)
-    run = read_run(opened, run_id).info
-    in_sample = run.in_sample and "train" in splits
+    narrowing = {"--given": given, "--predicted": predicted, "--pair": pair, "--search": search}
+    of_project = {"--split": split, **narrowing, "--undecided": undecided, "--run": run_id}
+    if probs is not None:
+        refuse_options(
+            {"PROJECT": project, **of_project}, "cannot be used with --probs, which has no project."
+        )
+        chosen = (filter_by or IssueFilter.prune_by_noise_rate).value
+        return rank_files(
+            probs, labels, classes, by=by.value, k=k, filter_by=chosen, limit=limit, out=out, json=json
+        )
+    refuse_options(
+        {"--labels": labels, "--classes": classes, "--filter-by": filter_by}, "can only be used with --probs."
+    )
+    if project is None:
+        raise typer.BadParameter("Give a PROJECT, or --probs PROBS.npy with --labels LABELS.csv.")
     query = QueueQuery(
-        run_id=run.run_id,
-        splits=splits,
+        run_id=run_id,
+        splits=_splits(split or "train"),
         by=by.value,
         k=k,
         given=given,
         predicted=predicted,
-        pair=classes,
+        pair=_pair(pair),
         decided="open" if undecided else "any",
         search=search,
     )
-    ranked = ranked_table(opened, query)
-    if out is not None:
-        write_table(ranked, out)
-    if json:
-        items = {} if out else {"items": ranked}
-        return print_json(
-            {
-                "run_id": query.run_id,
-                "by": by.value,
-                "n_items": len(ranked),
-                "in_sample": in_sample,
-                "out": out,
-                **items,
-            }
-        )
-    columns = {
-        "rank": "right",
-        "item": "left",
-        "given": "left",
-        "predicted": "left",
-        "p(given)": "right",
-        "p(predicted)": "right",
-        by.value: "right",
-    }
-    print_table(
-        f"{len(ranked)} items of {split} by {by.value}, {run.name}" + (IN_SAMPLE_NOTE if in_sample else ""),
-        columns,
-        [_ranked_row(row, by.value) for row in _records(ranked.head(limit))],
-    )
-    if out is not None:
-        print_line(f"Written: {out}")
-    return None
+    return rank_project(project, query, limit=limit, out=out, json=json)
 
 
 def compare(
@@ -329,21 +331,6 @@ def _difference_row(row: dict[str, Any]) -> dict[str, object]:
         "F1 before": share(row["f1_before"]),
         "F1 after": share(row["f1_after"]),
         "points": difference(row["f1_difference"]),
-    }
-
-
-def _ranked_row(row: dict[str, Any], by: str) -> dict[str, object]:
-    def number(value: float) -> str:
-        return "–" if value != value else f"{value:.4f}"
-
-    return {
-        "rank": row["rank"],
-        "item": row["item_id"],
-        "given": row["given_label"] if isinstance(row["given_label"], str) else "–",
-        "predicted": row["predicted_label"],
-        "p(given)": number(row["p_given"]),
-        "p(predicted)": number(row["p_predicted"]),
-        by: number(row[by]),
     }
 
 

@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from app.cli import VERBS, run
@@ -73,6 +74,10 @@ def test_an_error_in_the_input_is_one_line_on_stderr_and_exit_code_1(tmp_path, c
         (["trian", "x"], "Did you mean 'train'"),
         (["train", "x", "--epochs", "many"], "--epochs"),
         (["rank", "x", "--split", "training"], "--split takes train, val, test, unlabelled"),
+        (["rank"], "Give a PROJECT, or --probs"),
+        (["rank", "--probs", "p.npy"], "--probs needs the labels of its rows"),
+        (["rank", "x", "--labels", "l.csv"], "--labels can only be used with --probs"),
+        (["rank", "x", "--filter-by", "noise"], "--filter-by"),
         (["decide", "x", "--as", "ada"], "either --from PATCH or --item ID"),
         (["init"], "PROJECT"),
     ],
@@ -223,3 +228,48 @@ def test_a_quick_round_follows_the_decisions_and_is_marked_wherever_it_is_named(
     for verb in ("report", "rank", "rounds"):
         assert run([verb, str(demo_project)]) == 0
         assert "run-0002 (quick)" in capsys.readouterr().out
+
+
+@pytest.fixture
+def other_model(tmp_path):
+    """The files of a model that knows no project: the second label is wrong."""
+    probs = np.array([[0.9, 0.1], [0.1, 0.9], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7]], dtype=np.float32)
+    np.save(tmp_path / "probs.npy", probs)
+    (tmp_path / "labels.csv").write_text("id,label\na,cat\nb,cat\nc,cat\nd,dog\ne,dog\n", encoding="utf-8")
+    return ["--probs", str(tmp_path / "probs.npy"), "--labels", str(tmp_path / "labels.csv")]
+
+
+def test_predictions_of_any_model_are_ranked_without_a_project(other_model, tmp_path, capsys):
+    out = tmp_path / "ranked.csv"
+    assert run(["rank", *other_model, "--by", "margin", "--filter-by", "both", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "5 items of probs.npy by margin" in printed
+    assert "1 label issues by confident learning (both)." in printed
+    rows = read_rows(out)
+    assert list(rows[0]) == ["rank", "item_id", "given_label", *RANK_COLUMNS[5:], "is_issue"]
+    assert [row["item_id"] for row in rows] == ["b", "e", "c", "d", "a"]
+    assert [row["is_issue"] for row in rows] == ["True", "False", "False", "False", "False"]
+
+
+def test_a_ranking_without_a_project_is_one_json_document(other_model, capsys):
+    assert run(["rank", *other_model, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["n_items"], found["n_issues"], found["n_left_out"]) == (5, 1, 0)
+    assert found["items"][0]["item_id"] == "b"
+
+
+def test_a_ranking_without_a_project_does_not_load_torch(other_model):
+    assert not loaded_modules_after("rank", *other_model) & {"torch", "fastai", "streamlit"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cats"], "PROJECT cannot be used with --probs"),
+        (["--split", "val", "--undecided"], "--split, --undecided cannot be used with --probs"),
+        (["--run", "run-0001"], "--run cannot be used with --probs"),
+    ],
+)
+def test_options_of_a_project_are_refused_without_one(other_model, arguments, message, capsys):
+    assert run(["rank", *other_model, *arguments]) == 2
+    assert message in capsys.readouterr().err
