@@ -4,7 +4,9 @@ The files lie in the cache folder and are made from items.parquet when they are 
 What a process has of them in memory are file pages, which the system takes back when something else needs the room.
 """
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,16 +19,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.derived_files import derived_folder, stamp_of
+from curation.mapped_files import MappedFiles, write_arrow
 from diagnostics.errors import ProjectError
-from diagnostics.task import NO_LABEL, SPLITS, IntArray
+from diagnostics.task import NO_LABEL, SPLITS, BoolArray, IntArray
 
 FORMAT_VERSION = 1
 NAME = "items"
-TABLE, BY_ID, SPLIT, GIVEN = "items.arrow", "by_id.npy", "split.npy", "given.npy"
+TABLE, SEARCH, BY_ID, SPLIT, GIVEN = "items.arrow", "search.arrow", "by_id.npy", "split.npy", "given.npy"
+SEARCHED_AT_ONCE, SAMPLED_BYTES = 50_000, 100_000
 FEW = 20  # so many ids are looked up one by one sooner than all at once
 MAX_NEAR = 5_000
 
 CodeArray = npt.NDArray[np.signedinteger[Any]]
+ByteArray = npt.NDArray[np.uint8]
 
 
 class ItemIndex:
@@ -36,13 +41,14 @@ class ItemIndex:
     """
 
     def __init__(self, folder: Path) -> None:
-        with pa.memory_map(str(folder / TABLE)) as file:
-            self._table = pa.ipc.open_file(file).read_all()
+        self._files = MappedFiles()
+        self._table = self._files.table(folder / TABLE)
+        self._search = one_piece(self._files.table(folder / SEARCH)["path"])
         self.ids = one_piece(self._table["item_id"])
         self.paths = one_piece(self._table["path"])
-        self.split = mapped(folder / SPLIT)
-        self.given = mapped(folder / GIVEN)
-        self._by_id = mapped(folder / BY_ID)
+        self.split = self._files.array(folder / SPLIT)
+        self.given = self._files.array(folder / GIVEN)
+        self._by_id = self._files.array(folder / BY_ID)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -64,6 +70,23 @@ class ItemIndex:
         place = self._place_of(item_id)
         around = self._by_id[max(0, place - MAX_NEAR // 2) : place + MAX_NEAR // 2]
         return texts(self.ids, around)
+
+    def with_path(self, text: str) -> BoolArray:
+        """(n_items,), whose path contains the text, in whatever case; as many threads look as there are cores."""
+        pattern = np.frombuffer(pc.utf8_lower(pa.scalar(text)).as_py().encode(), dtype=np.uint8)
+        offsets, bytes_ = offsets_and_bytes(self._search)
+
+        def look(start: int) -> BoolArray:
+            ends = offsets[start : start + SEARCHED_AT_ONCE + 1]
+            return contain(bytes_[ends[0] : ends[-1]], ends - ends[0], pattern)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            parts = pool.map(look, range(0, len(self), SEARCHED_AT_ONCE))
+            return np.concatenate([np.empty(0, dtype=np.bool_), *parts])
+
+    def let_go(self) -> None:
+        """Keep nothing of what was read in the memory of this process."""
+        self._files.let_go()
 
     def ranks_by_id(self) -> CodeArray:
         """(n_items,), the place of each item in the order of the ids."""
@@ -120,14 +143,36 @@ def open_items(items_path: Path, classes: Sequence[str], cache_dir: Path) -> Ite
         ) from error
 
 
-def mapped(path: Path) -> npt.NDArray[Any]:
-    """An array on disk, as a plain read-only array over the file's pages."""
-    return np.asarray(np.load(path, mmap_mode="r"))
-
-
 def texts(array: pa.Array, rows: CodeArray) -> list[str]:
     """The texts in some rows."""
     found: list[str] = array.take(pa.array(rows)).to_pylist()
+    return found
+
+
+def offsets_and_bytes(column: pa.LargeStringArray) -> tuple[IntArray, ByteArray]:
+    """Where each text begins, (n_rows + 1,), the last entry being where the last one ends; and the texts as UTF-8."""
+    _, offsets, data = column.buffers()
+    begins = np.frombuffer(offsets, dtype=np.int64)[column.offset :][: len(column) + 1]
+    return begins, np.frombuffer(data or b"", dtype=np.uint8)
+
+
+def contain(text: ByteArray, begins: IntArray, pattern: ByteArray) -> BoolArray:
+    """Which of the texts that lie behind one another in `text` contain the pattern.
+
+    Places of its rarest byte are found by one comparison of everything, and only there the others are looked at.
+    begins : (n_texts + 1,), where each text begins, and the end
+    """
+    found = np.full(len(begins) - 1, not len(pattern))
+    if not 0 < len(pattern) <= len(text):
+        return found
+    frequency = np.bincount(text[:SAMPLED_BYTES], minlength=256)[pattern]
+    rarest, *others = np.argsort(frequency, kind="stable").tolist()
+    n_places = len(text) - len(pattern) + 1
+    places = np.flatnonzero(text[rarest : rarest + n_places] == pattern[rarest])
+    for position in others:
+        places = places[text[places + position] == pattern[position]]
+    rows = np.searchsorted(begins, places, side="right") - 1
+    found[rows[places + len(pattern) <= begins[rows + 1]]] = True
     return found
 
 
@@ -153,9 +198,9 @@ def smallest_type(n_values: int) -> type[np.signedinteger]:
 def _build(folder: Path, items_path: Path, classes: Sequence[str]) -> None:
     table = pq.read_table(items_path)
     wide = [pa.field(field.name, _wide(field.type)) for field in table.schema]
-    table = table.cast(pa.schema(wide, metadata=table.schema.metadata)).combine_chunks()
-    with pa.OSFile(str(folder / TABLE), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-        writer.write_table(table)
+    table = table.cast(pa.schema(wide, metadata=table.schema.metadata))
+    write_arrow(folder / TABLE, table)
+    write_arrow(folder / SEARCH, pa.table({"path": pc.utf8_lower(table["path"])}))
     np.save(folder / BY_ID, pc.sort_indices(one_piece(table["item_id"])).to_numpy().astype(np.int32))
     np.save(folder / SPLIT, positions_in(table["split"], SPLITS).astype(np.int8))
     given = positions_in(table["given_label"], classes)

@@ -36,6 +36,15 @@ class Members:
     untouched: bool
     found: BitArray | None
 
+    @classmethod
+    def of(
+        cls, ranking: Ranking, fits: BoolArray, touched: RowArray, untouched: bool, found: BitArray | None
+    ) -> "Members":
+        """The members, counted."""
+        members = cls(ranking, fits, touched, untouched, found)
+        len(members)
+        return members
+
     def __len__(self) -> int:
         return int(self._ends[-1])
 

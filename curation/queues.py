@@ -14,7 +14,7 @@ from curation.class_list import ClassList, listed
 from curation.decisions.events import VERDICTS
 from curation.decisions.store import DecisionStore
 from curation.item_index import CodeArray
-from curation.members import Members
+from curation.members import BitArray, Members
 from curation.project import Project
 from curation.run_classes import names_now
 from curation.run_index import NUMBERS, Groups
@@ -126,10 +126,11 @@ class Queue:
         ranking = table.ranking(ranker.column, ascending=ranker.ascending, k=query.k)
         asked, untouched = _asked(query, self._then, self._then)
         touched = ranking.place[self._then.rows[asked != untouched]]
-        found = np.packbits(table.paths_contain(query.search)[ranking.order]) if query.search else None
+        found = _bits_at(ranking.place[table.with_path(query.search)], len(table)) if query.search else None
         fits = _all_of(self._fitting, len(table.groups))
-        self._members = Members(ranking, fits, np.sort(touched), untouched, found)
+        self._members = Members.of(ranking, fits, np.sort(touched), untouched, found)
         self._n_decided: tuple[Standing, int] | None = None
+        table.index.let_go()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -467,6 +468,13 @@ def _all_of(masks: Mapping[str, BoolArray], n: int) -> BoolArray:
     for mask in masks.values():
         fits &= mask
     return fits
+
+
+def _bits_at(places: RowArray, n: int) -> BitArray:
+    """One bit a place, set at these."""
+    mask = np.zeros(n, dtype=np.bool_)
+    mask[places] = True
+    return np.packbits(mask)
 
 
 def _by_code(codes: CodeArray, n: IntArray, names: tuple[str, ...]) -> dict[str, int]:

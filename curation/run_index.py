@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.derived_files import derived_folder, move_unless_there, stamp_of
-from curation.item_index import CodeArray, ItemIndex, mapped, positions_in, smallest_type
+from curation.item_index import CodeArray, ItemIndex, positions_in, smallest_type
+from curation.mapped_files import MappedFiles
 from curation.project import ITEMS_FILE, Project
 from diagnostics.errors import RunError
 from diagnostics.predictions import FOLDER, KINDS
@@ -81,6 +82,8 @@ class RunIndex:
     """
 
     def __init__(self, folder: Path, run: Run, items: ItemIndex) -> None:
+        self._files = MappedFiles()
+        mapped = self._files.array
         self.run = run
         self.items = items
         self.item_rows: RowArray = mapped(folder / "item_rows.npy")
@@ -101,7 +104,7 @@ class RunIndex:
         """(n_rows, n_classes of the run), memory-mapped."""
         path = self.run.folder / FOLDER / "pred_probs.npy"
         try:
-            probs: FloatArray = mapped(path)
+            probs: FloatArray = self._files.array(path)
         except (OSError, ValueError) as error:
             raise RunError(
                 f"The predictions of {self.run.info.run_id} ({path}) cannot be read: {error}."
@@ -122,6 +125,11 @@ class RunIndex:
             return self.numbers[name]
         return self.ranking(name, ascending=True, k=k).values
 
+    def let_go(self) -> None:
+        """Keep nothing of what was read, of the items either, in the memory of this process."""
+        self._files.let_go()
+        self.items.let_go()
+
     def _opened(self, key: str, name: str, ascending: bool, k: int) -> Ranking:
         folder = self._folder / key
         if not folder.is_dir():
@@ -131,8 +139,10 @@ class RunIndex:
             move_unless_there(beside, folder)
             self._forget_old_spreads()
         n_in_group: IntArray = np.load(folder / "n_in_group.npy")
-        order, place, group = (mapped(folder / f"{each}.npy") for each in ("order", "place", "group"))
-        values = self.numbers[name] if _is_kept(name, k) else mapped(folder / "values.npy")
+        order, place, group = (
+            self._files.array(folder / f"{each}.npy") for each in ("order", "place", "group")
+        )
+        values = self.numbers[name] if _is_kept(name, k) else self._files.array(folder / "values.npy")
         return Ranking(order, place, group, values, n_in_group, int(n_in_group.sum()))
 
     def _write_ranking(self, folder: Path, name: str, ascending: bool, k: int) -> None:

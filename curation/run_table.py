@@ -1,16 +1,12 @@
 """The scores of one run, read by row, filtered and counted by group, in the classes as they are now."""
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from curation.item_index import CodeArray, texts
 from curation.project import ITEMS_FILE, Project
@@ -18,11 +14,10 @@ from curation.run_folders import read_run
 from curation.run_index import Groups, Ranking, RunIndex, open_run_index
 from curation.standing import StandingDecisions
 from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run
-from diagnostics.task import NO_LABEL, BoolArray, FloatArray, RowArray
+from diagnostics.task import NO_LABEL, FloatArray, RowArray
 
 MAX_KEPT_RUNS = 2
 MAX_KEPT_SEARCHES = 16
-SEARCHED_AT_ONCE = 250_000
 
 BitArray = npt.NDArray[np.uint8]
 
@@ -100,18 +95,21 @@ class RunTable:
         """The paths of some rows."""
         return texts(self.index.items.paths, self.index.item_rows[rows])
 
-    def paths_contain(self, text: str) -> BoolArray:
-        """Whether each row's path contains the text, in whatever case."""
+    def with_path(self, text: str) -> RowArray:
+        """The rows whose path contains the text, in whatever case, in no particular order."""
         with self._lock:
             bits = self._searches.get(text)
         if bits is None:
-            bits = np.packbits(_contain(self.index.items.paths, text)[self.index.item_rows])
+            bits = np.packbits(self.index.items.with_path(text))
         with self._lock:
             self._searches[text] = bits
             self._searches.move_to_end(text)
             while len(self._searches) > MAX_KEPT_SEARCHES:
                 self._searches.popitem(last=False)
-        return np.unpackbits(bits, count=len(self)).view(np.bool_)
+        found = np.flatnonzero(np.unpackbits(bits, count=len(self.index.items)).view(np.bool_))
+        rows = self.index.row_of_item[found]
+        with_row: RowArray = rows[rows >= 0]
+        return with_row
 
     def _in_classes(self, name: str, rows: RowArray) -> RowArray:
         found: RowArray = np.append(self.places, NO_LABEL)[self.index.codes[name][rows]]
@@ -144,17 +142,3 @@ def _opened(project: Project, run: Run) -> RunTable:
         places=np.arange(len(run.info.classes), dtype=np.int32),
         groups=index.groups,
     )
-
-
-def _contain(paths: pa.Array, text: str) -> BoolArray:
-    """Whether each path contains the text, in whatever case; looked at by as many threads as there are cores."""
-
-    def look(start: int) -> BoolArray:
-        piece = paths.slice(start, SEARCHED_AT_ONCE)
-        found = pc.match_substring(piece, pattern=text, ignore_case=True)
-        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.concatenate(
-            [np.empty(0, dtype=np.bool_), *pool.map(look, range(0, len(paths), SEARCHED_AT_ONCE))]
-        )

@@ -1,12 +1,13 @@
 """Items on disk: found by id, read by row, made anew when the item table is another one."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import item_index
-from curation.item_index import open_items
+from curation.item_index import contain, offsets_and_bytes, open_items
 from curation.project import ITEMS_FILE, Project
 from diagnostics.errors import ProjectError
 
@@ -24,6 +25,17 @@ def test_every_id_is_found_in_its_row_and_no_other_is(make_project, known, asked
     assert items._rows_of_many(wanted).tolist() == expected
     assert [int(items.rows_of([name])[0]) for name in wanted] == expected
     assert [names[row] for row in np.argsort(items.ranks_by_id())] == sorted(names)
+
+
+@settings(max_examples=100)
+@given(
+    known=st.lists(st.text(st.sampled_from("abA/Ü漢"), max_size=6), max_size=20),
+    asked=st.text(st.sampled_from("abA/Ü漢"), max_size=3),
+)
+def test_a_text_is_found_in_whatever_case_and_never_across_two_texts(known, asked):
+    offsets, text = offsets_and_bytes(pa.array([name.lower() for name in known], pa.large_string()))
+    pattern = np.frombuffer(asked.lower().encode(), dtype=np.uint8)
+    assert contain(text, offsets, pattern).tolist() == [asked.lower() in name.lower() for name in known]
 
 
 def test_the_item_table_is_what_was_taken_in(project):

@@ -39,7 +39,7 @@ def cases(draw):
     touched = np.flatnonzero(is_touched).astype(np.int32)
     mask = fits[group] & (is_touched != untouched) & (True if found is None else found)
     bits = None if found is None else np.packbits(found)
-    return Members(ranking, fits, touched, untouched, bits), mask
+    return Members.of(ranking, fits, touched, untouched, bits), mask
 
 
 @settings(max_examples=150)
