@@ -38,6 +38,7 @@ LIVE = (QUEUED, RUNNING)
 RESUMABLE = (FAILED, CANCELLED, LOST)
 
 ONE_AT_A_TIME = ("train",)
+QUICK = "--quick"
 HEARTBEAT_S = 1.0
 STALE_S = 30.0
 TERM_GRACE_S = 0.8
@@ -155,6 +156,14 @@ def start_job(project: Project, verb: str, argv: Sequence[str], *, now: datetime
     threading.Thread(target=process.wait, daemon=True).start()
     _update(project, number, LIVE, {"pid": process.pid, "process_started_at": _start_time(process.pid)})
     return read_job(project, _job_id(number))
+
+
+def start_quick_round(project: Project, *, now: datetime | None = None) -> JobRow:
+    """Start to train heads on the decisions up to now, see `curation.runs.train_project`.
+
+    raises : ProjectError if a training is running already
+    """
+    return start_job(project, "train", ["train", str(project.folder), QUICK], now=now)
 
 
 @contextlib.contextmanager

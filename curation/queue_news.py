@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 
-from curation.jobs import FAILED, LIVE, LOST, JobRow, latest_job
+from curation.jobs import FAILED, LIVE, LOST, QUICK, JobRow, latest_job
 from curation.project import Project
 from curation.queues import Queue, QueueQuery
 from curation.quick_rounds import OFFER_AFTER, event_of, moved_text, n_moved_up
 from curation.run_folders import newest_run_id
 
 MAX_KEPT = 64
-QUICK = "--quick"
 
 
 @dataclass(frozen=True, slots=True)

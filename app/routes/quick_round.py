@@ -7,11 +7,10 @@ from starlette.responses import JSONResponse, Response
 
 from app import context
 from app.tokens import Claim
-from curation.jobs import start_job
+from curation.jobs import start_quick_round
 
 
 def quick_round(_request: Request, _claim: Claim, _body: Any) -> Response:
     """POST /api/quick_round: start to rank everything anew with the decisions so far; the answer comes at once."""
-    project = context.current_project()
-    job = start_job(project, "train", ["train", str(project.folder), "--quick"], now=context.now())
+    job = start_quick_round(context.current_project(), now=context.now())
     return JSONResponse({"job": job.job_id})

@@ -16,7 +16,7 @@ from app.widgets.jobs import (
 )
 from app.widgets.page import EM_DASH, heading
 from app.widgets.train_options import train_options
-from curation.jobs import latest_job, start_job
+from curation.jobs import latest_job, start_job, start_quick_round
 from curation.project import Project
 from curation.rounds import close_round, current_round, dataset_version
 from curation.runs import read_run
@@ -40,7 +40,7 @@ def show() -> None:
         return
     _runs_table(context.finished_runs())
     run = read_run(project, run_id)
-    _curves(run)
+    _curves(project, run)
     with st.expander(f"Log of {run_id}", icon=":material/article:"):
         text = log_tail(run.folder / LOG_FILE)
         st.code(text or "This run wrote no log.", language=None, wrap_lines=True)
@@ -68,6 +68,15 @@ def _start(project: Project) -> None:
                     project, options, f"Close round and {title[0].lower()}{title[1:]}", closing=True
                 )
             _start_button(project, options, title if not n_open else f"{title} without them", closing=False)
+            if context.newest_run_id() is not None:
+                st.button(
+                    "Quick round",
+                    icon=":material/bolt:",
+                    help="Trains only heads on what the last run knows of each item, with the decisions up to now. "
+                    "Takes seconds; a full training confirms it.",
+                    on_click=_begin_quick,
+                    args=(project,),
+                )
         version = dataset_version(project, None)
         st.caption(
             f"Trains on dataset version {version.number}, in the background; closing the browser does not stop it."
@@ -93,6 +102,11 @@ def _begin(project: Project, options: dict[str, object], closing: bool) -> None:
     start_job(project, "train", train_arguments(project, options), now=context.now())
 
 
+@context.telling
+def _begin_quick(project: Project) -> None:
+    start_quick_round(project, now=context.now())
+
+
 def train_arguments(project: Project, options: dict[str, object]) -> list[str]:
     """The command line of `winnow` that trains this project with these options."""
     arguments = ["train", str(project.folder)]
@@ -112,7 +126,7 @@ def _runs_table(runs: list[RunInfo]) -> None:
             "run": info.run_id,
             "finished": info.finished_at,
             "version": info.dataset_version["number"],
-            "model": f"{info.arch}, pretrained" if info.pretrained else info.arch,
+            "model": _model(info),
             "predictions": f"{info.n_folds} folds" if not info.in_sample else "one model, in sample",
             "items": info.n_train,
             "took": duration_text(info.seconds),
@@ -138,7 +152,23 @@ def _runs_table(runs: list[RunInfo]) -> None:
     )
 
 
-def _curves(run: Run) -> None:
+def _model(info: RunInfo) -> str:
+    if info.quick is not None:
+        return f"quick: heads on {info.quick.embeddings}"
+    return f"{info.arch}, pretrained" if info.pretrained else info.arch
+
+
+def _curves(project: Project, run: Run) -> None:
+    if run.info.quick is not None:
+        trained = run.info.quick.base_run
+        if trained is None:
+            st.caption("A quick round trains only heads on a pretrained network: there is no curve to show.")
+            return
+        st.caption(
+            f"{run.info.run_id} is a quick round: only heads were trained. These curves are of {trained}, whose "
+            "models give the features."
+        )
+        run = read_run(project, trained)
     left, right = st.columns(2, gap="medium")
     plain = {"displayModeBar": False}
     with left:

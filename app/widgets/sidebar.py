@@ -33,8 +33,8 @@ def _run_picker() -> None:
     if not runs:
         st.caption("No finished run yet")
         return
-    titles = {info.run_id: f"{info.run_id} · version {info.dataset_version['number']}" for info in runs}
-    titles = {context.NEWEST: f"Newest ({runs[0].run_id})"} | titles
+    titles = {info.run_id: f"{info.name} · version {info.dataset_version['number']}" for info in runs}
+    titles = {context.NEWEST: f"Newest: {runs[0].name}"} | titles
     if st.session_state.get(context.RUN_KEY) not in titles:
         st.session_state.pop(context.RUN_KEY, None)
     st.selectbox(

@@ -64,19 +64,20 @@ def _named(found: pd.DataFrame) -> str:
 
 def _classes(table: pd.DataFrame) -> None:
     config = st.column_config
-    percent = config.NumberColumn
     shown = table.sort_values("f1_difference", ascending=False)
+    scores = [name for name in shown.columns if name.startswith("f1_")]
+    shown[scores] = 100 * shown[scores]
     st.dataframe(
         shown,
         hide_index=True,
         height=table_height(len(shown)),
         column_config={
             "label": config.TextColumn("Class"),
-            "f1_before": percent("F1 before", format="percent"),
-            "f1_after": percent("F1 after", format="percent"),
-            "f1_difference": percent("Difference", format="percent"),
-            "f1_difference_low": percent("from", format="percent"),
-            "f1_difference_high": percent("to", format="percent"),
+            "f1_before": config.NumberColumn("F1 before (%)", format="%.1f"),
+            "f1_after": config.NumberColumn("F1 after (%)", format="%.1f"),
+            "f1_difference": config.NumberColumn("Difference (points)", format="%.1f"),
+            "f1_difference_low": config.NumberColumn("from", format="%.1f"),
+            "f1_difference_high": config.NumberColumn("to", format="%.1f"),
             "support": config.NumberColumn("Validation items"),
         },
     )
