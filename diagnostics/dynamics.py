@@ -23,13 +23,14 @@ class Dynamics:
 
     probs : (n_items, n_classes), mean over the models that learnt the item's own label; NaN where none did
     planted_rows : (n_planted,), items to which one model was given another label on purpose
-    planted_codes : (n_planted,), that label
+    planted_codes, planted_models : (n_planted,), that label and the model; an item has one at most
     planted_probs : (n_planted, n_classes), what that model said of the item
     """
 
     probs: FloatArray
     planted_rows: IntArray
     planted_codes: IntArray
+    planted_models: IntArray
     planted_probs: FloatArray
 
 
@@ -43,6 +44,7 @@ def write_dynamics(run_dir: Path, dynamics: Dynamics) -> None:
         beside / "planted.npz",
         rows=dynamics.planted_rows,
         codes=dynamics.planted_codes,
+        models=dynamics.planted_models,
         probs=np.asarray(dynamics.planted_probs, dtype=np.float32),
     )
     (beside / "dynamics.json").write_text(json.dumps({"format_version": FORMAT_VERSION}), encoding="utf-8")
@@ -66,6 +68,7 @@ def read_dynamics(run_dir: Path) -> Dynamics | None:
             )
         probs = np.load(folder / "probs.npy", mmap_mode="r")
         with np.load(folder / "planted.npz") as planted:
-            return Dynamics(probs, planted["rows"], planted["codes"], planted["probs"])
+            parts = [planted[name] for name in ("rows", "codes", "models", "probs")]
+        return Dynamics(probs, *parts)
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"The training dynamics in {folder} cannot be read: {error}. Train again.") from error

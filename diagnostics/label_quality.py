@@ -21,8 +21,8 @@ from diagnostics.errors import DataError, RunError
 from diagnostics.predictions import OUT_OF_FOLD
 from diagnostics.run_folder import write_text
 from diagnostics.scores import confident_thresholds
-from diagnostics.signals import DYNAMICS, Signals
-from diagnostics.task import NO_LABEL, FloatArray, IntArray
+from diagnostics.signals import MOVED_BY_LABEL, Signals
+from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 
 FORMAT_VERSION = 1
 FILE = "label_quality.json"
@@ -37,7 +37,7 @@ PLANTED_CELLS = 20_000_000
 CONFUSABLE_POWER = 0.5
 SMOOTHED_SHARE = 0.3
 PRIOR_WEIGHT, PRIOR_STRENGTH = 1.0, 5.0
-MAX_ROUNDS, SETTLED = 40, 1e-4
+MAX_ROUNDS, STEPS_A_ROUND, SETTLED = 40, 4, 1e-4
 NOISE_RATES = (0.002, 0.6)
 
 
@@ -131,12 +131,21 @@ def fit_label_quality(signals: Signals, *, verdicts: IntArray | None = None, see
     doubts = signals.doubts(ranked, signals.codes[ranked])
     flips = _Flips.of(signals, ranked)
     learnt = []
-    for columns, out_of_fold, rows in _groups(signals, ranked, doubts):
+    for columns, out_of_fold, all_rows in _groups(signals, ranked, doubts):
+        rows = _at_most(all_rows, verdicts[ranked], rng)
         group = _Group(signals, ranked[rows], doubts[np.ix_(rows, columns)], columns, verdicts[ranked[rows]])
         planted = group.planted(flips, rng)
         if planted is not None:
             learnt.append(_learn(group, planted, out_of_fold=out_of_fold))
     return LabelQuality(tuple(learnt), dict(signals.missing))
+
+
+def _at_most(rows: IntArray, verdicts: IntArray, rng: np.random.Generator) -> IntArray:
+    """A sample of MAX_FITTED rows, with all that are decided."""
+    if len(rows) <= MAX_FITTED:
+        return rows
+    chosen = rng.choice(rows, MAX_FITTED, replace=False)
+    return np.union1d(chosen, rows[verdicts[rows] != 0])
 
 
 def _by_known(doubts: FloatArray) -> list[tuple[IntArray, IntArray]]:
@@ -164,7 +173,7 @@ def _groups(signals: Signals, ranked: IntArray, doubts: FloatArray) -> list[tupl
             if len(own) >= MIN_ITEMS:
                 groups.append((columns, kind, own))
     plain = np.array(
-        [column for column, name in enumerate(signals.names) if name != DYNAMICS], dtype=np.int64
+        [column for column, name in enumerate(signals.names) if name not in MOVED_BY_LABEL], dtype=np.int64
     )
     known = np.flatnonzero(~np.isnan(doubts[:, plain]).any(axis=1))
     covered = any(set(columns) <= set(plain) for columns, _, _ in groups)
@@ -239,8 +248,9 @@ class _Group:
         return tuple(self.signals.names[column] for column in self.columns)
 
     def planted(self, flips: _Flips, rng: np.random.Generator) -> _Planted | None:
-        """Those of the training if `dynamics` is among the signals, else drawn now; None if there are none."""
-        drawn = self._planted_in_training(flips) if DYNAMICS in self.names else self._drawn(flips, rng)
+        """Those of the training if the label has moved one of the signals, else drawn now; None if there are none."""
+        moved = set(self.names) & set(MOVED_BY_LABEL)
+        drawn = self._planted_in_training(flips) if moved else self._drawn(flips, rng)
         usable = (drawn.weights > 0) & ~np.isnan(drawn.doubts).any(axis=1)
         if not usable.any():
             return None
@@ -276,18 +286,15 @@ def _learn(group: _Group, planted: _Planted, *, out_of_fold: bool) -> Weights:
     """Expectation maximisation: how right each own label is, then the weights that tell it from planted ones."""
     centres, scales = group.doubts.mean(axis=0), group.doubts.std(axis=0)
     scales = np.where(scales > 0, scales, 1.0)
-    own = (group.doubts - centres) / scales
-    wrong_ones = (planted.doubts - centres) / scales
+    own, examples = (group.doubts - centres) / scales, _Examples.of(group, planted, centres, scales)
     undecided = group.verdicts == 0
     right = np.minimum(1.0, 2 * expit(-group.doubts.mean(axis=1)))
     noise_rate, found = 0.2, np.append(np.full(own.shape[1], PRIOR_WEIGHT), -2.0)
     for _ in range(MAX_ROUNDS):
-        weights = _example_weights(group.verdicts, right, planted, noise_rate)
-        found = _fit_logistic(np.concatenate([own, own, wrong_ones]), weights, len(own), start=found)
+        found = examples.fit(right, undecided.sum() * noise_rate, start=found)
         wrong = expit(own @ found[:-1] + found[-1])
         right, before = 1 - wrong, noise_rate
-        if undecided.any():
-            noise_rate = float(np.clip(wrong[undecided].mean(), *NOISE_RATES))
+        noise_rate = float(np.clip(wrong[undecided].mean() if undecided.any() else before, *NOISE_RATES))
         if abs(noise_rate - before) < SETTLED:
             break
     return Weights(
@@ -303,41 +310,61 @@ def _learn(group: _Group, planted: _Planted, *, out_of_fold: bool) -> Weights:
     )
 
 
-def _example_weights(
-    verdicts: IntArray, right: FloatArray, planted: _Planted, noise_rate: float
-) -> FloatArray:
-    """Of own labels as right ones, of own labels as wrong ones (only by verdict), and of planted ones."""
-    undecided = verdicts == 0
-    as_right = np.where(undecided, right, VERDICT_WEIGHT * (verdicts == LABEL_RIGHT))
-    as_wrong = VERDICT_WEIGHT * (verdicts == LABEL_WRONG)
-    as_planted = planted.weights * right[planted.owners]
-    total = max(float(as_planted.sum()), 1e-12)
-    return np.concatenate([as_right, as_wrong, as_planted * (undecided.sum() * noise_rate / total)])
+@dataclass(frozen=True)
+class _Examples:
+    """Own labels, own labels that a person called wrong, and planted ones, in this order, as rows of a regression.
 
-
-def _fit_logistic(
-    examples: FloatArray, weights: FloatArray, n_right: int, *, start: FloatArray
-) -> FloatArray:
-    """Weights of at least 0, drawn towards PRIOR_WEIGHT (every signal counts alike), and an intercept.
-
-    examples : (n, n_signals), the first n_right of right labels, the others of wrong ones
+    inputs : (n, n_signals + 1), standardised doubts and a column of ones; is_wrong : (n,)
+    as_right, as_wrong : weights of the first two
     """
-    kept = weights > 0
-    inputs = np.column_stack([examples[kept], np.ones(int(kept.sum()))])
-    is_wrong = (np.arange(len(examples)) >= n_right)[kept]
-    example_weights = weights[kept]
 
-    def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
-        logits = inputs @ parameters
-        off = parameters[:-1] - PRIOR_WEIGHT
-        losses = np.logaddexp(0, np.where(is_wrong, -logits, logits))
-        slopes = inputs.T @ (example_weights * (expit(logits) - is_wrong))
-        slopes[:-1] += PRIOR_STRENGTH * off
-        return float(example_weights @ losses + PRIOR_STRENGTH / 2 * off @ off), slopes
+    inputs: FloatArray
+    is_wrong: FloatArray
+    as_right: FloatArray
+    as_wrong: FloatArray
+    undecided: BoolArray
+    planted: _Planted
 
-    bounds = [(0, None)] * examples.shape[1] + [(None, None)]
-    best: FloatArray = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return best
+    @classmethod
+    def of(cls, group: _Group, planted: _Planted, centres: FloatArray, scales: FloatArray) -> "_Examples":
+        called_wrong = group.verdicts == LABEL_WRONG
+        doubts = np.concatenate([group.doubts, group.doubts[called_wrong], planted.doubts])
+        return cls(
+            inputs=np.column_stack([(doubts - centres) / scales, np.ones(len(doubts))]),
+            is_wrong=(np.arange(len(doubts)) >= len(group.rows)).astype(float),
+            as_right=VERDICT_WEIGHT * (group.verdicts == LABEL_RIGHT),
+            as_wrong=np.full(int(called_wrong.sum()), VERDICT_WEIGHT),
+            undecided=group.verdicts == 0,
+            planted=planted,
+        )
+
+    def fit(self, right: FloatArray, n_wrong: float, *, start: FloatArray) -> FloatArray:
+        """Some steps towards the best weights, of at least 0 and drawn to PRIOR_WEIGHT, and intercept.
+
+        The prior is that every signal, in units of its spread, counts alike.
+
+        right : (n_own,), how right an undecided own label is
+        n_wrong : what the planted ones weigh together
+        """
+        as_right = np.where(self.undecided, right, self.as_right)
+        planted = self.planted.weights * right[self.planted.owners]
+        planted *= n_wrong / max(float(planted.sum()), 1e-12)
+        weights = np.concatenate([as_right, self.as_wrong, planted])
+
+        def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
+            logits = self.inputs @ parameters
+            probability = expit(logits)
+            off = parameters[:-1] - PRIOR_WEIGHT
+            losses = np.logaddexp(0, logits) - self.is_wrong * logits
+            slopes = self.inputs.T @ (weights * (probability - self.is_wrong))
+            slopes[:-1] += PRIOR_STRENGTH * off
+            return float(weights @ losses + PRIOR_STRENGTH / 2 * off @ off), slopes
+
+        bounds = [(0, None)] * (len(start) - 1) + [(None, None)]
+        options = {"maxiter": STEPS_A_ROUND}
+        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        best: FloatArray = found.x
+        return best
 
 
 def write_label_quality(run_dir: Path, quality: LabelQuality) -> None:

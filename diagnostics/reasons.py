@@ -14,6 +14,7 @@ QUALITY_COLUMNS = (
     "doubt_held_out",
     "doubt_neighbours",
     "doubt_dynamics",
+    "doubt_trained",
     "neighbour_label",
     "neighbour_count",
     "n_neighbours",

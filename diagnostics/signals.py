@@ -4,10 +4,11 @@
 |---|---|
 | held_out | the probabilities of a model that did not see the item, or of several such |
 | neighbours | the labels of the nearest training items, copies left out, in the space of a model that did not see it |
-| dynamics | what the models said of the item in their own training batches, late in training |
+| dynamics | what the models said of the item in their own training batches, in the second half of the epochs |
+| trained | the probabilities of the finished models that were trained on the item |
 
 A label is doubted as much as the best other class is supported more than it. The doubt of a label that an item does not
-have can be had as well: no source but `dynamics` was moved by the item's own label.
+have can be had as well: the item's own label has not moved the first two, and for the others labels are planted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,14 +18,17 @@ import numpy as np
 import pandas as pd
 
 from diagnostics.dynamics import Dynamics
+from diagnostics.fold_arrays import FoldArray
 from diagnostics.neighbours import Neighbours, nearest_labels
-from diagnostics.predictions import IN_SAMPLE, ObjectArray, Predictions
+from diagnostics.predictions import IN_SAMPLE, OUT_OF_FOLD, ObjectArray, Predictions
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray, label_codes
 
-HELD_OUT, NEIGHBOURS, DYNAMICS = "held_out", "neighbours", "dynamics"
-SIGNALS = (HELD_OUT, NEIGHBOURS, DYNAMICS)
-SMALLEST_SUPPORT = {HELD_OUT: 1e-4, NEIGHBOURS: 0.05, DYNAMICS: 1e-4}
+HELD_OUT, NEIGHBOURS, DYNAMICS, TRAINED = "held_out", "neighbours", "dynamics", "trained"
+SIGNALS = (HELD_OUT, NEIGHBOURS, DYNAMICS, TRAINED)
+MOVED_BY_LABEL = (DYNAMICS, TRAINED)
+SMALLEST_SUPPORT = {HELD_OUT: 1e-4, NEIGHBOURS: 0.05, DYNAMICS: 1e-4, TRAINED: 1e-4}
 MIN_PLANTED = 20
+NO_FOLD = -1
 CHUNK_CELLS = 4_000_000
 
 
@@ -35,6 +39,38 @@ class Votes:
     codes: IntArray
     counts: IntArray
     n_models: int
+
+
+@dataclass(frozen=True)
+class TrainedModels:
+    """What the finished models say of the items that they were trained on.
+
+    fold_probs : (n_models, n_items, n_classes)
+    folds : (n_items,), the model that was not trained on the item; NO_FOLD: none was
+    planted : (n_items,), the model that learnt another label of the item on purpose, -1 if none did
+    """
+
+    fold_probs: FoldArray
+    folds: IntArray
+    planted: IntArray
+
+    def support(self, rows: IntArray) -> FloatArray:
+        """(n, n_classes), the mean over the models that learnt the item's own label; NaN rows where none did."""
+        total: FloatArray = np.zeros((len(rows), self.fold_probs.shape[2]))
+        count = np.zeros((len(rows), 1))
+        for model in range(self.fold_probs.shape[0]):
+            own = (self.folds[rows] != NO_FOLD) & (self.folds[rows] != model) & (self.planted[rows] != model)
+            total[own] = total[own] + self.fold_probs[model, rows[own]]
+            count[own] += 1
+        support: FloatArray = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+        return support
+
+    def of(self, models: IntArray, rows: IntArray) -> FloatArray:
+        """(n, n_classes), what one model each says of the rows."""
+        said = np.empty((len(rows), self.fold_probs.shape[2]))
+        for model in np.unique(models):
+            said[models == model] = self.fold_probs[model, rows[models == model]]
+        return said
 
 
 @dataclass(frozen=True)
@@ -54,6 +90,7 @@ class Signals:
     pred_probs: FloatArray
     neighbours: Neighbours | None
     dynamics: Dynamics | None
+    trained: TrainedModels | None
     votes: Votes | None
     missing: Mapping[str, str]
 
@@ -85,8 +122,11 @@ class Signals:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, len(self.names)))
         rows, codes = self.dynamics.planted_rows, self.dynamics.planted_codes
         doubts = self.doubts(rows, codes)
-        said = np.asarray(self.dynamics.planted_probs, dtype=np.float64)
-        doubts[:, self.names.index(DYNAMICS)] = doubt_of(said, codes, smallest=SMALLEST_SUPPORT[DYNAMICS])
+        said = {DYNAMICS: np.asarray(self.dynamics.planted_probs, dtype=np.float64)}
+        if self.trained is not None:
+            said[TRAINED] = self.trained.of(self.dynamics.planted_models, rows)
+        for name, support in said.items():
+            doubts[:, self.names.index(name)] = doubt_of(support, codes, smallest=SMALLEST_SUPPORT[name])
         return rows, codes, doubts
 
     def support(self, name: str, rows: IntArray) -> FloatArray:
@@ -95,6 +135,8 @@ class Signals:
             return self.neighbours.support(rows, len(self.classes))
         if name == DYNAMICS and self.dynamics is not None:
             return np.asarray(self.dynamics.probs[rows], dtype=np.float64)
+        if name == TRAINED and self.trained is not None:
+            return self.trained.support(rows)
         support = np.array(self.pred_probs[rows], dtype=np.float64)
         support[self.kinds[rows] == IN_SAMPLE] = np.nan
         return support
@@ -151,6 +193,7 @@ def signals_of(
         pred_probs=predictions.pred_probs,
         neighbours=neighbours,
         dynamics=None if DYNAMICS in missing else dynamics,
+        trained=None if TRAINED in missing else _trained_models(predictions, dynamics),
         votes=_votes(predictions),
         missing=missing,
     )
@@ -170,7 +213,22 @@ def _missing(predictions: Predictions, dynamics: Dynamics | None) -> dict[str, s
             f"{len(dynamics.planted_rows)} labels were planted, {MIN_PLANTED} are needed to tell how wrong labels look "
             "in training; plant a larger share or train on more items"
         )
+    if DYNAMICS in missing:
+        missing[TRAINED] = (
+            "how wrong labels look to models trained on them is not known: " + missing[DYNAMICS]
+        )
+    elif predictions.fold_probs is None:
+        missing[TRAINED] = "no probabilities of all items by every model; train again"
     return missing
+
+
+def _trained_models(predictions: Predictions, dynamics: Dynamics | None) -> TrainedModels | None:
+    if predictions.fold_probs is None or dynamics is None:
+        return None
+    folds = np.where(predictions.kinds == OUT_OF_FOLD, predictions.folds, NO_FOLD)
+    planted = np.full(len(predictions), -1, dtype=np.int64)
+    planted[dynamics.planted_rows] = dynamics.planted_models
+    return TrainedModels(predictions.fold_probs, folds, planted)
 
 
 def _votes(predictions: Predictions) -> Votes | None:

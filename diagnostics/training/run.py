@@ -245,6 +245,9 @@ def _dynamics(run: OpenRun, order: IntArray) -> Dynamics:
         probs=softmax(learnt[order], axis=1),
         planted_rows=np.argsort(order)[positions],
         planted_codes=np.concatenate([planted.codes for planted in plan.planted]),
+        planted_models=np.repeat(
+            np.arange(plan.n_models), [len(planted.positions) for planted in plan.planted]
+        ),
         planted_probs=softmax(np.concatenate(said), axis=1),
     )
 
