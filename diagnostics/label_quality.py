@@ -22,7 +22,7 @@ from diagnostics.predictions import OUT_OF_FOLD
 from diagnostics.run_folder import write_text
 from diagnostics.scores import confident_thresholds
 from diagnostics.signals import MOVED_BY_LABEL, Signals
-from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
+from diagnostics.task import NO_LABEL, FloatArray, IntArray
 
 FORMAT_VERSION = 1
 FILE = "label_quality.json"
@@ -287,14 +287,13 @@ def _learn(group: _Group, planted: _Planted, *, out_of_fold: bool) -> Weights:
     centres, scales = group.doubts.mean(axis=0), group.doubts.std(axis=0)
     scales = np.where(scales > 0, scales, 1.0)
     own, examples = (group.doubts - centres) / scales, _Examples.of(group, planted, centres, scales)
-    undecided = group.verdicts == 0
-    right = np.minimum(1.0, 2 * expit(-group.doubts.mean(axis=1)))
+    decided, is_right = group.verdicts != 0, group.verdicts == LABEL_RIGHT
+    right = np.where(decided, is_right, np.minimum(1.0, 2 * expit(-group.doubts.mean(axis=1))))
     noise_rate, found = 0.2, np.append(np.full(own.shape[1], PRIOR_WEIGHT), -2.0)
     for _ in range(MAX_ROUNDS):
-        found = examples.fit(right, undecided.sum() * noise_rate, start=found)
-        wrong = expit(own @ found[:-1] + found[-1])
-        right, before = 1 - wrong, noise_rate
-        noise_rate = float(np.clip(wrong[undecided].mean() if undecided.any() else before, *NOISE_RATES))
+        found = examples.fit(right, len(own) * noise_rate, start=found)
+        right, before = np.where(decided, is_right, expit(-(own @ found[:-1] + found[-1]))), noise_rate
+        noise_rate = float(np.clip(1 - right.mean(), *NOISE_RATES))
         if abs(noise_rate - before) < SETTLED:
             break
     return Weights(
@@ -306,7 +305,7 @@ def _learn(group: _Group, planted: _Planted, *, out_of_fold: bool) -> Weights:
         intercept=float(found[-1]),
         n_items=len(group.rows),
         n_planted=len(planted.owners),
-        n_verdicts=int((~undecided).sum()),
+        n_verdicts=int(decided.sum()),
     )
 
 
@@ -315,14 +314,16 @@ class _Examples:
     """Own labels, own labels that a person called wrong, and planted ones, in this order, as rows of a regression.
 
     inputs : (n, n_signals + 1), standardised doubts and a column of ones; is_wrong : (n,)
-    as_right, as_wrong : weights of the first two
+    own_weights : of the first, beside how right they are; called_wrong_weights : of the second
+
+    Planted labels stand for all wrong ones, those that a person has found among them, so that labels which nobody has
+    looked at are judged as before.
     """
 
     inputs: FloatArray
     is_wrong: FloatArray
-    as_right: FloatArray
-    as_wrong: FloatArray
-    undecided: BoolArray
+    own_weights: FloatArray
+    called_wrong_weights: FloatArray
     planted: _Planted
 
     @classmethod
@@ -332,9 +333,8 @@ class _Examples:
         return cls(
             inputs=np.column_stack([(doubts - centres) / scales, np.ones(len(doubts))]),
             is_wrong=(np.arange(len(doubts)) >= len(group.rows)).astype(float),
-            as_right=VERDICT_WEIGHT * (group.verdicts == LABEL_RIGHT),
-            as_wrong=np.full(int(called_wrong.sum()), VERDICT_WEIGHT),
-            undecided=group.verdicts == 0,
+            own_weights=np.where(group.verdicts == LABEL_RIGHT, VERDICT_WEIGHT, 1.0),
+            called_wrong_weights=np.full(int(called_wrong.sum()), VERDICT_WEIGHT),
             planted=planted,
         )
 
@@ -343,13 +343,12 @@ class _Examples:
 
         The prior is that every signal, in units of its spread, counts alike.
 
-        right : (n_own,), how right an undecided own label is
+        right : (n_own,), how right each own label is, in [0, 1]
         n_wrong : what the planted ones weigh together
         """
-        as_right = np.where(self.undecided, right, self.as_right)
         planted = self.planted.weights * right[self.planted.owners]
         planted *= n_wrong / max(float(planted.sum()), 1e-12)
-        weights = np.concatenate([as_right, self.as_wrong, planted])
+        weights = np.concatenate([self.own_weights * right, self.called_wrong_weights, planted])
 
         def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
             logits = self.inputs @ parameters

@@ -56,11 +56,11 @@ class TrainedModels:
 
     def support(self, rows: IntArray) -> FloatArray:
         """(n, n_classes), the mean over the models that learnt the item's own label; NaN rows where none did."""
-        total: FloatArray = np.zeros((len(rows), self.fold_probs.shape[2]))
+        total = np.zeros((len(rows), self.fold_probs.shape[2]))
         count = np.zeros((len(rows), 1))
         for model in range(self.fold_probs.shape[0]):
             own = (self.folds[rows] != NO_FOLD) & (self.folds[rows] != model) & (self.planted[rows] != model)
-            total[own] = total[own] + self.fold_probs[model, rows[own]]
+            total[own] += self.fold_probs[model, rows[own]]
             count[own] += 1
         support: FloatArray = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
         return support
@@ -122,7 +122,7 @@ class Signals:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, len(self.names)))
         rows, codes = self.dynamics.planted_rows, self.dynamics.planted_codes
         doubts = self.doubts(rows, codes)
-        said = {DYNAMICS: np.asarray(self.dynamics.planted_probs, dtype=np.float64)}
+        said: dict[str, FloatArray] = {DYNAMICS: self.dynamics.planted_probs}
         if self.trained is not None:
             said[TRAINED] = self.trained.of(self.dynamics.planted_models, rows)
         for name, support in said.items():
