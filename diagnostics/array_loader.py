@@ -55,12 +55,14 @@ class ArrayLoader(TfmdDL):  # type: ignore[misc]
 
     prepare : uint8 images → the float images that the model sees
     order_rng : shuffles the items; set it anew before each epoch for an order that does not depend on the past
+    batch_positions : (n,), which items the last batch held
     """
 
     def __init__(self, dataset: ArrayItems, *, prepare: BatchFunction, **options: Any) -> None:
         options.setdefault("num_workers", 0)
         self.prepare = prepare
         self.order_rng = np.random.default_rng(0)
+        self.batch_positions: IntArray = np.empty(0, dtype=np.int64)
         options.setdefault("after_batch", [_PrepareBatch(prepare)])
         super().__init__(dataset, **options)
 
@@ -82,7 +84,8 @@ class ArrayLoader(TfmdDL):  # type: ignore[misc]
 
     def create_batch(self, positions: list[int]) -> tuple[Tensor, Tensor]:
         items: ArrayItems = self.dataset
-        return items.batch(np.asarray(positions, dtype=np.int64))
+        self.batch_positions = np.asarray(positions, dtype=np.int64)
+        return items.batch(self.batch_positions)
 
 
 class _PrepareBatch(ItemTransform):  # type: ignore[misc]

@@ -41,8 +41,12 @@ class OpenedItems(Protocol):
 
     config: TrainConfig
 
-    def learner(self, train: IntArray, held_out: IntArray, *, path: Path) -> Any:
-        """A fastai Learner with fresh weights whose loaders give the train and the held-out positions."""
+    def learner(self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, path: Path) -> Any:
+        """A fastai Learner with fresh weights whose loaders give the train and the held-out positions.
+
+        learnt_codes : (n_items,), what the train positions are trained on; held-out ones keep the items' own labels
+        The train loader tells in `batch_positions` which of `train` its last batch held.
+        """
 
     def views(self, positions: IntArray) -> list["torch.Tensor"]:
         """Inputs for prediction on the device; the model's probabilities are averaged over the views."""

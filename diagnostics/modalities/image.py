@@ -51,12 +51,12 @@ class ImageItems:
         self._architecture: Architecture = find_architecture(config.arch)
         self._normalise = normalise or _normalisation(items, self._architecture, pretrained=config.pretrained)
 
-    def learner(self, train: IntArray, held_out: IntArray, *, path: Path) -> Any:
+    def learner(self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, path: Path) -> Any:
         """A fastai Learner with fresh weights; its model's layout is channels last."""
         config = self.config
         learner = learner_for(
             self._architecture,
-            self._loaders(train, held_out),
+            self._loaders(train, held_out, torch.from_numpy(learnt_codes)),
             n_classes=len(self._classes),
             image_size_px=config.image_size_px or 0,
             pretrained=config.pretrained,
@@ -91,13 +91,13 @@ class ImageItems:
             "classes": list(self._classes),
         }
 
-    def _loaders(self, train: IntArray, held_out: IntArray) -> DataLoaders:
+    def _loaders(self, train: IntArray, held_out: IntArray, learnt_codes: torch.Tensor) -> DataLoaders:
         config = self.config
         augmented = Augment(self._normalise, config.augment, flip=bool(config.flip))
         batch_size = config.batch_size or 1
         device = self._machine.device
         train_loader = ArrayLoader(
-            self._part(train),
+            self._part(train, learnt_codes),
             prepare=augmented,
             bs=batch_size,
             shuffle=True,
@@ -105,13 +105,12 @@ class ImageItems:
             device=device,
         )
         held_out_loader = ArrayLoader(
-            self._part(held_out), prepare=self._normalise, bs=2 * batch_size, device=device
+            self._part(held_out, self._items.codes), prepare=self._normalise, bs=2 * batch_size, device=device
         )
         return DataLoaders(train_loader, held_out_loader, device=device)
 
-    def _part(self, positions: IntArray) -> ArrayItems:
-        rows, codes = self._items.rows[positions], self._items.codes[torch.from_numpy(positions)]
-        return ArrayItems(self._items.pixels, rows, codes)
+    def _part(self, positions: IntArray, codes: torch.Tensor) -> ArrayItems:
+        return ArrayItems(self._items.pixels, self._items.rows[positions], codes[torch.from_numpy(positions)])
 
 
 def open_items(

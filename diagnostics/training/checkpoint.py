@@ -15,9 +15,11 @@ from torch import nn
 from diagnostics.errors import RunError
 from diagnostics.run_folder import write_text
 from diagnostics.task import FloatArray
+from diagnostics.training.logit_record import LogitRecord
 
 FOLDER = "checkpoint"
 PROBS_FILE, EMBEDDINGS_FILE = "probs.npy", "embeddings.npy"
+LOGITS_FILE, RECORD_FILE = "train_logits.npy", "logits.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,12 @@ class FoldPredictions:
     """What one model says of every item, memory-mapped, in the order of the plan.
 
     probabilities : (n_items, n_classes) float32; embeddings : (n_items, n_features) float16
+    train_logits : (n_items, n_classes) float32, the mean over training batches; NaN for what it was not trained on
     """
 
     probabilities: FloatArray
     embeddings: FloatArray
+    train_logits: FloatArray
 
 
 class Checkpoints:
@@ -71,13 +75,17 @@ class Checkpoints:
     def note(self, **values: Any) -> None:
         write_text(self.folder / "notes.json", json.dumps(self.notes() | values, indent=1))
 
-    def save_epoch(self, fold: int, position: Position, model: nn.Module, optimizer: Any) -> None:
-        """Keep weights and optimizer after a finished epoch; the epoch before is forgotten."""
+    def save_epoch(
+        self, fold: int, position: Position, model: nn.Module, optimizer: Any, record: LogitRecord
+    ) -> None:
+        """Keep weights, optimizer and training logits after a finished epoch; the epoch before is forgotten."""
         beside = self.folder / f".epoch-{fold}.partial"
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
         save_weights(beside / "model.safetensors", model)
         torch.save(_plain(optimizer.state_dict()), beside / "optimizer.pt")
+        sums, counts = record.state()
+        np.savez(beside / RECORD_FILE, sums=sums, counts=counts)
         target = self.folder / f"epoch-{fold}-{position.phase}-{position.epoch}"
         beside.replace(target)
         for older in self.folder.glob(f"epoch-{fold}-*"):
@@ -107,6 +115,10 @@ class Checkpoints:
     def load_model(self, fold: int, position: Position, model: nn.Module) -> None:
         load_weights(self._epoch_folder(fold, position) / "model.safetensors", model)
 
+    def load_record(self, fold: int, position: Position, record: LogitRecord) -> None:
+        with np.load(self._epoch_folder(fold, position) / RECORD_FILE) as state:
+            record.load_state(state["sums"], state["counts"])
+
     def load_optimizer(self, fold: int, position: Position, optimizer: Any) -> None:
         path = self._epoch_folder(fold, position) / "optimizer.pt"
         optimizer.load_state_dict(torch.load(path, weights_only=True))
@@ -120,6 +132,7 @@ class Checkpoints:
         return FoldPredictions(
             create(beside / PROBS_FILE, mode="w+", dtype=np.float32, shape=(n_items, n_classes)),
             create(beside / EMBEDDINGS_FILE, mode="w+", dtype=np.float16, shape=(n_items, n_features)),
+            create(beside / LOGITS_FILE, mode="w+", dtype=np.float32, shape=(n_items, n_classes)),
         )
 
     def keep_fold(self, fold: int) -> None:
@@ -132,7 +145,9 @@ class Checkpoints:
         if not folder.is_dir():
             return None
         return FoldPredictions(
-            np.load(folder / PROBS_FILE, mmap_mode="r"), np.load(folder / EMBEDDINGS_FILE, mmap_mode="r")
+            np.load(folder / PROBS_FILE, mmap_mode="r"),
+            np.load(folder / EMBEDDINGS_FILE, mmap_mode="r"),
+            np.load(folder / LOGITS_FILE, mmap_mode="r"),
         )
 
     def remove(self) -> None:

@@ -64,6 +64,13 @@ OPTIONS: dict[str, Option] = {
     "mixed_precision": Option(
         str, "fp16 on a GPU, bf16 on a CPU that has it", choices=("auto", "off", "fp16", "bf16")
     ),
+    "planted": Option(
+        float,
+        "share of each fold model's training labels swapped on purpose, in its training alone, to learn how wrong "
+        "labels look; 0 = none",
+        0.0,
+        0.2,
+    ),
     "n_threads": Option(int, "CPU threads of the model", 1, 1024, none_means="all cores"),
 }
 
@@ -90,6 +97,7 @@ class TrainConfig:
     early_stopping_patience: int = 0
     keep_best: bool = False
     mixed_precision: str = "auto"
+    planted: float = 0.02
     n_threads: int | None = None
 
     def __post_init__(self) -> None:

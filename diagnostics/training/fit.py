@@ -21,6 +21,7 @@ from diagnostics.task import FloatArray
 from diagnostics.training.checkpoint import Checkpoints, Position, load_weights, save_weights
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.device import autocast, seed_everything
+from diagnostics.training.logit_record import LogitRecord
 from diagnostics.training.recipe import Phase
 
 CHECKPOINT_EVERY_S = 5.0
@@ -109,11 +110,13 @@ def fit_fold(
     machine: Machine,
     held_out: str,
     history: Sequence[HistoryRow],
+    logits: LogitRecord,
     checkpoints: Checkpoints,
     report: FoldReport,
 ) -> None:
     """Train the learner's model through all phases, from the last checkpoint of this fold if there is one.
 
+    logits : filled with what the model says of its training batches in the second half of the epochs
     held_out : the name of the items behind valid_loss and accuracy
     history : the rows of this fold's epochs up to the checkpoint
     raises : Cancelled if asked to stop, RunError if the loss is no number any more
@@ -121,8 +124,10 @@ def fit_fold(
     done = checkpoints.epoch_of(fold)
     if done is not None:
         checkpoints.load_model(fold, done, learner.model)
+        checkpoints.load_record(fold, done, logits)
     n_before = 0
-    record = _FoldRecord(fold, held_out, config, list(history), checkpoints, report)
+    n_epochs = sum(phase.n_epochs for phase in phases)
+    record = _FoldRecord(fold, held_out, config, list(history), logits, n_epochs // 2, checkpoints, report)
     for number, phase in enumerate(phases):
         if record.stopped_early:
             break
@@ -220,6 +225,8 @@ class _FoldRecord:
         held_out: str,
         config: TrainConfig,
         history: list[HistoryRow],
+        logits: LogitRecord,
+        record_from: int,
         checkpoints: Checkpoints,
         report: FoldReport,
     ) -> None:
@@ -227,6 +234,8 @@ class _FoldRecord:
         self.held_out = held_out
         self.config = config
         self.history = history
+        self.logits = logits
+        self.record_from = record_from
         self.checkpoints = checkpoints
         self.report = report
         self.best_path = checkpoints.folder / f"best-{fold}.safetensors"
@@ -250,7 +259,7 @@ class _FoldRecord:
     def keep_epoch(self, position: Position, learner: Learner, *, now_s: float) -> None:
         """Epochs of less than a few seconds are not worth a checkpoint each."""
         if now_s - self.kept_at_s >= CHECKPOINT_EVERY_S:
-            self.checkpoints.save_epoch(self.fold, position, learner.model, learner.opt)
+            self.checkpoints.save_epoch(self.fold, position, learner.model, learner.opt, self.logits)
             self.kept_at_s = time.monotonic()
 
 
@@ -285,6 +294,7 @@ class _EpochWatch(Callback):  # type: ignore[misc]
         n_items = len(self.yb[0])
         if self.training:
             self.n_trained += n_items
+            self._record_logits()
             self.loss_sum = self.loss_sum.to(self.loss.device) + self.loss.detach() * n_items
         else:
             self._evaluate(n_items)
@@ -299,6 +309,11 @@ class _EpochWatch(Callback):  # type: ignore[misc]
         if self.record.report.should_stop():
             self.problem = Cancelled("Training was stopped.")
             raise CancelFitException
+
+    def _record_logits(self) -> None:
+        """What the model said before it learnt from the batch; epochs that a resumed run skips have no batches."""
+        if self.n_before + self.epoch >= self.record.record_from:
+            self.record.logits.add(self.learn.dls.train.batch_positions, self.pred.detach())
 
     def _evaluate(self, n_items: int) -> None:
         codes = self.yb[0]

@@ -26,6 +26,7 @@ from diagnostics.training.device import (
     seed_everything,
 )
 from diagnostics.training.fit import BatchNews, FoldReport, HistoryRow, find_lr, fit_fold
+from diagnostics.training.logit_record import LogitRecord
 from diagnostics.training.plan import VALIDATION, Plan, make_plan
 from diagnostics.training.predict import output_sizes, predict
 from diagnostics.training.recipe import phases_of
@@ -153,6 +154,9 @@ def train_fold(
     teller = _Teller(run, model, history, tell)
     tell(FoldNews(model, epoch=n_before, n_epochs_before=n_before))
     learner = _learner(run, model)
+    n_items = len(run.plan.items)
+    n_classes, n_features = output_sizes(learner.model)
+    logits = LogitRecord(len(run.plan.trained_on(model)), n_classes)
     fit_fold(
         learner,
         fold=model,
@@ -161,12 +165,11 @@ def train_fold(
         machine=run.machine,
         held_out=run.plan.held_out,
         history=history,
+        logits=logits,
         checkpoints=run.checkpoints,
         report=FoldReport(should_stop=should_stop, on_batch=teller.on_batch, on_epoch=teller.on_epoch),
     )
     _keep_weights(run, model, learner.model)
-    n_items = len(run.plan.items)
-    n_classes, n_features = output_sizes(learner.model)
     kept = run.checkpoints.open_fold(model, n_items=n_items, n_classes=n_classes, n_features=n_features)
     predict(
         learner.model,
@@ -179,6 +182,8 @@ def train_fold(
         should_stop=should_stop,
         on_batch=teller.on_predicted,
     )
+    kept.train_logits[:] = np.nan
+    kept.train_logits[run.plan.trained_on(model)] = logits.means()
     run.checkpoints.keep_fold(model)
     teller.finish()
 
@@ -186,7 +191,10 @@ def train_fold(
 def _learner(run: OpenRun, model: int) -> Any:
     seed_everything(run.config.seed, 1 + model, 0)
     return run.opened.learner(
-        run.plan.trained_on(model), run.plan.evaluated[model], path=run.checkpoints.folder
+        run.plan.trained_on(model),
+        run.plan.evaluated[model],
+        learnt_codes=run.plan.learnt_codes(model),
+        path=run.checkpoints.folder,
     )
 
 

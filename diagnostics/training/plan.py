@@ -10,6 +10,7 @@ from diagnostics.predictions import IN_SAMPLE, MEAN_OF_FOLDS, OUT_OF_FOLD, SINGL
 from diagnostics.task import NO_LABEL, IntArray, Task, label_codes
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import NO_FOLD, absent_classes, make_folds
+from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels, plant_labels
 
 TRAIN_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash")
 MAX_EVALUATED = 1000
@@ -24,6 +25,7 @@ class Plan:
     codes : (n_items,) of the labels, -1 = none
     folds : (n_items,), -1 for what no model holds out
     evaluated : per model the positions behind valid_loss and accuracy; held_out : their name
+    planted : per model the labels that are swapped in its training; none if one model is trained on all items
     """
 
     items: pd.DataFrame
@@ -32,16 +34,18 @@ class Plan:
     n_models: int
     held_out: str
     evaluated: tuple[IntArray, ...]
+    planted: tuple[PlantedLabels, ...]
 
     @property
     def labelled_train(self) -> IntArray:
-        train = (self.items["split"] == "train").to_numpy() & (self.codes != NO_LABEL)
-        return np.flatnonzero(train)
+        return _labelled_train(self.items, self.codes)
 
     def trained_on(self, model: int) -> IntArray:
-        positions = self.labelled_train
-        seen: IntArray = positions[self.folds[positions] != model]
-        return seen
+        return _trained_on(self.labelled_train, self.folds, model)
+
+    def learnt_codes(self, model: int) -> IntArray:
+        """(n_items,) the labels that a model is given, planted ones among them."""
+        return self.planted[model].in_place_of(self.codes)
 
 
 def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
@@ -64,7 +68,21 @@ def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
     held_out, evaluated = _evaluated(
         ordered["split"].to_numpy(dtype=object), codes, folds, n_models, config.seed
     )
-    return Plan(ordered, codes, folds, n_models, held_out, evaluated)
+    planted = (NOTHING_PLANTED,) * n_models
+    if config.folds:
+        positions = _labelled_train(ordered, codes)
+        seen = [_trained_on(positions, folds, model) for model in range(n_models)]
+        planted = plant_labels(seen, codes, share=config.planted, seed=config.seed)
+    return Plan(ordered, codes, folds, n_models, held_out, evaluated, planted)
+
+
+def _labelled_train(items: pd.DataFrame, codes: IntArray) -> IntArray:
+    return np.flatnonzero((items["split"] == "train").to_numpy() & (codes != NO_LABEL))
+
+
+def _trained_on(positions: IntArray, folds: IntArray, model: int) -> IntArray:
+    seen: IntArray = positions[folds[positions] != model]
+    return seen
 
 
 def _check_trainable(codes: IntArray, task: Task) -> None:
@@ -109,6 +127,12 @@ def notes_of(plan: Plan, task: Task, config: TrainConfig) -> list[str]:
     notes = []
     if config.folds:
         notes += absent_classes(plan.codes, plan.folds, task.classes, n_folds=config.folds)
+    n_planted = sum(len(planted.positions) for planted in plan.planted)
+    if n_planted:
+        notes.append(
+            f"{n_planted} labels were swapped on purpose, each in the training of one model alone, to learn how wrong "
+            "labels look; the data keep their own."
+        )
     if (config.keep_best or config.early_stopping_patience) and plan.held_out != VALIDATION:
         notes.append(
             "keep_best and early stopping were left off: without a validation set they would choose the epoch by the "

@@ -9,10 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
+from diagnostics.dynamics import Dynamics, read_dynamics, write_dynamics
 from diagnostics.fold_arrays import FoldRows
 from diagnostics.image_files import ImageRoot
+from diagnostics.label_quality import fit_label_quality, write_label_quality
 from diagnostics.predictions import (
     Predictions,
     object_array,
@@ -21,6 +25,7 @@ from diagnostics.predictions import (
     write_predictions,
 )
 from diagnostics.progress import ProgressCallback
+from diagnostics.reasons import quality_table
 from diagnostics.run_folder import (
     HISTORY_COLUMNS,
     HISTORY_FILE,
@@ -32,8 +37,9 @@ from diagnostics.run_folder import (
     write_table,
 )
 from diagnostics.scores import scores_table
-from diagnostics.task import Task
-from diagnostics.training.checkpoint import Checkpoints
+from diagnostics.signals import signals_of
+from diagnostics.task import IntArray, Task
+from diagnostics.training.checkpoint import Checkpoints, FoldPredictions
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import combine_folds
 from diagnostics.training.device import describe_device, package_versions
@@ -48,6 +54,7 @@ from diagnostics.training.fold import (
 )
 from diagnostics.training.meter import WorkMeter
 from diagnostics.training.plan import TRAIN_COLUMNS, kinds_of, notes_of
+from diagnostics.training.planting import mean_of_unplanted
 from diagnostics.training.workers import train_folds
 
 
@@ -83,8 +90,10 @@ def train_run(
     run = open_run(inputs, on_progress=on_progress)
     run = replace(run, config=replace(run.config, lr=_lr(run, should_stop)))
     _train(run, inputs, clock, on_progress=on_progress, should_stop=should_stop)
-    write_predictions(run_dir, _predictions(run, task, items))
-    write_table(run_dir / SCORES_FILE, scores_table(read_predictions(run_dir)))
+    order = pd.Index(run.plan.items["item_id"]).get_indexer(pd.Index(items["item_id"]))
+    write_predictions(run_dir, _predictions(run, task, order))
+    write_dynamics(run_dir, _dynamics(run, order))
+    write_table(run_dir / SCORES_FILE, _scores(run_dir, items["content_hash"], config.seed))
     info = _info(run, inputs, clock, run_id, dataset_version)
     checkpoints.remove()
     write_run_info(run_dir, info)
@@ -199,12 +208,15 @@ def _info(
     )
 
 
-def _predictions(run: OpenRun, task: Task, items: pd.DataFrame) -> Predictions:
-    """One row an item, in the order in which the items were given."""
+def _kept_folds(run: OpenRun) -> list[FoldPredictions]:
+    loaded = [run.checkpoints.load_fold(model) for model in range(run.plan.n_models)]
+    return [fold for fold in loaded if fold is not None]
+
+
+def _predictions(run: OpenRun, task: Task, order: IntArray) -> Predictions:
+    """One row an item, in the order in which the items were given: the places of these in the plan."""
     plan = run.plan
-    order = pd.Index(plan.items["item_id"]).get_indexer(pd.Index(items["item_id"]))
-    loaded = [run.checkpoints.load_fold(model) for model in range(plan.n_models)]
-    kept = [fold for fold in loaded if fold is not None]
+    kept = _kept_folds(run)
     probabilities = [fold.probabilities for fold in kept]
     folds, kinds = plan.folds[order], kinds_of(plan)[order]
     fold_embeddings = FoldRows([fold.embeddings for fold in kept], order)
@@ -220,6 +232,33 @@ def _predictions(run: OpenRun, task: Task, items: pd.DataFrame) -> Predictions:
         fold_probs=FoldRows(probabilities, order),
         fold_embeddings=fold_embeddings,
     )
+
+
+def _dynamics(run: OpenRun, order: IntArray) -> Dynamics:
+    """The training logits of all models as probabilities, rows in the order in which the items were given."""
+    plan = run.plan
+    train_logits = [fold.train_logits for fold in _kept_folds(run)]
+    learnt = mean_of_unplanted(train_logits, plan.planted)
+    positions = np.concatenate([planted.positions for planted in plan.planted])
+    said = [logits[planted.positions] for logits, planted in zip(train_logits, plan.planted, strict=True)]
+    return Dynamics(
+        probs=softmax(learnt[order], axis=1),
+        planted_rows=np.argsort(order)[positions],
+        planted_codes=np.concatenate([planted.codes for planted in plan.planted]),
+        planted_models=np.repeat(
+            np.arange(plan.n_models), [len(planted.positions) for planted in plan.planted]
+        ),
+        planted_probs=softmax(np.concatenate(said), axis=1),
+    )
+
+
+def _scores(run_dir: Path, content_hashes: pd.Series, seed: int) -> pd.DataFrame:
+    """The scores of every item; its label's quality and the reasons come from all signals of the run."""
+    predictions = read_predictions(run_dir)
+    signals = signals_of(predictions, dynamics=read_dynamics(run_dir), content_hashes=content_hashes)
+    quality = fit_label_quality(signals, seed=seed)
+    write_label_quality(run_dir, quality)
+    return quality_table(scores_table(predictions), signals, quality)
 
 
 def _short(value: object) -> str:

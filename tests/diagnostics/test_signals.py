@@ -1,0 +1,109 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from diagnostics import neighbours
+from diagnostics.dynamics import Dynamics
+from diagnostics.neighbours import nearest_labels
+from diagnostics.predictions import Predictions, object_array
+from diagnostics.signals import signals_of
+
+CLASSES = ("cat", "dog")
+
+
+def predictions_of(embeddings, labels, *, folds=None, kinds="out_of_fold"):
+    """Two models with the same space; those of the held-out fold have not seen an item."""
+    n_items = len(labels)
+    folds = np.arange(n_items) % 2 if folds is None else np.asarray(folds)
+    features = np.asarray(embeddings, dtype=np.float16)
+    probs = np.tile(np.array([0.75, 0.25], dtype=np.float32), (n_items, 1))
+    return Predictions(
+        item_ids=object_array([str(number) for number in range(n_items)]),
+        splits=np.full(n_items, "train", dtype=object),
+        folds=folds,
+        kinds=np.full(n_items, kinds, dtype=object),
+        given_labels=object_array(labels),
+        pred_probs=probs,
+        embeddings=features,
+        classes=CLASSES,
+        fold_probs=np.stack([probs, probs[:, ::-1]]).astype(np.float16),
+        fold_embeddings=np.stack([features, features]),
+    )
+
+
+def directions(*degrees):
+    angles = np.deg2rad(degrees)
+    return np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+def test_neighbours_are_sought_among_the_items_that_the_model_was_trained_on():
+    predictions = predictions_of(directions(0, 10, 20, 40), ["cat", "dog", "cat", "cat"], folds=[0, 0, 1, 1])
+    near = nearest_labels(predictions, None, k=3)
+    assert near.codes[0].tolist() == [0, 0, -1]
+    assert near.codes[3].tolist() == [1, 0, -1]
+
+
+def test_copies_of_an_item_are_not_its_neighbours():
+    predictions = predictions_of(directions(0, 0, 20, 30), ["cat", "dog", "cat", "dog"], folds=[0, 1, 1, 1])
+    assert nearest_labels(predictions, None, k=1).codes[0].tolist() == [0]
+    same_content = ["a", "b", "a", "c"]
+    assert nearest_labels(predictions, same_content, k=1).codes[0].tolist() == [1]
+
+
+def test_nearer_neighbours_count_for_more():
+    predictions = predictions_of(directions(0, 5, 60), ["cat", "dog", "cat"], folds=[0, 1, 1])
+    support = nearest_labels(predictions, None, k=2).support(np.array([0]), 2)[0]
+    assert support[1] == pytest.approx(
+        np.cos(np.deg2rad(5)) ** 2 / (np.cos(np.deg2rad(5)) ** 2 + 0.25), abs=1e-3
+    )
+
+
+def test_small_chunks_find_the_same_neighbours(monkeypatch):
+    rng = np.random.default_rng(0)
+    predictions = predictions_of(rng.normal(size=(60, 4)), list(rng.choice(CLASSES, 60)))
+    whole = nearest_labels(predictions, None)
+    monkeypatch.setattr(neighbours, "CHUNK_CELLS", 100)
+    np.testing.assert_array_equal(nearest_labels(predictions, None).codes, whole.codes)
+
+
+def test_an_embedding_without_direction_has_no_neighbours():
+    signals = signals_of(predictions_of([[0, 0], [1, 0], [0, 1]], ["cat", "dog", "cat"], folds=[0, 1, 1]))
+    doubts = signals.doubts(np.array([0]), np.array([0]))
+    assert np.isnan(doubts[0, signals.names.index("neighbours")])
+
+
+def test_a_signal_that_cannot_be_had_is_named_with_its_reason():
+    predictions = predictions_of(directions(0, 10), ["cat", "dog"])
+    bare = signals_of(dataclasses.replace(predictions, fold_probs=None, fold_embeddings=None))
+    assert bare.names == ("held_out",)
+    assert "no embeddings" in bare.missing["neighbours"]
+    assert "was not recorded" in bare.missing["dynamics"]
+    assert "was not recorded" in bare.missing["trained"]
+
+
+def test_too_few_planted_labels_are_named_as_the_reason():
+    nothing = np.empty(0, dtype=np.int64)
+    dynamics = Dynamics(np.full((2, 2), 0.5), nothing, nothing, nothing, np.empty((0, 2)))
+    signals = signals_of(predictions_of(directions(0, 10), ["cat", "dog"]), dynamics=dynamics)
+    assert "0 labels were planted" in signals.missing["dynamics"]
+
+
+def test_items_that_every_model_was_trained_on_have_no_held_out_signal():
+    signals = signals_of(predictions_of(directions(0, 10), ["cat", "dog"], kinds="in_sample"))
+    assert "train with folds" in signals.missing["held_out"]
+
+
+def test_the_doubt_of_a_label_is_what_the_best_other_class_is_supported_more():
+    signals = signals_of(predictions_of(directions(0, 10), ["cat", "dog"]))
+    doubts = signals.doubts(np.array([0, 0]), np.array([0, 1]))[:, 0]
+    np.testing.assert_allclose(doubts, [np.log(0.25 / 0.75), np.log(0.75 / 0.25)], atol=1e-3)
+
+
+def test_trained_models_are_those_that_learnt_the_items_own_label():
+    rows = np.zeros(20, dtype=np.int64)
+    planted = Dynamics(np.full((4, 2), 0.5), rows, rows + 1, rows + 1, np.full((20, 2), 0.5))
+    signals = signals_of(predictions_of(directions(0, 10, 20, 30), ["cat"] * 4), dynamics=planted)
+    support = signals.support("trained", np.arange(3))
+    assert np.isnan(support[0]).all()
+    np.testing.assert_allclose(support[1:], [[0.75, 0.25], [0.25, 0.75]])
