@@ -138,9 +138,7 @@ class _Point:
         return _Point(self.weights * share, self.biases * share)
 
     def dot(self, other: "_Point") -> float:
-        return float(
-            torch.dot(self.weights.flatten(), other.weights.flatten()) + torch.dot(self.biases, other.biases)
-        )
+        return float((self.weights * other.weights).sum() + (self.biases * other.biases).sum())
 
     @property
     def largest(self) -> float:

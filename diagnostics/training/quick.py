@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from diagnostics.errors import RunError
 from diagnostics.fold_arrays import FoldArray
@@ -39,7 +40,6 @@ from diagnostics.training.device import (
     n_cores,
     package_versions,
     pick_device,
-    prepare_torch,
     resolve_precision,
 )
 from diagnostics.training.embeddings import (
@@ -101,7 +101,7 @@ def prepare_quick(inputs: QuickInputs) -> Prepared:
     raises : RunError if there is neither; WeightsError if a pretrained network is asked for that is not here
     """
     machine = _machine(inputs.config)
-    prepare_torch(machine.n_threads)
+    torch.set_num_threads(machine.n_threads)
     backbone = find_backbone(inputs.config)
     if backbone is not None:
         return _prepare_with_backbone(inputs, backbone, machine)

@@ -1,0 +1,204 @@
+"""Seconds of a quick round: heads of five folds, all scores, the new queue; beside scikit-learn's LogisticRegression.
+
+    python tests/benchmarks/bench_quick.py
+    python tests/benchmarks/bench_quick.py --items 50000 --features 512 --classes 20 --no-oracle
+
+A project is made up whose one full run has features of five fold models for every item, classes that overlap and 10 %
+of the labels drawn by lot. Timed is what `winnow train PROJECT --quick` does once Python and torch have started, with
+files written and read, to the first page of the new queue. scikit-learn fits the same five folds on the same
+standardised features in float32 at the one strength that the round chose, with its own tolerance and on the same cores; it neither
+chooses a strength nor predicts.
+"""
+
+import argparse
+import platform
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from curation.dataset.findings import FINDING_COLUMNS
+from curation.dataset.intake import Intake
+from curation.dataset.sources import Columns
+from curation.decisions.events import Decision
+from curation.project import Project
+from curation.queues import QueueQuery, open_queue
+from curation.runs import read_run, train_project
+from diagnostics.image_files import ImageRoot
+from diagnostics.predictions import Predictions, object_array, pick_embeddings, write_predictions
+from diagnostics.run_folder import SCORES_FILE, Run, RunInfo, write_run_info, write_table
+from diagnostics.scores import scores_table
+from diagnostics.task import ITEM_COLUMNS
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.device import n_cores, package_versions, pick_device
+
+N_FOLDS = 5
+N_DECISIONS = 25
+WRONG_SHARE = 0.1
+VALIDATION_SHARE = 0.1
+LATENT = 64
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--items", type=int, default=50_000)
+    parser.add_argument("--features", type=int, default=512)
+    parser.add_argument("--classes", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--no-oracle", action="store_true", help="leave scikit-learn out")
+    options = parser.parse_args()
+    print(
+        f"{platform.processor() or platform.machine()}, {n_cores()} cores, torch {torch.__version__}, {pick_device()}; "
+        f"{options.items:,} items, {options.features} features, {options.classes} classes, {N_FOLDS} folds"
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        project = make_project(Path(scratch), options.items, options.features, options.classes)
+        for number in range(options.rounds):
+            decide_some(project, number)
+            timed_round(project)
+        if not options.no_oracle:
+            timed_oracle(read_run(project, "run-0001"), read_run(project))
+
+
+def timed_round(project: Project) -> None:
+    started_s = time.perf_counter()
+    run_id = train_project(project, TrainConfig(), quick=True)
+    trained_s = time.perf_counter() - started_s
+    queue = open_queue(project, QueueQuery(run_id=run_id, by="loss", decided="open"))
+    queue.page(1, 60)
+    total_s = time.perf_counter() - started_s
+    info = read_run(project, run_id).info
+    print(
+        f"{run_id}: heads, scores and files {info.seconds:.2f} s; with the what-if table {trained_s:.2f} s; "
+        f"to the first page of the new queue {total_s:.2f} s; strength {info.quick and info.quick.strength:.3g}"
+    )
+
+
+def timed_oracle(base: Run, quick: Run) -> None:
+    predictions = quick.predictions
+    names = {name: code for code, name in enumerate(predictions.classes)}
+    codes = np.array([names[label] for label in predictions.given_labels])
+    train = predictions.splits == "train"
+    taken_s, n_steps = 0.0, []
+    for fold in range(N_FOLDS):
+        rows = np.flatnonzero(train & (predictions.folds != fold))
+        features = np.asarray(base.predictions.fold_embeddings[fold], dtype=np.float32)[rows]
+        features = (features - features.mean(axis=0)) / features.std(axis=0)
+        strength = quick.info.quick.strength
+        model = LogisticRegression(C=1 / (strength * len(rows)), max_iter=1000)
+        started_s = time.perf_counter()
+        model.fit(features, codes[rows])
+        taken_s += time.perf_counter() - started_s
+        n_steps.append(int(model.n_iter_[0]))
+    print(
+        f"scikit-learn, the same five folds at that strength: {taken_s:.1f} s, steps {n_steps}; "
+        f"{taken_s / quick.info.seconds:.1f} times the quick round's heads, scores and files"
+    )
+
+
+def make_project(folder: Path, n_items: int, n_features: int, n_classes: int) -> Project:
+    rng = np.random.default_rng(0)
+    classes = tuple(f"class {number:03}" for number in range(n_classes))
+    codes = rng.integers(0, n_classes, n_items)
+    centres = rng.normal(size=(n_classes, LATENT)) * 0.4
+    latent = (centres[codes] + rng.normal(size=(n_items, LATENT))).astype(np.float32)
+    wrong = rng.random(n_items) < WRONG_SHARE
+    codes[wrong] = rng.integers(0, n_classes, wrong.sum())
+    splits = np.where(rng.random(n_items) < VALIDATION_SHARE, "val", "train").astype(object)
+    labels = object_array([classes[code] for code in codes])
+    project = Project.create(folder / "project", _intake(labels, splits, classes, folder), now=NOW)
+    _write_base(project, latent, codes, labels, splits, n_features)
+    return project
+
+
+def _intake(labels: np.ndarray, splits: np.ndarray, classes: tuple[str, ...], folder: Path) -> Intake:
+    n_items = len(labels)
+    columns = {
+        "item_id": [f"{number:08}.png" for number in range(n_items)],
+        "path": [f"{number:08}.png" for number in range(n_items)],
+        "root": 0,
+        "split": splits,
+        "given_label": labels,
+        "source": "items.csv",
+        "source_row": range(n_items),
+        "content_hash": [f"{number:032x}" for number in range(n_items)],
+        "width": 8,
+        "height": 8,
+    }
+    texts = dict.fromkeys(("item_id", "path", "split", "given_label", "source", "content_hash"), "str")
+    return Intake(
+        items=pd.DataFrame(columns).astype(texts)[list(ITEM_COLUMNS)],
+        findings=pd.DataFrame(columns=list(FINDING_COLUMNS)),
+        classes=classes,
+        roots=(ImageRoot("folder", folder),),
+        fingerprint="f" * 64,
+        columns=Columns(path="path", label="label"),
+        seed=0,
+        val_fraction=VALIDATION_SHARE,
+    )
+
+
+def _write_base(
+    project: Project,
+    latent: np.ndarray,
+    codes: np.ndarray,
+    labels: np.ndarray,
+    splits: np.ndarray,
+    n_features: int,
+) -> None:
+    """The full run: each model sees the latent values through rectified units of its own."""
+    rng = np.random.default_rng(1)
+    n_items = len(labels)
+    features = np.empty((N_FOLDS, n_items, n_features), dtype=np.float16)
+    for model in range(N_FOLDS):
+        weights = rng.normal(size=(LATENT, n_features)).astype(np.float32) / np.sqrt(LATENT)
+        noise = rng.normal(size=(n_items, n_features)).astype(np.float32)
+        features[model] = np.maximum(0, latent @ weights + noise / 2)
+    train = splits == "train"
+    folds = np.where(train, np.arange(n_items) % N_FOLDS, -1)
+    kinds = object_array(np.where(train, "out_of_fold", "mean_of_folds"))
+    pred_probs = np.full((n_items, len(project.task.classes)), 0.5 / (len(project.task.classes) - 1))
+    pred_probs[np.arange(n_items), codes] = 0.5
+    predictions = Predictions(
+        item_ids=object_array(project.items["item_id"]),
+        splits=splits,
+        folds=folds,
+        kinds=kinds,
+        given_labels=labels,
+        pred_probs=pred_probs.astype(np.float32),
+        embeddings=pick_embeddings(features, kinds, folds),
+        classes=project.task.classes,
+        fold_embeddings=features,
+    )
+    run_dir = project.runs_dir / "run-0001"
+    write_predictions(run_dir, predictions)
+    write_table(run_dir / SCORES_FILE, scores_table(predictions))
+    info = RunInfo(
+        run_id="run-0001", created_at=NOW, finished_at=NOW, seconds=1.0, config=TrainConfig(), resolved=TrainConfig(),
+        classes=project.task.classes,
+        dataset_version={"number": 0, "fingerprint": "f", "event": 0, "class_change": 0},
+        device="cpu", n_threads=1, versions=package_versions(), n_train=int(train.sum()), n_folds=N_FOLDS,
+        in_sample=False, arch="small_cnn", pretrained=False,
+    )  # fmt: skip
+    write_run_info(run_dir, info)
+
+
+def decide_some(project: Project, number: int) -> None:
+    """A person's decisions between two rounds: items of the next stretch get another class."""
+    classes = project.task.classes
+    train = project.items["item_id"][project.items["split"] == "train"]
+    ids = train.iloc[number * N_DECISIONS : (number + 1) * N_DECISIONS]
+    decisions = [Decision(item_id, "label_wrong", classes[number % len(classes)]) for item_id in ids]
+    project.decisions.decide(decisions, annotator="ada", now=datetime.now(UTC))
+
+
+if __name__ == "__main__":
+    main()
