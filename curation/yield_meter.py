@@ -34,10 +34,10 @@ N_RECENT = N_NEXT = 50
 MIN_JUDGED = 10
 STOP_BELOW = 0.05
 
-N_DRAWS = 2_000
+N_DRAWS = 1_000
 MAX_FROM_TOP, N_FROM_TOP, N_FROM_REST = 50_000, 2_000, 6_000
 LARGEST_DOUBT, SMALLEST_CHANCE = 14.0, 1e-6
-BIN_EDGES = np.linspace(-LARGEST_DOUBT, LARGEST_DOUBT, 281)
+BIN_EDGES = np.linspace(-LARGEST_DOUBT, LARGEST_DOUBT, 141)
 BIN_CENTRES = (BIN_EDGES[:-1] + BIN_EDGES[1:]) / 2
 INTERCEPTS, SLOPES = np.linspace(-10.0, 6.0, 81), np.linspace(0.05, 2.5, 50)
 DECIDED_RANGE = (0.05, 0.95)
@@ -110,7 +110,7 @@ class QueueYield:
             left = "nothing with a label is left in this queue"
         elif np.isnan(self.errors_left.value):
             n_more = MIN_JUDGED - self.n_judged
-            left = f"decide {n_more} more to see about how many are left in this queue"
+            left = f"decide {n_more} more to see how many are left in this queue"
         else:
             left = f"about {_about(self.errors_left)} left in this queue"
         text = "; ".join(filter(None, (recent, left)))
@@ -265,10 +265,9 @@ class _Draws:
             + self._slope[:, None] * x
             + self._drift[:, None] * beyond
         )
-        mean, variance = chance @ n, (chance * (1 - chance)) @ n
-        drawn = mean + np.sqrt(variance) * self._rng.standard_normal(N_DRAWS)
-        low, high = np.quantile(np.clip(drawn, 0, n.sum()), [0.025, 0.975])
-        return Estimate(float(mean.mean()), float(low), float(high))
+        drawn = self._rng.binomial(np.rint(n).astype(np.int64), chance).sum(axis=1)
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        return Estimate(float((chance @ n).mean()), float(low), float(high))
 
 
 def _posterior(judged: Judged, prior: Prior, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
