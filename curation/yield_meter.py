@@ -39,7 +39,7 @@ MAX_FROM_TOP, N_FROM_TOP, N_FROM_REST = 50_000, 2_000, 6_000
 LARGEST_DOUBT, SMALLEST_CHANCE = 14.0, 1e-6
 BIN_EDGES = np.linspace(-LARGEST_DOUBT, LARGEST_DOUBT, 141)
 BIN_CENTRES = (BIN_EDGES[:-1] + BIN_EDGES[1:]) / 2
-INTERCEPTS, SLOPES = np.linspace(-10.0, 6.0, 81), np.linspace(0.05, 2.5, 50)
+INTERCEPTS, SLOPES = np.linspace(-10.0, 6.0, 65), np.linspace(0.05, 2.5, 36)
 DECIDED_RANGE = (0.05, 0.95)
 NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
 
@@ -137,30 +137,15 @@ def queue_yield(
         given. One that mixes all classes knows more than that of one class.
     calibrated : the run's `label_quality` is the probability that the label is right
     """
-    table = queue.table
-
-    def doubts(rows: RowArray) -> FloatArray:
-        if calibrated:
-            quality = table.numbers("label_quality", rows, k=2)
-            return doubt_of(quality, 1 - quality)
-        p_given = table.numbers("p_given", rows, k=2)
-        return doubt_of(p_given, p_given - table.numbers("margin", rows, k=2))
-
-    def judged_in(each: Queue) -> Judged:
-        rows, verdicts = each.decided()
-        doubt = doubts(rows)
-        counts = np.isin(verdicts, [VERDICTS.index(name) for name in JUDGED]) & ~np.isnan(doubt)
-        is_wrong = np.isin(verdicts[counts], [VERDICTS.index(name) for name in WRONG])
-        return Judged(doubt[counts], is_wrong)
-
-    own = judged_in(queue)
-    ranks, weight = _looked_at(len(queue), len(queue.decided()[0]))
+    decided, verdicts = queue.decided()
+    own = _judged(queue, decided, verdicts, calibrated)
+    ranks, weight = _looked_at(len(queue), len(decided))
     rows = queue.rows_at(ranks)
-    doubt = doubts(rows)
-    is_left = ~np.isin(rows, queue.decided()[0]) & ~np.isnan(doubt)
+    doubt = _doubts(queue, rows, calibrated)
+    is_left = ~np.isin(rows, decided) & ~np.isnan(doubt)
     return estimate_yield(
         own.is_wrong,
-        own if learn_from is None else judged_in(learn_from),
+        own if learn_from is None else _judged(learn_from, *learn_from.decided(), calibrated),
         Undecided(doubt[is_left], weight[is_left]),
         prior=CALIBRATED_PRIOR if calibrated else MODEL_PRIOR,
         seed=seed,
@@ -296,6 +281,21 @@ def _bins(doubt: FloatArray) -> RowArray:
 def _sigmoid(logit: FloatArray) -> FloatArray:
     chance: FloatArray = 1 / (1 + np.exp(-logit))
     return chance
+
+
+def _doubts(queue: Queue, rows: RowArray, calibrated: bool) -> FloatArray:
+    if calibrated:
+        quality = queue.table.numbers("label_quality", rows, k=2)
+        return doubt_of(quality, 1 - quality)
+    p_given = queue.table.numbers("p_given", rows, k=2)
+    return doubt_of(p_given, p_given - queue.table.numbers("margin", rows, k=2))
+
+
+def _judged(queue: Queue, rows: RowArray, verdicts: RowArray, calibrated: bool) -> Judged:
+    doubt = _doubts(queue, rows, calibrated)
+    counts = np.isin(verdicts, [VERDICTS.index(name) for name in JUDGED]) & ~np.isnan(doubt)
+    is_wrong: BoolArray = np.isin(verdicts, [VERDICTS.index(name) for name in WRONG])
+    return Judged(doubt[counts], is_wrong[counts])
 
 
 def _looked_at(n: int, n_decided: int) -> tuple[RowArray, FloatArray]:
