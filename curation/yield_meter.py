@@ -61,7 +61,7 @@ class Prior:
 
 
 MODEL_PRIOR = Prior(intercept=(-2.5, 2.0), slope=(1.0, 0.35))
-CALIBRATED_PRIOR = Prior(intercept=(0.0, 0.5), slope=(1.0, 0.25))
+CALIBRATED_PRIOR = Prior(intercept=(0.0, 0.3), slope=(1.0, 0.12), drift=0.08, shift=0.15)
 
 
 @dataclass(frozen=True, slots=True)
