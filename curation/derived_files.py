@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 
 DIGEST_BYTES = 8
 
@@ -28,6 +29,7 @@ def derived_folder(
     try:
         beside.mkdir(parents=True)
         build(beside)
+        pa.default_memory_pool().release_unused()  # what was read to build it is not held for later
         move_unless_there(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
