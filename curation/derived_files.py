@@ -4,10 +4,12 @@ import hashlib
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 
 DIGEST_BYTES = 8
 
@@ -23,11 +25,11 @@ def derived_folder(
     target = parent / f"{name}-{_digest(source)}"
     if target.is_dir():
         return target
-    beside = parent / f".{target.name}.{os.getpid()}.partial"
-    shutil.rmtree(beside, ignore_errors=True)
+    beside = parent / f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
     try:
         beside.mkdir(parents=True)
         build(beside)
+        pa.default_memory_pool().release_unused()  # what was read to build it is not held for later
         move_unless_there(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -62,6 +64,6 @@ def _remove_others(parent: Path, name: str, target: Path) -> None:
     for folder in parent.glob(f"{name}-" + "?" * n_hex):
         if folder != target:
             shutil.rmtree(folder, ignore_errors=True)
-    for folder in parent.glob(f".{name}-" + "?" * n_hex + ".*.partial"):
-        if not psutil.pid_exists(int(folder.name.split(".")[-2])):
+    for folder in parent.glob(f".{name}-" + "?" * n_hex + ".*.*.partial"):
+        if not psutil.pid_exists(int(folder.name.split(".")[-3])):
             shutil.rmtree(folder, ignore_errors=True)

@@ -58,6 +58,17 @@ class Members:
         """The rows of the members from rank start + 1 to rank stop."""
         return self.ranking.order[self._places(start, min(stop, len(self)))]
 
+    def rows_at(self, ranks: RowArray) -> RowArray:
+        """The rows of the members with these ranks, from 1, in ascending order."""
+        parts = [np.empty(0, dtype=np.int64)]
+        before = 0
+        for (start, stop), end in zip(self._chunks(), self._ends.tolist(), strict=False):
+            here = ranks[slice(*np.searchsorted(ranks, [before + 1, end + 1]))]
+            if len(here):
+                parts.append(start + np.flatnonzero(self._mask(start, stop))[here - before - 1])
+            before = end
+        return self.ranking.order[np.concatenate(parts)]
+
     def rank_of(self, row: int) -> int | None:
         """The rank of a row, from 1; None if it is no member."""
         place = int(self.ranking.place[row])

@@ -149,6 +149,10 @@ class Queue:
         """The rows of `table` from rank start + 1 to rank stop, in the queue's order."""
         return self._members.rows(start, len(self) if stop is None else stop)
 
+    def rows_at(self, ranks: RowArray) -> RowArray:
+        """The rows of `table` with these ranks, from 1, in ascending order."""
+        return self._members.rows_at(ranks)
+
     @property
     def classes(self) -> tuple[str, ...]:
         """The project's classes, as they were when the queue was opened."""
@@ -200,10 +204,26 @@ class Queue:
         """How many of the queue's items a decision stands for now."""
         now = self._table.standing.now()
         if self._n_decided is None or self._n_decided[0] is not now:
-            places = self._members.ranking.place[now.decided]
-            valued = places[places < self._members.ranking.n_valued]
-            self._n_decided = (now, int(np.count_nonzero(self._members.holds(valued))))
+            self._n_decided = (now, int(np.count_nonzero(self._are_members(now.decided))))
         return self._n_decided[1]
+
+    def decided(self) -> tuple[RowArray, RowArray]:
+        """The rows of the queue's items that a decision stands for now, and its verdicts, positions in VERDICTS.
+
+        Both are in the order in which the items were decided.
+        """
+        now = self._table.standing.now()
+        decided = now.verdict != NOBODY
+        decided[decided] = self._are_members(now.rows[decided])
+        in_order = np.flatnonzero(decided)[np.argsort(now.event[decided], kind="stable")]
+        return now.rows[in_order], now.verdict[in_order]
+
+    def _are_members(self, rows: RowArray) -> BoolArray:
+        """Which of some rows are in the queue."""
+        places = self._members.ranking.place[rows]
+        members = places < self._members.ranking.n_valued
+        members[members] = self._members.holds(places[members])
+        return members
 
     def counts(self) -> dict[str, dict[str, int]]:
         """For each filter, how many items each of its values would show, the other filters being as they are.

@@ -218,6 +218,7 @@ def cold(folder: Path, _n_rows: int) -> None:
 def warm(folder: Path, n_rows: int) -> None:
     import curation.queues as library
     from curation.project import Project
+    from curation.yield_meter import queue_yield
 
     before = memory_mb()
     began_s = time.perf_counter()
@@ -246,6 +247,7 @@ def warm(folder: Path, n_rows: int) -> None:
     several("counts, 20 random combinations", [each.counts for each in queues])
     several("open suspects of each class", [queue.open_suspects] * 7)
     several("confused pairs", [queue.pair_counts] * 7)
+    several("yield meter", [lambda: queue_yield(queue)] * 15)
     rows = np.random.default_rng(2).integers(0, n_rows, 50)
     several("position of an item", [lambda row=row: queue.position(f"item-{row:09d}") for row in rows])
     few = [f"item-{row:09d}" for row in rows]

@@ -53,6 +53,8 @@ def test_every_rank_page_and_count_is_what_one_look_at_everything_gives(case):
     for start in range(0, len(mask) + 2, 5):
         assert found.rows(start, start + 5).tolist() == expected[start : start + 5]
     assert found.rows(0, len(mask)).tolist() == expected
+    some = np.arange(1, len(expected) + 1)[::3]
+    assert found.rows_at(some).tolist() == expected[::3]
     ranks = {row: rank for rank, row in enumerate(expected, 1)}
     assert [found.rank_of(row) for row in range(len(mask))] == [ranks.get(row) for row in range(len(mask))]
     assert found.holds(np.arange(n_valued)).tolist() == mask[:n_valued].tolist()
