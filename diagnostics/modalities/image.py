@@ -70,7 +70,8 @@ class ImageItems:
 
     def load_network(self, weights: Path) -> Any:
         """A network of the learner's kind with these weights, on the device."""
-        network = self.learner(np.arange(1), np.arange(1), path=weights.parent).model
+        codes = self._items.codes.numpy()
+        network = self.learner(np.arange(1), np.arange(1), learnt_codes=codes, path=weights.parent).model
         load_weights(weights, network)
         return network
 

@@ -6,8 +6,8 @@
 A project is made up whose one full run has features of five fold models for every item, classes that overlap and 10 %
 of the labels drawn by lot. Timed is what `winnow train PROJECT --quick` does once Python and torch have started, with
 files written and read, to the first page of the new queue. scikit-learn fits the same five folds on the same
-standardised features in float32 at the one strength that the round chose, with its own tolerance and on the same cores; it neither
-chooses a strength nor predicts.
+standardised features in float32 at the one strength that the round chose, with its own tolerance and on the same
+cores; it neither chooses a strength nor predicts.
 """
 
 import argparse
