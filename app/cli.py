@@ -19,7 +19,7 @@ VERBS = (
     (project.init, "winnow init cats --data train.csv --images photos.zip --test test.csv"),
     (runs.train, "winnow train cats --folds 5 --epochs 16"),
     (runs.report, "winnow report cats --split val --json"),
-    (runs.rank, "winnow rank cats --split train --by loss --out ranked.csv"),
+    (runs.rank, "winnow rank cats --out ranked.csv"),
     (decisions.decide, "winnow decide cats --from patch.csv --as ada"),
     (decisions.undo, "winnow undo cats --as ada --steps 3"),
     (classes.classes, "winnow classes cats --merge kitten cat --dry-run"),

@@ -25,7 +25,7 @@ class Demo:
 
 
 def make_demo(folder: Path, *, on_progress: ProgressCallback) -> Demo:
-    """Take the digits in, train five folds, rank the training items by loss. A demo made earlier is used again."""
+    """Take the digits in, train five folds, rank the training items. A demo made earlier is used again."""
     from curation.export import write_table
     from curation.jobs import running_job
     from curation.project import Project, is_project
@@ -40,7 +40,7 @@ def make_demo(folder: Path, *, on_progress: ProgressCallback) -> Demo:
             train_project(project, TrainConfig(), job=job, on_progress=on_progress)
     run_id = list_runs(project)[-1].run_id
     queue = project.folder / QUEUE_FILE
-    write_table(ranked_table(project, QueueQuery(run_id=run_id, splits=("train",), by="loss")), queue)
+    write_table(ranked_table(project, QueueQuery(run_id=run_id, splits=("train",))), queue)
     return Demo(project.folder, run_id, queue, round(time.perf_counter() - started, 2))
 
 

@@ -9,7 +9,7 @@ from curation.queues import DECIDED, RANKERS, VERDICT_FILTERS, QueueQuery
 from diagnostics.errors import ProjectError
 from diagnostics.task import SPLITS
 
-DEFAULT_SPLIT, DEFAULT_RANKER, DEFAULT_K = "train", "loss", 2
+DEFAULT_SPLIT, DEFAULT_RANKER, DEFAULT_K = "train", "label_quality", 2
 DEFAULT_RANKER_UNLABELLED = "confusion"  # there is no given label that a loss could be measured against
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})

@@ -78,7 +78,7 @@ def read_other_predictions(probs: Path, labels: Path, classes: Path | None = Non
 
 
 def rank_other_predictions(
-    found: OtherPredictions, *, by: str = "loss", k: int = 2, filter_by: str = "prune_by_noise_rate"
+    found: OtherPredictions, *, by: str = "label_quality", k: int = 2, filter_by: str = "prune_by_noise_rate"
 ) -> Ranking:
     """Score all items, mark the label issues that confident learning finds with this filter, rank by one of RANKERS.
 

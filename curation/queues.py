@@ -22,6 +22,7 @@ from curation.run_table import RunTable, run_table
 from curation.standing import NOBODY, RowStates, Standing
 from diagnostics.errors import ProjectError
 from diagnostics.predictions import IN_SAMPLE, KINDS, MEAN_OF_FOLDS
+from diagnostics.reasons import reasons
 from diagnostics.scores import largest_first
 from diagnostics.task import NO_LABEL, SPLITS, BoolArray, IntArray, RowArray
 
@@ -29,7 +30,18 @@ RANKED_COLUMNS = (
     "rank", "item_id", "path", "split", "given_label", "predicted_label", "p_given", "p_predicted",
     "second_label", "p_second", "loss", "confusion", "margin", "entropy", "label_quality",
 )  # fmt: skip
-PAGE_COLUMNS = (*RANKED_COLUMNS, "kind", "label", "verdict", "status", "annotator", "event", "note", "reason")
+PAGE_COLUMNS = (
+    *RANKED_COLUMNS,
+    "kind",
+    "label",
+    "verdict",
+    "status",
+    "annotator",
+    "event",
+    "note",
+    "seen",
+    "reason",
+)
 
 MAX_TOP = 10
 
@@ -51,6 +63,10 @@ class Ranker:
 
 
 RANKERS: dict[str, Ranker] = {
+    "label_quality": Ranker(
+        "label_quality", True, "Label quality",
+        "How probable it is that the given label is right, from all that training knows of the item: low is suspect.",
+    ),
     "loss": Ranker(
         "loss", False, "Loss", "Cross-entropy against the given label: high where the model finds it unlikely."
     ),
@@ -62,10 +78,6 @@ RANKERS: dict[str, Ranker] = {
     ),
     "entropy": Ranker(
         "entropy", False, "Entropy", "How widely the prediction is spread over the classes: high where it hesitates."
-    ),
-    "label_quality": Ranker(
-        "label_quality", True, "Label quality",
-        "The given label's probability, adjusted for how sure the model is of each class: low is suspect.",
     ),
 }  # fmt: skip
 
@@ -90,7 +102,7 @@ class QueueQuery:
 
     run_id: str | None = None
     splits: tuple[str, ...] = ("train",)
-    by: str = "loss"
+    by: str = "label_quality"
     k: int = 2
     given: str | None = None
     predicted: str | None = None
@@ -178,8 +190,14 @@ class Queue:
         states = self._store.states(item_ids)
         for name in ("label", "verdict", "status", "annotator", "event", "note"):
             columns[name] = [getattr(states[item_id], name) for item_id in item_ids]
+        columns["seen"] = self._seen(start, columns["given_label"])
         columns["reason"] = _reasons(columns, self.query)
         return _frame(columns, PAGE_COLUMNS)
+
+    def _seen(self, start: int, given_labels: list[str | None]) -> list[str]:
+        """In words what neighbours and models say of the labels from rank start + 1 on; "" where nothing is known."""
+        seen = self._table.seen(self.rows(start, start + len(given_labels)), self._classes)
+        return reasons(seen.assign(given_label=np.array(given_labels, dtype=object)))
 
     def top_classes(self, number: int, size: int) -> list[list[int]]:
         """For each item of a page the positions in `classes` of up to MAX_TOP of the run's, most probable first."""
@@ -519,13 +537,23 @@ UNSEEN = "The model, which never saw this item, says"
 def _reasons(columns: Mapping[str, list[Any]], query: QueueQuery) -> list[str]:
     """In words, why each item is where it is."""
     hesitates = query.by in _HESITATION
-    reasons = []
+    sentences = []
     for row in range(len(columns["rank"])):
         record = {name: columns[name][row] for name in REASONED_FROM}
         predicted = f"`{record['predicted_label']}` with {_percent(record['p_predicted'])}"
         more = _hesitation(record, query) if hesitates else _against_given(record)
-        reasons.append(f"{SEEN_BY.get(record['kind'], UNSEEN)} {predicted}{more}.")
-    return reasons
+        sentences.append(
+            f"{SEEN_BY.get(record['kind'], UNSEEN)} {predicted}{more}.{_sentence(columns['seen'][row])}"
+        )
+    return sentences
+
+
+def _sentence(text: str) -> str:
+    """
+    >>> _sentence("every fold model says `shirt`"), _sentence("")
+    (' Every fold model says `shirt`.', '')
+    """
+    return f" {text[0].upper()}{text[1:]}." if text else ""
 
 
 def _hesitation(record: Mapping[str, Any], query: QueueQuery) -> str:

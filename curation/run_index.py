@@ -24,14 +24,16 @@ from curation.mapped_files import MappedFiles
 from curation.project import ITEMS_FILE, Project
 from diagnostics.errors import RunError
 from diagnostics.predictions import FOLDER, KINDS
+from diagnostics.reasons import COUNTS_SEEN, LABELS_SEEN
 from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run
 from diagnostics.scores import SCORE_COLUMNS, confusion_of
 from diagnostics.task import NO_LABEL, SPLITS, FloatArray, IntArray, RowArray
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TEXT_SCORES = ("predicted_label", "second_label")
 NUMBERS = tuple(name for name in SCORE_COLUMNS if name not in TEXT_SCORES)
 CODES = {"given": "given_label", "predicted": "predicted_label", "second": "second_label"}
+SEEN = (*LABELS_SEEN, *COUNTS_SEEN)
 GROUPED_BY = ("split", "given", "predicted", "second")
 MAX_KEPT_SPREADS = 4
 
@@ -79,6 +81,8 @@ class RunIndex:
     codes : "split" and "kind" as positions in SPLITS and KINDS, "given", "predicted", "second" as positions in the
         classes of the run, -1 = no label; each (n_rows,)
     numbers : the scores by name, (n_rows,), NaN where an item has none
+    seen : what speaks for and against the given labels, see `diagnostics.reasons`: LABELS_SEEN as positions in the
+        classes of the run and COUNTS_SEEN, -1 = nothing known, each (n_rows,); empty for runs that did not keep it
     """
 
     def __init__(self, folder: Path, run: Run, items: ItemIndex) -> None:
@@ -90,6 +94,7 @@ class RunIndex:
         self.row_of_item: RowArray = mapped(folder / "row_of_item.npy")
         self.codes = {name: mapped(folder / f"{name}.npy") for name in ("split", "kind", *CODES)}
         self.numbers: dict[str, FloatArray] = {name: mapped(folder / f"{name}.npy") for name in NUMBERS}
+        self.seen = {name: mapped(path) for name in SEEN if (path := folder / f"{name}.npy").is_file()}
         self.groups = Groups(*(mapped(folder / f"group_{name}.npy") for name in GROUPED_BY))
         self._folder = folder
         self._group: CodeArray = mapped(folder / "group.npy")
@@ -211,6 +216,18 @@ def _build(folder: Path, project: Project, run: Run) -> None:
         np.save(folder / f"group_{name}.npy", getattr(groups, name))
     for name in NUMBERS:
         np.save(folder / f"{name}.npy", _column(scores, name).to_numpy())
+    kept = set(pq.read_schema(scores).names)
+    for name in SEEN:
+        if name in kept:
+            np.save(folder / f"{name}.npy", _seen(_column(scores, name), classes))
+
+
+def _seen(column: pa.ChunkedArray, classes: tuple[str, ...]) -> CodeArray:
+    """Class names as positions, whole numbers as they are, -1 where there is none."""
+    if pa.types.is_integer(column.type):
+        counts: CodeArray = column.fill_null(-1).to_numpy().astype(np.int16)
+        return counts
+    return positions_in(column, classes).astype(smallest_type(len(classes)))
 
 
 def _item_rows(scores: Path, project: Project, run: Run) -> RowArray:

@@ -4,15 +4,18 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from curation.item_index import CodeArray, texts
 from curation.project import ITEMS_FILE, Project
 from curation.run_folders import read_run
 from curation.run_index import Groups, Ranking, RunIndex, open_run_index
 from curation.standing import StandingDecisions
+from diagnostics.reasons import LABELS_SEEN
 from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run
 from diagnostics.task import NO_LABEL, FloatArray, RowArray
 
@@ -86,6 +89,19 @@ class RunTable:
     def ranking(self, name: str, *, ascending: bool, k: int) -> Ranking:
         """The rows in the order of a score, equal ones by item_id."""
         return self.index.ranking(name, ascending=ascending, k=k)
+
+    def seen(self, rows: RowArray, classes: Sequence[str]) -> pd.DataFrame:
+        """What speaks for and against the given labels of some rows, as `diagnostics.reasons` reads it."""
+        names = np.array([*classes, None], dtype=object)
+        columns: dict[str, Any] = {}
+        for name, kept in self.index.seen.items():
+            found = kept[rows]
+            if name in LABELS_SEEN:
+                columns[name] = names[np.append(self.places, NO_LABEL)[found]]
+            else:
+                columns[name] = pd.array(np.where(found < 0, 0, found), dtype="Int32")
+                columns[name][found < 0] = pd.NA
+        return pd.DataFrame(columns, index=range(len(rows)))
 
     def item_ids(self, rows: RowArray) -> list[str]:
         """The item ids of some rows."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
+from curation.decisions.events import LABEL_RIGHT, LABEL_WRONG, LABELLED
 from curation.project import Project
 from curation.rounds import DatasetVersion, dataset_version, training_items, version_now
 from curation.run_folders import (
@@ -130,6 +131,7 @@ def _train_quick(
         cache_dir=project.cache_dir,
         on_progress=on_progress,
         should_stop=should_stop,
+        decided=_confirmed(project, version),
     )
     return train_quick_run(
         inputs,
@@ -139,6 +141,13 @@ def _train_quick(
         dataset_version=_as_dict(version),
         now=now,
     )
+
+
+def _confirmed(project: Project, version: DatasetVersion) -> frozenset[str]:
+    """The items on which, at this version, a person has said which label is right."""
+    labels = project.decisions.labels_at(version.event)
+    is_confirmed = labels["verdict"].isin((LABEL_RIGHT, LABEL_WRONG, LABELLED))
+    return frozenset(labels["item_id"][is_confirmed])
 
 
 def _as_dict(version: DatasetVersion) -> dict[str, int | str]:

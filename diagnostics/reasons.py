@@ -1,31 +1,24 @@
 """Why an item is suspect: the columns of the scores that say so, and the sentence made from them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from diagnostics.label_quality import LabelQuality
-from diagnostics.signals import SIGNALS, Signals
 from diagnostics.task import NO_LABEL, BoolArray, IntArray
 
-QUALITY_COLUMNS = (
-    "doubt_held_out",
-    "doubt_neighbours",
-    "doubt_dynamics",
-    "doubt_trained",
-    "neighbour_label",
-    "neighbour_count",
-    "n_neighbours",
-    "model_label",
-    "model_count",
-    "n_models",
-    "training_label",
-)
+if TYPE_CHECKING:
+    from diagnostics.label_quality import LabelQuality
+    from diagnostics.signals import Signals
+
+DOUBTS = {name: f"doubt_{name}" for name in ("held_out", "neighbours", "dynamics", "trained")}
+LABELS_SEEN = ("neighbour_label", "model_label", "training_label")
+COUNTS_SEEN = ("neighbour_count", "n_neighbours", "model_count", "n_models")
+QUALITY_COLUMNS = (*DOUBTS.values(), *LABELS_SEEN, *COUNTS_SEEN)
 
 
-def quality_table(scores: pd.DataFrame, signals: Signals, quality: LabelQuality) -> pd.DataFrame:
+def quality_table(scores: pd.DataFrame, signals: "Signals", quality: "LabelQuality") -> pd.DataFrame:
     """The scores with this label quality in place of theirs where there is one, and QUALITY_COLUMNS.
 
     scores : as `scores_table` gives them, rows as those of the signals
@@ -40,17 +33,17 @@ def quality_table(scores: pd.DataFrame, signals: Signals, quality: LabelQuality)
     table["label_quality"] = np.where(np.isnan(found), table["label_quality"], found)
     labelled = np.flatnonzero(signals.codes != NO_LABEL)
     doubts = signals.doubts(labelled, signals.codes[labelled])
-    for name in SIGNALS:
+    for name, title in DOUBTS.items():
         column = np.full(len(signals), np.nan)
         if name in signals.names:
             column[labelled] = doubts[:, signals.names.index(name)]
-        table[f"doubt_{name}"] = column
+        table[title] = column
     return table.assign(
         **_neighbour_columns(signals), **_model_columns(signals), **_training_columns(signals)
     )
 
 
-def _neighbour_columns(signals: Signals) -> dict[str, pd.Series]:
+def _neighbour_columns(signals: "Signals") -> dict[str, pd.Series]:
     codes, counts, totals = (np.zeros(len(signals), dtype=np.int64) for _ in range(3))
     if signals.neighbours is not None:
         near = signals.neighbours.codes
@@ -66,7 +59,7 @@ def _neighbour_columns(signals: Signals) -> dict[str, pd.Series]:
     }
 
 
-def _model_columns(signals: Signals) -> dict[str, pd.Series]:
+def _model_columns(signals: "Signals") -> dict[str, pd.Series]:
     votes, nothing = signals.votes, np.zeros(len(signals), dtype=np.int64)
     codes, counts, n_models = (votes.codes, votes.counts, votes.n_models) if votes else (nothing, nothing, 0)
     known = np.full(len(signals), votes is not None)
@@ -77,7 +70,7 @@ def _model_columns(signals: Signals) -> dict[str, pd.Series]:
     }
 
 
-def _training_columns(signals: Signals) -> dict[str, pd.Series]:
+def _training_columns(signals: "Signals") -> dict[str, pd.Series]:
     if signals.dynamics is None:
         nothing = np.zeros(len(signals), dtype=np.int64)
         return {"training_label": _class_names(signals, nothing, np.zeros(len(signals), dtype=bool))}
@@ -86,7 +79,7 @@ def _training_columns(signals: Signals) -> dict[str, pd.Series]:
     return {"training_label": _class_names(signals, np.asarray(probs).argmax(axis=1), known)}
 
 
-def _class_names(signals: Signals, codes: IntArray, known: BoolArray) -> pd.Series:
+def _class_names(signals: "Signals", codes: IntArray, known: BoolArray) -> pd.Series:
     names = np.asarray(signals.classes, dtype=object)[np.maximum(codes, 0)]
     names[~known] = None
     return pd.Series(names, dtype="str")

@@ -23,11 +23,11 @@ from app.printing import (
 
 
 class Ranker(StrEnum):
+    label_quality = "label_quality"
     loss = "loss"
     confusion = "confusion"
     margin = "margin"
     entropy = "entropy"
-    label_quality = "label_quality"
 
 
 class IssueFilter(StrEnum):
@@ -71,9 +71,7 @@ def train(
     print_line(f"{info.name} finished in {info.seconds:.0f} s on {info.device}.")
     if info.quick is not None:
         print_line(f"Features of {info.quick.embeddings}. The numbers are an estimate.")
-    print_line(
-        f"Next: winnow report {project}, winnow rank {project} --split train --by loss, winnow app {project}"
-    )
+    print_line(f"Next: winnow report {project}, winnow rank {project}, winnow app {project}")
     return None
 
 
@@ -159,7 +157,7 @@ def rank(
         str | None,
         typer.Option(help="train, val, test, unlabelled, or several with commas. Default: train."),
     ] = None,
-    by: Annotated[Ranker, typer.Option(help="What makes an item suspect.")] = Ranker.loss,
+    by: Annotated[Ranker, typer.Option(help="What makes an item suspect.")] = Ranker.label_quality,
     k: Annotated[
         int, typer.Option(min=2, help="confusion: the largest minus the k-th largest probability.")
     ] = 2,

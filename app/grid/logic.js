@@ -274,6 +274,7 @@ export function splitThumbnails(buffer) {
 /** Why an item is here, short enough for a tile; the server's `reason` says it in full. */
 export function shortReason(item, by) {
   if (item.blind) return "shown blind: what is it?";
+  if (by === "label_quality" && item.seen) return quoted(item.seen);
   const inSample = item.kind === "in_sample" ? "in sample · " : "";
   const next = `next: ${item.second_label} (${percent(item.p_second)})`;
   if (by === "confusion" || by === "entropy") return inSample + next;

@@ -36,6 +36,7 @@ PAGE_COLUMNS = (
     "status",
     "annotator",
     "event",
+    "seen",
     "reason",
 )
 
@@ -43,6 +44,7 @@ HIDDEN: dict[str, Any] = {
     **dict.fromkeys(("path", "kind", "given_label", "predicted_label", "p_given", "p_predicted")),
     **dict.fromkeys(("second_label", "p_second", "label", "top", "verdict", "annotator")),
     "status": KEPT,
+    "seen": "",
     "reason": "",
     "note": "",
 }

@@ -6,7 +6,7 @@ of an earlier run: the head that predicts an item is trained on the features of 
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ import torch
 from diagnostics.errors import RunError
 from diagnostics.fold_arrays import FoldArray
 from diagnostics.image_files import ImageRoot
+from diagnostics.label_quality import write_label_quality
 from diagnostics.modalities import Machine
 from diagnostics.predictions import (
     MEAN_OF_FOLDS,
@@ -31,7 +32,6 @@ from diagnostics.predictions import (
 )
 from diagnostics.progress import Progress, ProgressCallback
 from diagnostics.run_folder import SCORES_FILE, QuickInfo, Run, RunInfo, write_run_info, write_table
-from diagnostics.scores import scores_table
 from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import NO_FOLD, absent_classes, combine_folds, make_folds
@@ -51,6 +51,7 @@ from diagnostics.training.embeddings import (
 )
 from diagnostics.training.heads import HeadFold, Heads, fit_heads
 from diagnostics.training.plan import Plan, make_plan
+from diagnostics.training.quick_scores import score_quick_round
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class QuickInputs:
         weights_file, image_size_px and resize
     base : the newest full run with folds, None if there is none
     content_of : the content hash of every item of the project, by item_id
+    decided : the items on which a person has said that their present label is right
     """
 
     items: pd.DataFrame
@@ -73,6 +75,7 @@ class QuickInputs:
     cache_dir: Path
     on_progress: ProgressCallback
     should_stop: Callable[[], bool]
+    decided: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,15 @@ def train_quick_run(
     predictions = _predictions(prepared, heads, inputs)
     run_dir.mkdir(parents=True, exist_ok=True)
     write_predictions(run_dir, predictions, home=home)
-    write_table(run_dir / SCORES_FILE, scores_table(predictions))
+    scores, quality = score_quick_round(
+        predictions,
+        inputs.base if prepared.base_run is not None else None,
+        content_hashes=inputs.content_of.reindex(predictions.item_ids),
+        decided=inputs.decided,
+        seed=inputs.config.seed,
+    )
+    write_label_quality(run_dir, quality)
+    write_table(run_dir / SCORES_FILE, scores)
     seconds = time.monotonic() - started_s
     info = RunInfo(
         run_id=run_id,

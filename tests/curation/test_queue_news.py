@@ -26,7 +26,7 @@ def probs_of(project, **suspect):
 @pytest.fixture
 def queue(project, add_run):
     add_run(project, "run-0001", probs_of(project, a=WRONG, b=TORN))
-    return open_queue(project, QueueQuery(run_id="run-0001"))
+    return open_queue(project, QueueQuery(run_id="run-0001", by="loss"))
 
 
 def test_decisions_since_the_run_are_counted_by_item(project, queue, clock):
@@ -46,7 +46,7 @@ def test_a_newer_run_is_told_with_what_it_moved_up(project, queue, add_run, now)
     assert newer is not None
     assert newer.run_id == "run-0002"
     assert "the same items" in newer.text, "all four are on the first page, before and after"
-    after = open_queue(project, QueueQuery(run_id="run-0002"))
+    after = open_queue(project, QueueQuery(run_id="run-0002", by="loss"))
     assert read_news(project, after, now).newer is None
 
 

@@ -1,0 +1,120 @@
+"""The scores of a quick round: label quality from its heads, what the full run's training knew, and decisions.
+
+The full run watched its networks learn. That is still true of every item whose label has not changed since; of a label
+that a person has changed it says how a wrong one looked, and the weights of the signals are learnt from it.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from diagnostics.dynamics import Dynamics, read_dynamics
+from diagnostics.fold_arrays import FoldRows
+from diagnostics.label_quality import LABEL_RIGHT, LABEL_WRONG, LabelQuality, fit_label_quality
+from diagnostics.predictions import OUT_OF_FOLD, Predictions
+from diagnostics.reasons import quality_table
+from diagnostics.run_folder import Run
+from diagnostics.scores import scores_table
+from diagnostics.signals import (
+    DYNAMICS,
+    MIN_PLANTED,
+    MOVED_BY_LABEL,
+    NO_FOLD,
+    Signals,
+    TrainedModels,
+    signals_of,
+)
+from diagnostics.task import NO_LABEL, BoolArray, IntArray, label_codes
+
+NOT_PLANTED = -1
+
+
+def score_quick_round(
+    predictions: Predictions,
+    base: Run | None,
+    *,
+    content_hashes: pd.Series,
+    decided: Collection[str],
+    seed: int,
+) -> tuple[pd.DataFrame, LabelQuality]:
+    """The scores of every item, as `diagnostics.reasons.quality_table` gives them, and the weights behind them.
+
+    base : the full run whose networks give the features, None if a pretrained network does
+    content_hashes : (n_items,), rows as those of the predictions
+    decided : the items on which a person has said that their present label is right
+    seed : of the labels that are drawn to learn the weights
+    """
+    now = signals_of(predictions, content_hashes=content_hashes, seed=seed)
+    before = now if base is None else with_training_of(base, predictions.item_ids, now)
+    changed = before.codes != now.codes
+    is_decided = np.isin(predictions.item_ids.astype(str), np.array(sorted(decided), dtype=str))
+    verdicts = np.where(changed & is_decided, LABEL_WRONG, np.where(is_decided, LABEL_RIGHT, 0))
+    quality = fit_label_quality(before, verdicts=verdicts, seed=seed)
+    present = _without_training(replace(before, codes=now.codes), changed)
+    return quality_table(scores_table(predictions), present, quality), quality
+
+
+def with_training_of(base: Run, item_ids: np.ndarray, signals: Signals) -> Signals:
+    """The signals with the labels that the base run was trained on, and with what its training said of them.
+
+    item_ids : (n_items,), whose signals these are; an item that the base run did not have keeps its label
+    """
+    known = base.predictions
+    rows = pd.Index(known.item_ids).get_indexer(pd.Index(item_ids))
+    if known.classes != signals.classes:
+        return _missing(signals, f"the classes have changed since {base.info.run_id}; train in full")
+    old_codes = label_codes(known.given_labels, known.classes)[rows]
+    learnt = replace(signals, codes=np.where((rows >= 0) & (old_codes != NO_LABEL), old_codes, signals.codes))
+    dynamics = read_dynamics(base.folder)
+    if dynamics is None or known.fold_probs is None:
+        return _missing(
+            learnt, f"{base.info.run_id} did not record what its models said in training; train in full"
+        )
+    carried = _of_rows(dynamics, rows)
+    if len(carried.planted_rows) < MIN_PLANTED:
+        return _missing(learnt, f"too few labels were planted in the training of {base.info.run_id}")
+    held_out = (rows >= 0) & (known.kinds[rows] == OUT_OF_FOLD)
+    planted = np.full(len(rows), NOT_PLANTED, dtype=np.int64)
+    planted[carried.planted_rows] = carried.planted_models
+    said = FoldRows([known.fold_probs[model] for model in range(known.fold_probs.shape[0])], rows)
+    return replace(
+        learnt,
+        dynamics=carried,
+        trained=TrainedModels(said, np.where(held_out, known.folds[rows], NO_FOLD), planted),
+        missing={name: why for name, why in signals.missing.items() if name not in MOVED_BY_LABEL},
+    )
+
+
+def _of_rows(dynamics: Dynamics, rows: IntArray) -> Dynamics:
+    """The dynamics of these rows, (n_items,), -1 = of none."""
+    probs = np.asarray(dynamics.probs)[rows]
+    probs[rows < 0] = np.nan
+    place = np.full(len(dynamics.probs), -1, dtype=np.int64)
+    place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+    kept = place[dynamics.planted_rows] >= 0
+    return Dynamics(
+        probs=probs,
+        planted_rows=place[dynamics.planted_rows[kept]],
+        planted_codes=dynamics.planted_codes[kept],
+        planted_models=dynamics.planted_models[kept],
+        planted_probs=dynamics.planted_probs[kept],
+    )
+
+
+def _without_training(signals: Signals, rows: BoolArray) -> Signals:
+    """The signals without what training said of some items, because it was of another label."""
+    if signals.dynamics is None or signals.trained is None:
+        return signals
+    probs = np.where(rows[:, None], np.nan, signals.dynamics.probs)
+    folds = np.where(rows, NO_FOLD, signals.trained.folds)
+    return replace(
+        signals,
+        dynamics=replace(signals.dynamics, probs=probs),
+        trained=replace(signals.trained, folds=folds),
+    )
+
+
+def _missing(signals: Signals, why: str) -> Signals:
+    return replace(signals, missing={**signals.missing, DYNAMICS: why})
