@@ -3,11 +3,11 @@
     python tests/benchmarks/bench_quick.py
     python tests/benchmarks/bench_quick.py --items 50000 --features 512 --classes 20 --no-oracle
 
-A project is made up whose one full run has features of five fold models for every item, classes that overlap and 10 %
-of the labels drawn by lot. Timed is what `winnow train PROJECT --quick` does once Python and torch have started, with
-files written and read, to the first page of the new queue. scikit-learn fits the same five folds on the same
-standardised features in float32 at the one strength that the round chose, with its own tolerance and on the same
-cores; it neither chooses a strength nor predicts.
+A project is made up whose one full run has features of five fold models for every item; its classes overlap, and 10 %
+of the labels are drawn by lot. Timed is what `winnow train PROJECT --quick` does once Python and torch have started, to
+the first page of the new queue, files written and read. scikit-learn fits the same five folds on the same standardised
+features in float32, at the strength that the round chose, with its own tolerance and on the same cores; it neither
+chooses a strength nor predicts.
 """
 
 import argparse
