@@ -21,7 +21,7 @@ from diagnostics.errors import DataError, RunError
 from diagnostics.predictions import OUT_OF_FOLD
 from diagnostics.run_folder import write_text
 from diagnostics.scores import confident_thresholds
-from diagnostics.signals import MOVED_BY_LABEL, Signals
+from diagnostics.signals import DYNAMICS, HELD_OUT, MOVED_BY_LABEL, NEIGHBOURS, TRAINED, Signals
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
 
 FORMAT_VERSION = 1
@@ -36,7 +36,8 @@ PLANTED_PER_ITEM = 3
 PLANTED_CELLS = 20_000_000
 CONFUSABLE_POWER = 0.5
 SMOOTHED_SHARE = 0.3
-PRIOR_WEIGHT, PRIOR_STRENGTH = 1.0, 5.0
+PRIOR_WEIGHTS = {HELD_OUT: 1.0, NEIGHBOURS: 0.5, DYNAMICS: 1.0, TRAINED: 0.5}
+PRIOR_STRENGTH = 10.0
 MAX_ROUNDS, STEPS_A_ROUND, SETTLED = 40, 4, 1e-4
 NOISE_RATES = (0.002, 0.6)
 
@@ -289,7 +290,7 @@ def _learn(group: _Group, planted: _Planted, *, out_of_fold: bool) -> Weights:
     own, examples = (group.doubts - centres) / scales, _Examples.of(group, planted, centres, scales)
     decided, is_right = group.verdicts != 0, group.verdicts == LABEL_RIGHT
     right = np.where(decided, is_right, np.minimum(1.0, 2 * expit(-group.doubts.mean(axis=1))))
-    noise_rate, found = 0.2, np.append(np.full(own.shape[1], PRIOR_WEIGHT), -2.0)
+    noise_rate, found = 0.2, np.append(examples.prior, -2.0)
     for _ in range(MAX_ROUNDS):
         found = examples.fit(right, len(own) * noise_rate, start=found)
         right, before = np.where(decided, is_right, expit(-(own @ found[:-1] + found[-1]))), noise_rate
@@ -315,6 +316,7 @@ class _Examples:
 
     inputs : (n, n_signals + 1), standardised doubts and a column of ones; is_wrong : (n,)
     own_weights : of the first, beside how right they are; called_wrong_weights : of the second
+    prior : (n_signals,), weights before anything is learnt; neighbours and trained models mostly repeat the others
 
     Planted labels stand for all wrong ones, those that a person has found among them, so that labels which nobody has
     looked at are judged as before.
@@ -325,6 +327,7 @@ class _Examples:
     own_weights: FloatArray
     called_wrong_weights: FloatArray
     planted: _Planted
+    prior: FloatArray
 
     @classmethod
     def of(cls, group: _Group, planted: _Planted, centres: FloatArray, scales: FloatArray) -> "_Examples":
@@ -336,12 +339,11 @@ class _Examples:
             own_weights=np.where(group.verdicts == LABEL_RIGHT, VERDICT_WEIGHT, 1.0),
             called_wrong_weights=np.full(int(called_wrong.sum()), VERDICT_WEIGHT),
             planted=planted,
+            prior=np.array([PRIOR_WEIGHTS[name] for name in group.names]),
         )
 
     def fit(self, right: FloatArray, n_wrong: float, *, start: FloatArray) -> FloatArray:
-        """Some steps towards the best weights, of at least 0 and drawn to PRIOR_WEIGHT, and intercept.
-
-        The prior is that every signal, in units of its spread, counts alike.
+        """Some steps towards the best weights, of at least 0 and drawn to PRIOR_WEIGHTS, and intercept.
 
         right : (n_own,), how right each own label is, in [0, 1]
         n_wrong : what the planted ones weigh together
@@ -353,7 +355,7 @@ class _Examples:
         def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
             logits = self.inputs @ parameters
             probability = expit(logits)
-            off = parameters[:-1] - PRIOR_WEIGHT
+            off = parameters[:-1] - self.prior
             losses = np.logaddexp(0, logits) - self.is_wrong * logits
             slopes = self.inputs.T @ (weights * (probability - self.is_wrong))
             slopes[:-1] += PRIOR_STRENGTH * off
