@@ -2,9 +2,9 @@
 
 Wrong labels are planted: beside each item's own label stands one that it does not have, drawn as the data's own
 confusions are, and a regularised logistic regression learns what tells the two apart. Most own labels are right, not
-all: each counts as right by as much as it is believed to be, and the two are brought to agree (expectation
-maximisation). So the expected number of errors comes out as well. What a person has decided counts for more than what
-is planted.
+all: each counts as right by as much as it is believed to be, in turns (expectation maximisation). Planted labels weigh
+as much as there seem to be wrong ones, so that the probabilities add up to the number of errors. What a person has
+decided counts for more than what is planted.
 """
 
 import json
@@ -39,7 +39,8 @@ SMOOTHED_SHARE = 0.3
 PRIOR_WEIGHTS = {HELD_OUT: 1.0, NEIGHBOURS: 0.5, DYNAMICS: 1.0, TRAINED: 0.5}
 PRIOR_STRENGTH = 10.0
 MAX_ROUNDS, STEPS_A_ROUND, SETTLED = 40, 4, 1e-4
-NOISE_RATES = (0.002, 0.6)
+NOISE_RATES, THRESHOLD_SHARES = (0.002, 0.6), (0.3, 0.5)
+MAX_THRESHOLDS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,14 +288,15 @@ def _learn(group: _Group, planted: _Planted, *, out_of_fold: bool) -> Weights:
     """Expectation maximisation: how right each own label is, then the weights that tell it from planted ones."""
     centres, scales = group.doubts.mean(axis=0), group.doubts.std(axis=0)
     scales = np.where(scales > 0, scales, 1.0)
-    own, examples = (group.doubts - centres) / scales, _Examples.of(group, planted, centres, scales)
+    examples = _Examples.of(group, planted, centres, scales)
     decided, is_right = group.verdicts != 0, group.verdicts == LABEL_RIGHT
     right = np.where(decided, is_right, np.minimum(1.0, 2 * expit(-group.doubts.mean(axis=1))))
     noise_rate, found = 0.2, np.append(examples.prior, -2.0)
     for _ in range(MAX_ROUNDS):
-        found = examples.fit(right, len(own) * noise_rate, start=found)
-        right, before = np.where(decided, is_right, expit(-(own @ found[:-1] + found[-1]))), noise_rate
-        noise_rate = float(np.clip(1 - right.mean(), *NOISE_RATES))
+        found = examples.fit(right, len(right) * noise_rate, start=found)
+        scores, planted_scores = examples.scores(found)
+        right, before = np.where(decided, is_right, expit(-scores)), noise_rate
+        noise_rate = wrong_share(scores, planted_scores, planted.weights * right[planted.owners])
         if abs(noise_rate - before) < SETTLED:
             break
     return Weights(
@@ -308,6 +310,32 @@ def _learn(group: _Group, planted: _Planted, *, out_of_fold: bool) -> Weights:
         n_planted=len(planted.owners),
         n_verdicts=int(decided.sum()),
     )
+
+
+def wrong_share(scores: FloatArray, planted_scores: FloatArray, planted_weights: FloatArray) -> float:
+    """Which share of the labels is wrong, in NOISE_RATES: where the scores are highest there are only wrong ones.
+
+    Above each threshold stand a share of all labels and a share of the planted ones; the wrong labels among all can be
+    no more than the first over the second, for any threshold (Garg, Wu, Smola, Balakrishnan and Lipton, Mixture
+    Proportion Estimation and PU Learning: A Modern Approach, 2021). Thresholds run over a middle part of the planted
+    labels, where neither share is left to chance.
+
+    >>> scores = np.repeat([0.0, 1.0], [90, 10])
+    >>> round(wrong_share(scores, np.repeat([0.0, 1.0], 5), np.ones(10)), 6)
+    0.2
+    """
+    order = np.argsort(-planted_scores, kind="stable")
+    found = planted_weights[order].cumsum() / planted_weights.sum()
+    low, high = THRESHOLD_SHARES
+    places = np.flatnonzero((found >= low) & (found <= high))
+    if not len(places):
+        places = np.array([min(np.searchsorted(found, low), len(found) - 1)])
+    places = places[:: -(-len(places) // MAX_THRESHOLDS)]
+    thresholds = np.unique(planted_scores[order][places])
+    reached = np.array([planted_weights[planted_scores >= threshold].sum() for threshold in thresholds])
+    above = 1 - np.searchsorted(np.sort(scores), thresholds) / len(scores)
+    ratio = (above / (reached / planted_weights.sum())).min()
+    return float(np.clip(ratio, *NOISE_RATES))
 
 
 @dataclass(frozen=True)
@@ -341,6 +369,11 @@ class _Examples:
             planted=planted,
             prior=np.array([PRIOR_WEIGHTS[name] for name in group.names]),
         )
+
+    def scores(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The log odds of being wrong, of own labels and of planted ones."""
+        scores = self.inputs @ parameters
+        return scores[: len(self.own_weights)], scores[len(scores) - len(self.planted.owners) :]
 
     def fit(self, right: FloatArray, n_wrong: float, *, start: FloatArray) -> FloatArray:
         """Some steps towards the best weights, of at least 0 and drawn to PRIOR_WEIGHTS, and intercept.
