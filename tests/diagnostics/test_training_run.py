@@ -376,7 +376,7 @@ def test_a_resumed_run_remembers_what_models_said_before_it_was_interrupted(
 ):
     monkeypatch.setattr(fit, "CHECKPOINT_EVERY_S", 0.0)
     with pytest.raises(Cancelled):
-        train(items, folder, tmp_path / "run", PLANTED, should_stop=stop_after(29))
+        train(items, folder, tmp_path / "run", PLANTED, should_stop=stop_after(25))
     resumed = read_dynamics(train(items, folder, tmp_path / "run", PLANTED).folder)
     uninterrupted = read_dynamics(planted_run.folder)
     np.testing.assert_array_equal(resumed.probs, uninterrupted.probs)
