@@ -2,9 +2,9 @@
 
 Wrong labels are planted: beside each item's own label stands one that it does not have, drawn as the data's own
 confusions are, and a regularised logistic regression learns what tells the two apart. Most own labels are right, not
-all: each counts as right by as much as it is believed to be, and the two are brought to agree (expectation
-maximisation). So the expected number of errors comes out as well. What a person has decided counts for more than what
-is planted.
+all: each counts as right by as much as it is believed to be, in turns (expectation maximisation). Planted labels weigh
+as much as there seem to be wrong ones, so that the probabilities add up to the number of errors. What a person has
+decided counts for more than what is planted.
 """
 
 import json
@@ -21,7 +21,7 @@ from diagnostics.errors import DataError, RunError
 from diagnostics.predictions import OUT_OF_FOLD
 from diagnostics.run_folder import write_text
 from diagnostics.scores import confident_thresholds
-from diagnostics.signals import MOVED_BY_LABEL, Signals
+from diagnostics.signals import DYNAMICS, HELD_OUT, MOVED_BY_LABEL, NEIGHBOURS, TRAINED, Signals
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
 
 FORMAT_VERSION = 1
@@ -36,9 +36,11 @@ PLANTED_PER_ITEM = 3
 PLANTED_CELLS = 20_000_000
 CONFUSABLE_POWER = 0.5
 SMOOTHED_SHARE = 0.3
-PRIOR_WEIGHT, PRIOR_STRENGTH = 1.0, 5.0
+PRIOR_WEIGHTS = {HELD_OUT: 1.0, NEIGHBOURS: 0.5, DYNAMICS: 1.0, TRAINED: 0.5}
+PRIOR_STRENGTH = 10.0
 MAX_ROUNDS, STEPS_A_ROUND, SETTLED = 40, 4, 1e-4
-NOISE_RATES = (0.002, 0.6)
+NOISE_RATES, THRESHOLD_SHARES = (0.002, 0.6), (0.3, 0.5)
+MAX_THRESHOLDS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,14 +288,15 @@ def _learn(group: _Group, planted: _Planted, *, out_of_fold: bool) -> Weights:
     """Expectation maximisation: how right each own label is, then the weights that tell it from planted ones."""
     centres, scales = group.doubts.mean(axis=0), group.doubts.std(axis=0)
     scales = np.where(scales > 0, scales, 1.0)
-    own, examples = (group.doubts - centres) / scales, _Examples.of(group, planted, centres, scales)
+    examples = _Examples.of(group, planted, centres, scales)
     decided, is_right = group.verdicts != 0, group.verdicts == LABEL_RIGHT
     right = np.where(decided, is_right, np.minimum(1.0, 2 * expit(-group.doubts.mean(axis=1))))
-    noise_rate, found = 0.2, np.append(np.full(own.shape[1], PRIOR_WEIGHT), -2.0)
+    noise_rate, found = 0.2, np.append(examples.prior, -2.0)
     for _ in range(MAX_ROUNDS):
-        found = examples.fit(right, len(own) * noise_rate, start=found)
-        right, before = np.where(decided, is_right, expit(-(own @ found[:-1] + found[-1]))), noise_rate
-        noise_rate = float(np.clip(1 - right.mean(), *NOISE_RATES))
+        found = examples.fit(right, len(right) * noise_rate, start=found)
+        scores, planted_scores = examples.scores(found)
+        right, before = np.where(decided, is_right, expit(-scores)), noise_rate
+        noise_rate = wrong_share(scores, planted_scores, planted.weights * right[planted.owners])
         if abs(noise_rate - before) < SETTLED:
             break
     return Weights(
@@ -309,12 +312,39 @@ def _learn(group: _Group, planted: _Planted, *, out_of_fold: bool) -> Weights:
     )
 
 
+def wrong_share(scores: FloatArray, planted_scores: FloatArray, planted_weights: FloatArray) -> float:
+    """Which share of the labels is wrong, in NOISE_RATES: where the scores are highest there are only wrong ones.
+
+    Above each threshold stand a share of all labels and a share of the planted ones; the wrong labels among all can be
+    no more than the first over the second, for any threshold (Garg, Wu, Smola, Balakrishnan and Lipton, Mixture
+    Proportion Estimation and PU Learning: A Modern Approach, 2021). Thresholds run over a middle part of the planted
+    labels, where neither share is left to chance.
+
+    >>> scores = np.repeat([0.0, 1.0], [90, 10])
+    >>> round(wrong_share(scores, np.repeat([0.0, 1.0], 5), np.ones(10)), 6)
+    0.2
+    """
+    order = np.argsort(-planted_scores, kind="stable")
+    found = planted_weights[order].cumsum() / planted_weights.sum()
+    low, high = THRESHOLD_SHARES
+    places = np.flatnonzero((found >= low) & (found <= high))
+    if not len(places):
+        places = np.array([min(np.searchsorted(found, low), len(found) - 1)])
+    places = places[:: -(-len(places) // MAX_THRESHOLDS)]
+    thresholds = np.unique(planted_scores[order][places])
+    reached = np.array([planted_weights[planted_scores >= threshold].sum() for threshold in thresholds])
+    above = 1 - np.searchsorted(np.sort(scores), thresholds) / len(scores)
+    ratio = (above / (reached / planted_weights.sum())).min()
+    return float(np.clip(ratio, *NOISE_RATES))
+
+
 @dataclass(frozen=True)
 class _Examples:
     """Own labels, own labels that a person called wrong, and planted ones, in this order, as rows of a regression.
 
     inputs : (n, n_signals + 1), standardised doubts and a column of ones; is_wrong : (n,)
     own_weights : of the first, beside how right they are; called_wrong_weights : of the second
+    prior : (n_signals,), weights before anything is learnt; neighbours and trained models mostly repeat the others
 
     Planted labels stand for all wrong ones, those that a person has found among them, so that labels which nobody has
     looked at are judged as before.
@@ -325,6 +355,7 @@ class _Examples:
     own_weights: FloatArray
     called_wrong_weights: FloatArray
     planted: _Planted
+    prior: FloatArray
 
     @classmethod
     def of(cls, group: _Group, planted: _Planted, centres: FloatArray, scales: FloatArray) -> "_Examples":
@@ -336,12 +367,16 @@ class _Examples:
             own_weights=np.where(group.verdicts == LABEL_RIGHT, VERDICT_WEIGHT, 1.0),
             called_wrong_weights=np.full(int(called_wrong.sum()), VERDICT_WEIGHT),
             planted=planted,
+            prior=np.array([PRIOR_WEIGHTS[name] for name in group.names]),
         )
 
-    def fit(self, right: FloatArray, n_wrong: float, *, start: FloatArray) -> FloatArray:
-        """Some steps towards the best weights, of at least 0 and drawn to PRIOR_WEIGHT, and intercept.
+    def scores(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The log odds of being wrong, of own labels and of planted ones."""
+        scores = self.inputs @ parameters
+        return scores[: len(self.own_weights)], scores[len(scores) - len(self.planted.owners) :]
 
-        The prior is that every signal, in units of its spread, counts alike.
+    def fit(self, right: FloatArray, n_wrong: float, *, start: FloatArray) -> FloatArray:
+        """Some steps towards the best weights, of at least 0 and drawn to PRIOR_WEIGHTS, and intercept.
 
         right : (n_own,), how right each own label is, in [0, 1]
         n_wrong : what the planted ones weigh together
@@ -353,7 +388,7 @@ class _Examples:
         def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
             logits = self.inputs @ parameters
             probability = expit(logits)
-            off = parameters[:-1] - PRIOR_WEIGHT
+            off = parameters[:-1] - self.prior
             losses = np.logaddexp(0, logits) - self.is_wrong * logits
             slopes = self.inputs.T @ (weights * (probability - self.is_wrong))
             slopes[:-1] += PRIOR_STRENGTH * off

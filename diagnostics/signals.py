@@ -122,12 +122,19 @@ class Signals:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, len(self.names)))
         rows, codes = self.dynamics.planted_rows, self.dynamics.planted_codes
         doubts = self.doubts(rows, codes)
-        said: dict[str, FloatArray] = {DYNAMICS: self.dynamics.planted_probs}
-        if self.trained is not None:
-            said[TRAINED] = self.trained.of(self.dynamics.planted_models, rows)
-        for name, support in said.items():
-            doubts[:, self.names.index(name)] = doubt_of(support, codes, smallest=SMALLEST_SUPPORT[name])
+        for column, name in enumerate(self.names):
+            if name in MOVED_BY_LABEL:
+                support = self._while_planted(name)
+                doubts[:, column] = doubt_of(support, codes, smallest=SMALLEST_SUPPORT[name])
         return rows, codes, doubts
+
+    def _while_planted(self, name: str) -> FloatArray:
+        """(n_planted, n_classes), the support by the one model that learnt the planted label."""
+        if self.dynamics is None:
+            return np.empty((0, len(self.classes)))
+        if name == TRAINED and self.trained is not None:
+            return self.trained.of(self.dynamics.planted_models, self.dynamics.planted_rows)
+        return np.asarray(self.dynamics.planted_probs, dtype=np.float64)
 
     def support(self, name: str, rows: IntArray) -> FloatArray:
         """(n, n_classes), how much a signal supports each class for these items; NaN rows where it cannot say."""

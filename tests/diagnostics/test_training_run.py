@@ -12,10 +12,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from diagnostics.dynamics import read_dynamics
 from diagnostics.errors import Cancelled, DataError, RunError
 from diagnostics.image_files import ImageRoot
-from diagnostics.predictions import write_predictions
+from diagnostics.label_quality import read_label_quality
+from diagnostics.predictions import object_array, write_predictions
 from diagnostics.progress import ignore_progress
+from diagnostics.reasons import QUALITY_COLUMNS
 from diagnostics.run_folder import read_run_folder
 from diagnostics.similar import similar_training_items
 from diagnostics.task import Task, label_codes
@@ -541,3 +544,58 @@ def test_a_timm_and_a_torchvision_network_train_through_the_same_door(items, fol
         run = train(some, folder, tmp_path / arch.replace("/", "-"), config)
         assert run.info.arch == arch
         assert len(run.predictions) == len(some)
+
+
+PLANTED = TrainConfig.from_json(QUICK.to_json() | {"planted": 0.2})
+
+
+@pytest.fixture(scope="module")
+def planted_run(items, folder, tmp_path_factory):
+    return train(items, folder, tmp_path_factory.mktemp("planted"), PLANTED)
+
+
+def test_planted_labels_are_in_no_table_of_the_run(planted_run, items):
+    own = object_array(items["label"]).tolist()
+    assert planted_run.predictions.given_labels.tolist() == own
+    assert object_array(planted_run.scores["given_label"]).tolist() == own
+    dynamics = read_dynamics(planted_run.folder)
+    own_codes = label_codes(items["label"], TASK.classes)
+    assert len(dynamics.planted_rows) == 15
+    assert (dynamics.planted_codes != own_codes[dynamics.planted_rows]).all()
+    assert (items["split"].to_numpy()[dynamics.planted_rows] == "train").all()
+    assert (planted_run.predictions.folds[dynamics.planted_rows] != dynamics.planted_models).all()
+    assert "15 labels were swapped on purpose" in planted_run.info.notes[0]
+
+
+def test_what_models_say_in_training_is_kept_of_the_items_that_they_were_trained_on(planted_run):
+    probs = read_dynamics(planted_run.folder).probs
+    trained = planted_run.predictions.splits == "train"
+    np.testing.assert_allclose(probs[trained].sum(axis=1), 1, atol=2e-3)
+    assert np.isnan(probs[~trained]).all()
+
+
+def test_a_resumed_run_remembers_what_models_said_before_it_was_interrupted(
+    planted_run, items, folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fit, "CHECKPOINT_EVERY_S", 0.0)
+    with pytest.raises(Cancelled):
+        train(items, folder, tmp_path / "run", PLANTED, should_stop=stop_after(25))
+    resumed = read_dynamics(train(items, folder, tmp_path / "run", PLANTED).folder)
+    uninterrupted = read_dynamics(planted_run.folder)
+    np.testing.assert_array_equal(resumed.probs, uninterrupted.probs)
+    np.testing.assert_array_equal(resumed.planted_probs, uninterrupted.planted_probs)
+
+
+def test_a_run_keeps_how_its_label_quality_was_learnt(run):
+    learnt = read_label_quality(run.folder)
+    assert {weights.signals for weights in learnt.weights} == {("held_out", "neighbours")}
+    assert "0 labels were planted" in learnt.missing["dynamics"]
+    assert set(QUALITY_COLUMNS) <= set(run.scores)
+    labelled = run.scores["given_label"].notna()
+    assert run.scores["label_quality"][labelled].between(0, 1).all()
+
+
+def test_one_model_plants_nothing(items, folder, tmp_path):
+    run = train(items, folder, tmp_path / "run", without(PLANTED, folds=0, epochs=1))
+    assert len(read_dynamics(run.folder).planted_rows) == 0
+    assert not any("on purpose" in note for note in run.info.notes)
