@@ -23,7 +23,7 @@ from curation.mapped_files import MappedFiles, write_arrow
 from diagnostics.errors import ProjectError
 from diagnostics.task import NO_LABEL, SPLITS, BoolArray, IntArray
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 NAME = "items"
 TABLE, SEARCH, BY_ID, SPLIT, GIVEN = "items.arrow", "search.arrow", "by_id.npy", "split.npy", "given.npy"
 SEARCHED_AT_ONCE, SAMPLED_BYTES = 50_000, 100_000

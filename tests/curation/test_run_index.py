@@ -118,6 +118,21 @@ def test_of_the_spreads_with_a_k_of_ones_own_only_the_newest_stay(make_project, 
     assert found == pytest.approx([0.1, 0.25, 0.3])
 
 
+def test_only_the_runs_that_were_looked_at_last_keep_their_files(project, add_run, monkeypatch):
+    monkeypatch.setattr(run_index, "MAX_KEPT_RUNS", 2)
+    probs = {"a": (0.5, 0.3, 0.2), "b": (0.4, 0.5, 0.1)}
+    for number in (1, 2, 3):
+        add_run(project, f"run-000{number}", probs)
+    first = open_queue(project, QueueQuery(run_id="run-0001"))
+    for number in (2, 1, 3):
+        open_queue(project, QueueQuery(run_id=f"run-000{number}"))
+    assert {path.name[:8] for path in project.cache_dir.glob("run-*")} == {"run-0001", "run-0003"}
+    open_queue(project, QueueQuery(run_id="run-0002"))
+    assert {path.name[:8] for path in project.cache_dir.glob("run-*")} == {"run-0002", "run-0003"}
+    assert first.item_ids() == ["a", "b"]
+    assert open_queue(project, QueueQuery(run_id="run-0001", by="margin")).item_ids() == ["b", "a"]
+
+
 def test_a_run_of_other_items_and_scores_that_cannot_be_read_are_told(many):
     run = run_table(many, None).run
     write_table(run.folder / SCORES_FILE, run.scores.assign(item_id="nowhere"))
