@@ -4,7 +4,7 @@
 
 DATA_FOLDER has banking77/, which is ranked by logistic regression on TF-IDF features, out of fold. The newest run of
 each project is used as it is; its truth has path and is_error. Queues are reviewed from the top: the whole set, random
-parts of it and single classes, ranked by loss or learnt label quality, by margin, or at random. Truth is read here only.
+parts of it and single classes, ranked by loss or learnt quality, by margin, or at random. Truth is read here only.
 """
 
 import argparse
