@@ -242,7 +242,7 @@ class _Draws:
         self._decided_range = np.quantile(judged.doubt, DECIDED_RANGE)
 
     def errors_among(self, doubt: FloatArray, weight: FloatArray) -> Estimate:
-        """How many of these items are wrong: the mean over all draws, and the middle 95 % of them."""
+        """How many of these items are wrong: the middle of what is expected, and the middle 95 % of what is drawn."""
         n = np.bincount(_bins(doubt), weights=weight, minlength=len(BIN_CENTRES))
         x, n = BIN_CENTRES[n > 0], n[n > 0]
         beyond = np.clip(x, *self._decided_range) - x
@@ -253,7 +253,8 @@ class _Draws:
         )
         drawn = self._rng.binomial(np.rint(n).astype(np.int64), chance).sum(axis=1)
         low, high = np.quantile(drawn, [0.025, 0.975])
-        return Estimate(float((chance @ n).mean()), float(low), float(high))
+        middle = np.clip(np.median(chance @ n), low, high)
+        return Estimate(float(middle), float(low), float(high))
 
 
 def _posterior(judged: Judged, prior: Prior, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
