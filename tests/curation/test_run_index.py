@@ -27,9 +27,9 @@ def many(make_project, add_run, now):
     project = make_project(list(zip(names, map(str, splits), labels, strict=True)))
     weights = rng.integers(1, 4, (N_ITEMS, 3)).astype(float)
     add_run(project, "run-0001", dict(zip(names, weights / weights.sum(axis=1, keepdims=True), strict=True)))
-    for number, name in enumerate(names[:20]):
-        verdict = ("bad_item", "ambiguous")[number % 2]
-        project.decisions.decide([Decision(name, verdict)], annotator=("ada", "bob")[number % 3 > 0], now=now)
+    for annotator, decided in (("ada", names[:7]), ("bob", names[7:19]), ("bob", names[19:20])):
+        wanted = [Decision(name, ("bad_item", "ambiguous")[int(name[1:]) % 2]) for name in decided]
+        project.decisions.decide(wanted, annotator=annotator, now=now)
     project.decisions.undo("bob", now)
     return project
 

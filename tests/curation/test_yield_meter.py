@@ -126,9 +126,11 @@ def reviewed(make_project, add_run, now):
     probs = {name: (1 - p - 0.01, p, 0.01) for name, p in zip(names, other, strict=True)}
     add_run(project, "run-0001", probs | {f"u{n:02d}": (0.5, 0.3, 0.2) for n in range(20)})
     verdicts = ["label_wrong"] * 10 + ["bad_item", "out_of_scope"] + ["label_right"] * 3 + ["ambiguous"]
-    for name, verdict in zip(names[::-1], verdicts, strict=False):
-        wanted = Decision(name, verdict, "dog" if verdict == "label_wrong" else None)
-        project.decisions.decide([wanted], annotator="ada", now=now)
+    wanted = [
+        Decision(name, verdict, "dog" if verdict == "label_wrong" else None)
+        for name, verdict in zip(names[::-1], verdicts, strict=False)
+    ]
+    project.decisions.decide(wanted, annotator="ada", now=now)
     project.decisions.decide([Decision("u00", "labelled", "cat")], annotator="ada", now=now)
     return project
 
