@@ -23,10 +23,10 @@ from curation.mapped_files import MappedFiles, write_arrow
 from diagnostics.errors import ProjectError
 from diagnostics.task import NO_LABEL, SPLITS, BoolArray, IntArray
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 NAME = "items"
 TABLE, SEARCH, BY_ID, SPLIT, GIVEN = "items.arrow", "search.arrow", "by_id.npy", "split.npy", "given.npy"
-SEARCHED_AT_ONCE, SAMPLED_BYTES = 50_000, 100_000
+SEARCHED_AT_ONCE, SAMPLED_BYTES = 50_000, 4_096
 FEW = 20  # so many ids are looked up one by one sooner than all at once
 MAX_NEAR = 5_000
 
@@ -159,17 +159,20 @@ def offsets_and_bytes(column: pa.LargeStringArray) -> tuple[IntArray, ByteArray]
 def contain(text: ByteArray, begins: IntArray, pattern: ByteArray) -> BoolArray:
     """Which of the texts that lie behind one another in `text` contain the pattern.
 
-    Places of its rarest byte are found by one comparison of everything, and only there the others are looked at.
+    Its two rarest bytes are compared with everything, and the others only where these two are.
     begins : (n_texts + 1,), where each text begins, and the end
     """
     found = np.full(len(begins) - 1, not len(pattern))
     if not 0 < len(pattern) <= len(text):
         return found
     frequency = np.bincount(text[:SAMPLED_BYTES], minlength=256)[pattern]
-    rarest, *others = np.argsort(frequency, kind="stable").tolist()
+    rarest = np.argsort(frequency, kind="stable").tolist()
     n_places = len(text) - len(pattern) + 1
-    places = np.flatnonzero(text[rarest : rarest + n_places] == pattern[rarest])
-    for position in others:
+    fits = np.ones(n_places, dtype=np.bool_)
+    for position in rarest[:2]:
+        fits &= text[position : position + n_places] == pattern[position]
+    places = np.flatnonzero(fits)
+    for position in rarest[2:]:
         places = places[text[places + position] == pattern[position]]
     rows = np.searchsorted(begins, places, side="right") - 1
     found[rows[places + len(pattern) <= begins[rows + 1]]] = True

@@ -192,6 +192,7 @@ class Queue:
             columns[name] = [getattr(states[item_id], name) for item_id in item_ids]
         columns["seen"] = self._seen(start, columns["given_label"])
         columns["reason"] = _reasons(columns, self.query)
+        self._table.index.let_go()
         return _frame(columns, PAGE_COLUMNS)
 
     def _seen(self, start: int, given_labels: list[str | None]) -> list[str]:

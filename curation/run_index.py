@@ -1,15 +1,20 @@
 """The scores of one run as memory-mapped files: every ranking in its order, with what the filters ask next to it.
 
-Built from the run's scores when they are first needed and kept in the cache folder; can be deleted. What a process
+Built from the run's scores when they are first needed and kept in the cache folder, for the runs that were looked at
+last; can be deleted. What a process
 has of them in memory are file pages, which the system takes back when something else needs the room.
 
 All that the filters on the split, the labels and the prediction can ask of an item is its group: items with the same
 group are let through by the same filters. So any combination of them is one look at a small table of the groups.
 """
 
+import os
 import shutil
 import threading
+import time
 import uuid
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +40,7 @@ NUMBERS = tuple(name for name in SCORE_COLUMNS if name not in TEXT_SCORES)
 CODES = {"given": "given_label", "predicted": "predicted_label", "second": "second_label"}
 SEEN = (*LABELS_SEEN, *COUNTS_SEEN)
 GROUPED_BY = ("split", "given", "predicted", "second")
-MAX_KEPT_SPREADS = 4
+MAX_KEPT_RUNS, MAX_KEPT_SPREADS = 6, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,17 @@ class RunIndex:
             return self.numbers[name]
         return self.ranking(name, ascending=True, k=k).values
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the files are still there: those of runs that were not looked at for long are removed."""
+        return self._folder.is_dir()
+
+    def mark_used(self) -> None:
+        """Note that the run was looked at just now."""
+        now_ns = time.time_ns()  # finer than the time that the system would set by itself
+        with suppress(OSError):
+            os.utime(self._folder, ns=(now_ns, now_ns))
+
     def let_go(self) -> None:
         """Keep nothing of what was read, of the items either, in the memory of this process."""
         self._files.let_go()
@@ -171,9 +187,8 @@ class RunIndex:
     def _forget_old_spreads(self) -> None:
         """Of the rankings by `confusion` with a k of one's own, only the newest stay."""
         made = [path for path in self._folder.glob("confusion-*") if path.name.count("-") == 2]
-        for old in sorted(made, key=lambda path: path.stat().st_mtime)[:-MAX_KEPT_SPREADS]:
-            shutil.rmtree(old, ignore_errors=True)
-            self._rankings.pop(old.name, None)
+        for name in _keep_newest(made, MAX_KEPT_SPREADS):
+            self._rankings.pop(name, None)
 
 
 def open_run_index(project: Project, run: Run) -> RunIndex:
@@ -194,7 +209,10 @@ def open_run_index(project: Project, run: Run) -> RunIndex:
         )
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"The scores of {run.info.run_id} ({scores}) cannot be read: {error}.") from error
-    return RunIndex(folder, run, project.item_index)
+    index = RunIndex(folder, run, project.item_index)
+    index.mark_used()
+    _keep_newest(list(project.cache_dir.glob("run-*-" + "?" * 16)), MAX_KEPT_RUNS)
+    return index
 
 
 def _build(folder: Path, project: Project, run: Run) -> None:
@@ -258,6 +276,14 @@ def _grouped(codes: dict[str, CodeArray], n_classes: int) -> tuple[CodeArray, Gr
         found, code = np.divmod(found, n_classes + 1)
         columns.append((code - 1).astype(np.int32))
     return group.astype(smallest_type(len(columns[0]))), Groups(found.astype(np.int32), *columns[::-1])
+
+
+def _keep_newest(folders: Sequence[Path], n: int) -> list[str]:
+    """Remove all but the n folders that were used last; returns the names of those that went."""
+    old = sorted(folders, key=lambda folder: folder.stat().st_mtime_ns)[:-n]
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
+    return [folder.name for folder in old]
 
 
 def _ranking_name(name: str, ascending: bool, k: int) -> str:

@@ -142,8 +142,9 @@ def run_table(project: Project, run_id: str | None) -> RunTable:
     files = (run.folder / INFO_FILE, run.folder / SCORES_FILE, project.folder / ITEMS_FILE)
     key = (str(run.folder), *(path.stat().st_mtime_ns if path.exists() else 0 for path in files))
     with _keeping:
-        if key not in _kept:
+        if key not in _kept or not _kept[key].index.is_there:
             _kept[key] = _opened(project, run)
+        _kept[key].index.mark_used()
         _kept.move_to_end(key)
         while len(_kept) > MAX_KEPT_RUNS:
             _kept.popitem(last=False)

@@ -1,9 +1,11 @@
 """How many wrong labels are left in a queue, from what was decided: an estimate with an honest interval, and a hint.
 
 The model: a label is wrong with chance sigmoid(intercept + slope * doubt). The doubt of an item is the log of how much
-more probable the run's model finds the best other class than the given one. Intercept and slope have weak priors and
-follow from the decided items by Bayes' rule on a grid (logistic recalibration: Cox, Two further applications of a model
-for binary regression, Biometrika 1958).
+more probable it is that the label is wrong than that it is right, where the run has learnt that (`label_quality`), else
+of how much more probable the run's model finds the best other class than the given one. Intercept and slope have weak
+priors and follow from the decided items by Bayes' rule on a grid (logistic recalibration: Cox, Two further applications
+of a model for binary regression, Biometrika 1958). It takes that doubt says of an item whatever the ranking says that
+people were led by, which holds for the rankings of the same run.
 
 People decide from the top, so most of what is left is less doubtful than anything that was decided. Beyond the decided
 range the slope can turn out another one, and everything that is left can lie higher or lower than what was decided;
@@ -25,6 +27,7 @@ from curation.decisions.events import (
     VERDICTS,
 )
 from curation.queues import Queue
+from diagnostics.label_quality import FILE as QUALITY_FILE
 from diagnostics.metrics import Estimate
 from diagnostics.task import BoolArray, FloatArray, RowArray
 
@@ -61,7 +64,7 @@ class Prior:
 
 
 MODEL_PRIOR = Prior(intercept=(-2.5, 2.0), slope=(1.0, 0.35))
-CALIBRATED_PRIOR = Prior(intercept=(0.0, 0.3), slope=(1.0, 0.12), drift=0.08, shift=0.15)
+QUALITY_PRIOR = Prior(intercept=(0.0, 1.0), slope=(1.2, 0.4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +129,26 @@ class Hint:
     queue: str | None = None
 
 
-def queue_yield(
-    queue: Queue, *, learn_from: Queue | None = None, calibrated: bool = False, seed: int = 0
-) -> QueueYield:
+def queue_yield(queue: Queue, *, learn_from: Queue | None = None, seed: int = 0) -> QueueYield:
     """The yield of a queue as of now.
 
     An item that was excluded or is out of scope counts as wrong, an ambiguous one as not wrong. Labels given to items
     that had none say nothing and do not count.
     learn_from : the queue whose decided items say how chances go with doubt, of the same run; the queue itself if not
         given. One that mixes all classes knows more than that of one class.
-    calibrated : the run's `label_quality` is the probability that the label is right
     """
+    learnt = (queue.table.run.folder / QUALITY_FILE).is_file()
     decided, verdicts = queue.decided()
-    own = _judged(queue, decided, verdicts, calibrated)
+    own = _judged(queue, decided, verdicts, learnt)
     ranks, weight = _looked_at(len(queue), len(decided))
     rows = queue.rows_at(ranks)
-    doubt = _doubts(queue, rows, calibrated)
+    doubt = _doubts(queue, rows, learnt)
     is_left = ~np.isin(rows, decided) & ~np.isnan(doubt)
     return estimate_yield(
         own.is_wrong,
-        own if learn_from is None else _judged(learn_from, *learn_from.decided(), calibrated),
+        own if learn_from is None else _judged(learn_from, *learn_from.decided(), learnt),
         Undecided(doubt[is_left], weight[is_left]),
-        prior=CALIBRATED_PRIOR if calibrated else MODEL_PRIOR,
+        prior=QUALITY_PRIOR if learnt else MODEL_PRIOR,
         seed=seed,
     )
 
@@ -241,7 +242,7 @@ class _Draws:
         self._decided_range = np.quantile(judged.doubt, DECIDED_RANGE)
 
     def errors_among(self, doubt: FloatArray, weight: FloatArray) -> Estimate:
-        """How many of these items are wrong: the mean over all draws, and the middle 95 % of them."""
+        """How many of these items are wrong: the middle of what is expected, and the middle 95 % of what is drawn."""
         n = np.bincount(_bins(doubt), weights=weight, minlength=len(BIN_CENTRES))
         x, n = BIN_CENTRES[n > 0], n[n > 0]
         beyond = np.clip(x, *self._decided_range) - x
@@ -252,7 +253,8 @@ class _Draws:
         )
         drawn = self._rng.binomial(np.rint(n).astype(np.int64), chance).sum(axis=1)
         low, high = np.quantile(drawn, [0.025, 0.975])
-        return Estimate(float((chance @ n).mean()), float(low), float(high))
+        middle = np.clip(np.median(chance @ n), low, high)
+        return Estimate(float(middle), float(low), float(high))
 
 
 def _posterior(judged: Judged, prior: Prior, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
@@ -283,16 +285,17 @@ def _sigmoid(logit: FloatArray) -> FloatArray:
     return chance
 
 
-def _doubts(queue: Queue, rows: RowArray, calibrated: bool) -> FloatArray:
-    if calibrated:
+def _doubts(queue: Queue, rows: RowArray, learnt: bool) -> FloatArray:
+    """learnt : `label_quality` is the probability that the label is right, as the run has learnt it"""
+    if learnt:
         quality = queue.table.numbers("label_quality", rows, k=2)
         return doubt_of(quality, 1 - quality)
     p_given = queue.table.numbers("p_given", rows, k=2)
     return doubt_of(p_given, p_given - queue.table.numbers("margin", rows, k=2))
 
 
-def _judged(queue: Queue, rows: RowArray, verdicts: RowArray, calibrated: bool) -> Judged:
-    doubt = _doubts(queue, rows, calibrated)
+def _judged(queue: Queue, rows: RowArray, verdicts: RowArray, learnt: bool) -> Judged:
+    doubt = _doubts(queue, rows, learnt)
     counts = np.isin(verdicts, [VERDICTS.index(name) for name in JUDGED]) & ~np.isnan(doubt)
     is_wrong: BoolArray = np.isin(verdicts, [VERDICTS.index(name) for name in WRONG])
     return Judged(doubt[counts], is_wrong[counts])

@@ -21,7 +21,7 @@ def item_of(project, split, label=None):
 
 
 def test_a_page_has_the_most_suspect_items_first(client, project):
-    page = client.get("/api/page?run=run-0001&page=1&size=5").json()
+    page = client.get("/api/page?run=run-0001&by=loss&page=1&size=5").json()
     losses = [-p for p in page["items"]["p_given"]]
     assert losses == sorted(losses, reverse=True)
     assert (page["total"], page["n_pages"], len(page["items"]["item_id"])) == (18, 4, 5)

@@ -244,6 +244,7 @@ def warm(folder: Path, n_rows: int) -> None:
     several("first page, 20 random combinations", [lambda q=q: opened(library, project, q) for q in combined])
     several("counts beside every filter", [queue.counts] * 15)
     queues = [library.open_queue(project, query) for query in combined]
+    say_memory(f"with {len(queues) + 1} queues open", before)
     several("counts, 20 random combinations", [each.counts for each in queues])
     several("open suspects of each class", [queue.open_suspects] * 7)
     several("confused pairs", [queue.pair_counts] * 7)
@@ -252,7 +253,7 @@ def warm(folder: Path, n_rows: int) -> None:
     several("position of an item", [lambda row=row: queue.position(f"item-{row:09d}") for row in rows])
     few = [f"item-{row:09d}" for row in rows]
     several("states of 50 items", [lambda: project.decisions.states(few)] * 15)
-    say_memory(f"with {len(queues) + 1} queues open", before)
+    say_memory("after all of this", before)
 
 
 def opened(library: object, project: object, query: object) -> None:

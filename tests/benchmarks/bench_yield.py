@@ -4,7 +4,7 @@
 
 DATA_FOLDER has banking77/, which is ranked by logistic regression on TF-IDF features, out of fold. The newest run of
 each project is used as it is; its truth has path and is_error. Queues are reviewed from the top: the whole set, random
-parts of it and single classes, ranked by loss, margin or at random. Truth is read here only.
+parts of it and single classes, ranked by loss or learnt quality, by margin, or at random. Truth is read here only.
 """
 
 import argparse
@@ -20,7 +20,16 @@ import pandas as pd
 
 from curation.project import Project
 from curation.runs import read_run
-from curation.yield_meter import Judged, Undecided, doubt_of, estimate_yield
+from curation.yield_meter import (
+    MODEL_PRIOR,
+    QUALITY_PRIOR,
+    Judged,
+    Prior,
+    Undecided,
+    doubt_of,
+    estimate_yield,
+)
+from diagnostics.label_quality import FILE as QUALITY_FILE
 
 N_DECIDED = (25, 50, 100, 200, 400)
 PART_SIZES = (300, 1_000, 3_000)
@@ -30,13 +39,14 @@ SMALLEST_CLASS = 60
 
 @dataclass(frozen=True)
 class Ranked:
-    """Items of one set: the chances of the given label and of the best other one, the given label, if it is wrong."""
+    """Items of one set: their doubt, the scores to rank by (small is suspect), the given label, if it is wrong."""
 
     name: str
-    p_given: np.ndarray
-    p_other: np.ndarray
+    doubt: np.ndarray
+    scores: tuple[np.ndarray, ...]
     given: np.ndarray
     is_wrong: np.ndarray
+    prior: Prior = MODEL_PRIOR
 
 
 def main() -> None:
@@ -71,23 +81,30 @@ def texts(folder: Path) -> Ranked:
     rows = np.arange(len(codes))
     p_given = probs[rows, codes]
     probs[rows, codes] = 0
-    return Ranked("banking77", p_given, probs.max(axis=1), codes, is_wrong.to_numpy(dtype=bool))
+    p_other = probs.max(axis=1)
+    scores = (p_given, p_given - p_other)
+    return Ranked("banking77", doubt_of(p_given, p_other), scores, codes, is_wrong.to_numpy(dtype=bool))
 
 
 def of_project(folder: Path, truth_path: Path) -> Ranked:
+    """Doubt is as `queue_yield` has it: from the label quality that the run has learnt, else from the probabilities."""
     project = Project.open(folder)
-    scores = read_run(project).scores.query("split == 'train'")
+    run = read_run(project)
+    scores = run.scores.query("split == 'train'")
     paths = project.items.set_index("item_id").loc[scores["item_id"], "path"].to_numpy()
     truth = pd.read_csv(truth_path).set_index("path")["is_error"]
     known = np.isin(paths, truth.index)
     scores = scores[known]
-    p_given = scores["p_given"].to_numpy()
+    p_given, margin = scores["p_given"].to_numpy(), scores["margin"].to_numpy()
+    quality = scores["label_quality"].to_numpy()
+    learnt = (run.folder / QUALITY_FILE).is_file()
     return Ranked(
         name=project.info.name,
-        p_given=p_given,
-        p_other=p_given - scores["margin"].to_numpy(),
+        doubt=doubt_of(quality, 1 - quality) if learnt else doubt_of(p_given, p_given - margin),
+        scores=(quality if learnt else p_given, margin),
         given=pd.factorize(scores["given_label"])[0],
         is_wrong=truth.loc[paths[known]].to_numpy(dtype=bool),
+        prior=QUALITY_PRIOR if learnt else MODEL_PRIOR,
     )
 
 
@@ -95,17 +112,17 @@ def of_project(folder: Path, truth_path: Path) -> Ranked:
 
 
 def whole(ranked: Ranked) -> Iterator[np.ndarray]:
-    yield np.argsort(ranked.p_given, kind="stable")
-    yield np.argsort(ranked.p_given - ranked.p_other, kind="stable")
-    yield np.random.default_rng(0).permutation(len(ranked.p_given))
+    for score in ranked.scores:
+        yield np.argsort(score, kind="stable")
+    yield np.random.default_rng(0).permutation(len(ranked.doubt))
 
 
 def parts(ranked: Ranked) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(1)
     orders = list(whole(ranked))[:2]
     for number in range(N_PARTS):
-        size = min(PART_SIZES[number % len(PART_SIZES)], len(ranked.p_given) * 7 // 10)
-        drawn = rng.choice(len(ranked.p_given), size, replace=False)
+        size = min(PART_SIZES[number % len(PART_SIZES)], len(ranked.doubt) * 7 // 10)
+        drawn = rng.choice(len(ranked.doubt), size, replace=False)
         order = orders[number % 2]
         yield order[np.isin(order, drawn)]
 
@@ -120,15 +137,16 @@ def classes(ranked: Ranked) -> Iterator[np.ndarray]:
 
 def review(ranked: Ranked, kind: str, queues: Iterator[np.ndarray], n_decided: int) -> None:
     """Decide on the first items of each queue, and hold the estimate of the rest against the truth."""
-    doubt = doubt_of(ranked.p_given, ranked.p_other)
-    rows = []
+    doubt, rows = ranked.doubt, []
     for rows_in_order in queues:
         if len(rows_in_order) < 1.5 * n_decided:
             continue
         decided, left = rows_in_order[:n_decided], rows_in_order[n_decided:]
         judged = Judged(doubt[decided], ranked.is_wrong[decided])
         began_s = time.perf_counter()
-        found = estimate_yield(judged.is_wrong, judged, Undecided(doubt[left], np.ones(len(left))))
+        found = estimate_yield(
+            judged.is_wrong, judged, Undecided(doubt[left], np.ones(len(left))), prior=ranked.prior
+        )
         took_ms = 1000 * (time.perf_counter() - began_s)
         truth, share = ranked.is_wrong[left].sum(), ranked.is_wrong[left[:50]].mean()
         errors, following = found.errors_left, found.next_share

@@ -14,7 +14,7 @@ from diagnostics.errors import ProjectError
 ids = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=60)
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(known=ids, asked=ids)
 def test_every_id_is_found_in_its_row_and_no_other_is(make_project, known, asked):
     names = list(dict.fromkeys([*known, "a"]))

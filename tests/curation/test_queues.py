@@ -81,7 +81,7 @@ def test_equal_items_come_by_their_id(make_project, add_run):
         ({"search": "IMG/B"}, ["b"]),
         ({"search": "."}, ["d", "b", "c", "a"]),
         ({"search": ".*"}, []),
-        ({"splits": ("val", "test")}, ["v", "t"]),
+        ({"splits": ("val", "test"), "by": "loss"}, ["v", "t"]),
     ],
 )
 def test_filters_let_through_what_they_name(ranked, query, expected):

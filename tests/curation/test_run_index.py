@@ -27,9 +27,9 @@ def many(make_project, add_run, now):
     project = make_project(list(zip(names, map(str, splits), labels, strict=True)))
     weights = rng.integers(1, 4, (N_ITEMS, 3)).astype(float)
     add_run(project, "run-0001", dict(zip(names, weights / weights.sum(axis=1, keepdims=True), strict=True)))
-    for number, name in enumerate(names[:20]):
-        verdict = ("bad_item", "ambiguous")[number % 2]
-        project.decisions.decide([Decision(name, verdict)], annotator=("ada", "bob")[number % 3 > 0], now=now)
+    for annotator, decided in (("ada", names[:7]), ("bob", names[7:19]), ("bob", names[19:20])):
+        wanted = [Decision(name, ("bad_item", "ambiguous")[int(name[1:]) % 2]) for name in decided]
+        project.decisions.decide(wanted, annotator=annotator, now=now)
     project.decisions.undo("bob", now)
     return project
 
@@ -91,12 +91,12 @@ def test_the_files_are_made_once_and_again_for_other_scores(many, monkeypatch):
     built = []
     build = run_index._build
     monkeypatch.setattr(run_index, "_build", lambda *args: (built.append(args), build(*args)))
-    first = open_queue(many, QueueQuery()).item_ids()
+    first = open_queue(many, QueueQuery(by="loss")).item_ids()
     assert open_queue(many, QueueQuery(by="margin")).item_ids() != []
     assert len(built) == 1
     run = run_table(many, None).run
     write_table(run.folder / SCORES_FILE, run.scores.assign(loss=-run.scores["loss"]))
-    assert open_queue(many, QueueQuery()).item_ids() != first
+    assert open_queue(many, QueueQuery(by="loss")).item_ids() != first
     assert len(built) == 2
     assert len(list(many.cache_dir.glob("run-0001-*"))) == 1
 
@@ -116,6 +116,21 @@ def test_of_the_spreads_with_a_k_of_ones_own_only_the_newest_stay(make_project, 
     assert {path.name for path in folder.glob("confusion-*")} == {"confusion-up", "confusion-up-4"}
     found = [float(queue.ranked_table()["confusion"].iloc[0]) for queue in queues.values()]
     assert found == pytest.approx([0.1, 0.25, 0.3])
+
+
+def test_only_the_runs_that_were_looked_at_last_keep_their_files(project, add_run, monkeypatch):
+    monkeypatch.setattr(run_index, "MAX_KEPT_RUNS", 2)
+    probs = {"a": (0.5, 0.3, 0.2), "b": (0.4, 0.5, 0.1)}
+    for number in (1, 2, 3):
+        add_run(project, f"run-000{number}", probs)
+    first = open_queue(project, QueueQuery(run_id="run-0001"))
+    for number in (2, 1, 3):
+        open_queue(project, QueueQuery(run_id=f"run-000{number}"))
+    assert {path.name[:8] for path in project.cache_dir.glob("run-*")} == {"run-0001", "run-0003"}
+    open_queue(project, QueueQuery(run_id="run-0002"))
+    assert {path.name[:8] for path in project.cache_dir.glob("run-*")} == {"run-0002", "run-0003"}
+    assert first.item_ids() == ["a", "b"]
+    assert open_queue(project, QueueQuery(run_id="run-0001", by="margin")).item_ids() == ["b", "a"]
 
 
 def test_a_run_of_other_items_and_scores_that_cannot_be_read_are_told(many):

@@ -7,9 +7,9 @@ from curation import yield_meter
 from curation.decisions.events import Decision
 from curation.queues import QueueQuery, open_queue
 from curation.yield_meter import (
-    CALIBRATED_PRIOR,
     MIN_JUDGED,
     MODEL_PRIOR,
+    QUALITY_PRIOR,
     Judged,
     QueueYield,
     Undecided,
@@ -55,9 +55,9 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(n_decided, intercept, 
     assert np.mean(held_next) >= 0.9
 
 
-def test_calibrated_probabilities_are_believed_from_the_start():
+def test_a_learnt_label_quality_is_believed_more_from_the_start():
     rng = np.random.default_rng(1)
-    widths, held = {MODEL_PRIOR: [], CALIBRATED_PRIOR: []}, []
+    widths, held = {MODEL_PRIOR: [], QUALITY_PRIOR: []}, []
     for _ in range(20):
         doubt, is_wrong = made_up(rng, intercept=0.0, slope=1.0)
         for prior, found in widths.items():
@@ -65,7 +65,7 @@ def test_calibrated_probabilities_are_believed_from_the_start():
             found.append(estimate.high - estimate.low)
         held.append(holds(estimate, is_wrong[25:].sum()))
     assert np.mean(held) >= 0.9
-    assert np.mean(widths[CALIBRATED_PRIOR]) < 0.7 * np.mean(widths[MODEL_PRIOR])
+    assert np.mean(widths[QUALITY_PRIOR]) < 0.9 * np.mean(widths[MODEL_PRIOR])
 
 
 def test_the_interval_is_wider_where_only_the_top_was_decided():
@@ -126,15 +126,17 @@ def reviewed(make_project, add_run, now):
     probs = {name: (1 - p - 0.01, p, 0.01) for name, p in zip(names, other, strict=True)}
     add_run(project, "run-0001", probs | {f"u{n:02d}": (0.5, 0.3, 0.2) for n in range(20)})
     verdicts = ["label_wrong"] * 10 + ["bad_item", "out_of_scope"] + ["label_right"] * 3 + ["ambiguous"]
-    for name, verdict in zip(names[::-1], verdicts, strict=False):
-        wanted = Decision(name, verdict, "dog" if verdict == "label_wrong" else None)
-        project.decisions.decide([wanted], annotator="ada", now=now)
+    wanted = [
+        Decision(name, verdict, "dog" if verdict == "label_wrong" else None)
+        for name, verdict in zip(names[::-1], verdicts, strict=False)
+    ]
+    project.decisions.decide(wanted, annotator="ada", now=now)
     project.decisions.decide([Decision("u00", "labelled", "cat")], annotator="ada", now=now)
     return project
 
 
 def test_the_yield_of_a_queue_counts_what_was_judged_in_it(reviewed):
-    found = queue_yield(open_queue(reviewed, QueueQuery()))
+    found = queue_yield(open_queue(reviewed, QueueQuery(by="loss")))
     assert (found.n_judged, found.n_recent, found.n_recent_wrong, found.n_left) == (16, 16, 12, 104)
     assert 0 < found.errors_left.low < found.errors_left.value < found.errors_left.high <= 104
     assert 0 < found.next_share.value < 1
@@ -151,14 +153,14 @@ def test_items_without_a_label_are_not_left_and_decisions_on_them_do_not_count(r
 def test_a_queue_can_learn_from_what_was_decided_in_a_larger_one(reviewed):
     part = open_queue(reviewed, QueueQuery(search="i00"))
     assert np.isnan(queue_yield(part).errors_left.value)
-    found = queue_yield(part, learn_from=open_queue(reviewed, QueueQuery()))
+    found = queue_yield(part, learn_from=open_queue(reviewed, QueueQuery(by="loss")))
     assert (found.n_recent, found.n_judged, found.n_left) == (0, 16, 10)
     assert found.errors_left.high < 5
     assert str(found).startswith("About 0 (0 to ")
 
 
 def test_looking_at_some_of_a_long_queue_says_what_looking_at_all_does(reviewed, monkeypatch):
-    queue = open_queue(reviewed, QueueQuery())
+    queue = open_queue(reviewed, QueueQuery(by="loss"))
     whole = queue_yield(queue).errors_left
     monkeypatch.setattr(yield_meter, "N_FROM_TOP", 10)
     monkeypatch.setattr(yield_meter, "N_FROM_REST", 20)
@@ -167,9 +169,11 @@ def test_looking_at_some_of_a_long_queue_says_what_looking_at_all_does(reviewed,
     assert thinned.errors_left.value == pytest.approx(whole.value, rel=0.05)
 
 
-def test_of_calibrated_quality_the_label_quality_of_the_run_is_used(reviewed):
-    queue = open_queue(reviewed, QueueQuery())
-    assert queue_yield(queue, calibrated=True).errors_left != queue_yield(queue).errors_left
+def test_where_the_run_has_learnt_a_label_quality_it_says_how_doubtful_a_label_is(reviewed):
+    queue = open_queue(reviewed, QueueQuery(by="loss"))
+    before = queue_yield(queue).errors_left
+    (queue.table.run.folder / "label_quality.json").write_text("{}")
+    assert queue_yield(queue).errors_left != before
 
 
 # ---------------------------------------------------------------- what to do next
