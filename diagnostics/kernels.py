@@ -144,7 +144,7 @@ def group_by_code(codes: IntArray, values: FloatArray, starts: IntArray, grouped
 
 
 @_compiled()
-def count_pairs(guesses: IntArray, codes: IntArray, counts: IntArray) -> None:
+def count_pairs(guesses: IntArray, codes: IntArray, counts: FloatArray) -> None:
     """Add each item to counts[guess, code]; items with a guess below 0 are left out."""
     for row in range(len(codes)):
         if guesses[row] >= 0:
@@ -206,14 +206,15 @@ def offer_rows(
 ) -> None:
     """Offer rows to the pairs of classes that look for their largest margins: p(other class) - p(given class).
 
-    The pair of the given class i and the class j has the number p = i * n_classes + j. It looks for the
+    The pair of the given class i and the class j has the number p = j * n_classes + i. It looks for the
     heap_starts[p + 1] - heap_starts[p] largest margins among the rows with code i, and keeps them as a heap, the
     smallest at the top; of equal margins the earlier row is the larger, in whatever order they are offered.
 
     probs, rows, codes, predicted : of the rows offered; `rows` are their numbers, and the pair with the class
         `predicted` has had its offer
     n_kept, kept_margins, kept_rows : the heaps, changed here
-    entries : (n_classes, n_classes), the smallest margin that a pair still takes: -inf until its heap is full; changed
+    entries : (given class, other class), the smallest margin that a pair still takes: -inf until its heap is full;
+        changed
     floors : (n_classes,), the smallest entry of each given class; changed
     """
     n_classes = probs.shape[1]
@@ -247,7 +248,7 @@ def _keep(
     kept_rows: IntArray,
     entries: FloatArray,
 ) -> None:
-    pair = code * entries.shape[1] + other
+    pair = other * len(entries) + code
     start, size = heap_starts[pair], heap_starts[pair + 1] - heap_starts[pair]
     if n_kept[pair] < size:
         _sift_up(kept_margins, kept_rows, start, n_kept[pair], margin, row)

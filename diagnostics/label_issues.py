@@ -68,22 +68,29 @@ def find_label_issues(
     """
     _check_names(filter_by, rank_by)
     scores = score_items(codes, pred_probs) if scores is None else scores
+    if pred_probs.shape != (len(scores.codes), len(scores.thresholds)):
+        raise DataError(
+            f"The scores are of {len(scores.codes)} items and {len(scores.thresholds)} classes, the probabilities have "
+            f"shape {pred_probs.shape}. Score these probabilities."
+        )
     codes, n_classes = scores.codes, pred_probs.shape[1]
     n_items_of = class_counts(codes, n_classes)
     thresholds = mean_per_class(codes, scores.p_given, n_classes)
     guesses = _confident_classes(scores, pred_probs, thresholds)
-    joint = _calibrated(codes, guesses, n_items_of)
+    by_guess = _calibrated_joint(codes, guesses, n_items_of)
     suspects = _contradicted(scores)
     if filter_by == "confident_learning":
         suspects &= (guesses != NO_LABEL) & (guesses != codes)
     if filter_by in ("prune_by_class", "both"):
-        suspects &= _lowest_of_class(scores, n_items_of, _n_wrong(joint, n_items_of, min_examples_per_class))
+        suspects &= _lowest_of_class(
+            scores, n_items_of, _n_wrong(by_guess, n_items_of, min_examples_per_class)
+        )
     if filter_by in ("prune_by_noise_rate", "both"):
-        counts = _n_wrong_by_pair(joint, n_items_of, min_examples_per_class)
+        counts = _n_wrong_by_pair(by_guess, n_items_of, min_examples_per_class)
         suspects &= _largest_margins(scores, pred_probs, counts, likely=suspects)
     rows = np.flatnonzero(suspects)
     order = np.argsort(RANKERS[rank_by](scores, pred_probs, rows), kind="stable")
-    return LabelIssues(rows[order], thresholds, joint)
+    return LabelIssues(rows[order], thresholds, by_guess.T)
 
 
 def _check_names(filter_by: str, rank_by: str) -> None:
@@ -126,22 +133,24 @@ def _limits(thresholds: FloatArray, dtype: np.dtype[np.floating]) -> FloatArray:
     return limits.astype(np.float64)
 
 
-def _calibrated(codes: IntArray, guesses: IntArray, n_items_of: IntArray) -> IntArray:
-    """The confident joint (equation 1), scaled so that each row sums to the number of items given that class.
+def _calibrated_joint(codes: IntArray, guesses: IntArray, n_items_of: IntArray) -> IntArray:
+    """The confident joint (equation 1), scaled so that each column sums to the number of items given that class.
 
-    At least one item of each class counts as what it is given as. All is added up class by class of the guesses, as
-    cleanlab does: halves are common here, and the last bit of a sum decides how they are rounded.
+    At least one item of each class counts as what it is given as. A row is a guess here and a column a given class, for
+    the sake of the sum over all: halves are common, its last bit decides how they are rounded, and cleanlab adds up so.
+
+    returns : (n_classes, n_classes) of int64
     """
     from diagnostics.kernels import count_pairs
 
-    by_guess = np.zeros((len(n_items_of), len(n_items_of)), dtype=np.int64)
-    count_pairs(guesses, codes, by_guess)
-    np.fill_diagonal(by_guess, by_guess.diagonal().clip(min=1))
-    scaled = by_guess / by_guess.sum(axis=0)
+    scaled = np.zeros((len(n_items_of), len(n_items_of)))
+    count_pairs(guesses, codes, scaled)
+    np.fill_diagonal(scaled, scaled.diagonal().clip(min=1))
+    scaled /= scaled.sum(axis=0)
     scaled *= n_items_of
     scaled /= max(float(np.sum(scaled)), SMALLEST_SUM)
     scaled *= n_items_of.sum()
-    return _rounded_columns(scaled).T
+    return _rounded_columns(scaled)
 
 
 def _rounded_columns(counts: FloatArray) -> IntArray:
@@ -162,24 +171,26 @@ def _rounded_columns(counts: FloatArray) -> IntArray:
     return rounded.astype(np.int64)
 
 
-def _n_wrong(joint: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
+def _n_wrong(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
     """How many items of each given class are wrong, so that enough stay."""
-    n_right = np.maximum(joint.diagonal(), min_examples_per_class)
+    n_right = np.maximum(by_guess.diagonal(), min_examples_per_class)
     n_wrong: IntArray = np.maximum(n_items_of - n_right, 0)
     n_wrong[~_can_lose(n_items_of, min_examples_per_class)] = 0
     return n_wrong
 
 
-def _n_wrong_by_pair(joint: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
-    """How many items of each given class are of each other class; 0 on the diagonal.
+def _n_wrong_by_pair(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
+    """How many items of each given class are of each other class, (other class, given class); 0 on the diagonal.
 
     What a class lacks to `min_examples_per_class` right items is taken from all its pairs alike, rounded down.
     """
-    n_short = np.maximum(min_examples_per_class - joint.diagonal(), 0)
-    n_pairs = np.maximum(np.count_nonzero(joint, axis=1) - 1, 1)
-    counts: IntArray = np.maximum(joint - (n_short / n_pairs)[:, None], 0).astype(np.int64)
+    counts = by_guess.copy()
+    n_short = np.maximum(min_examples_per_class - by_guess.diagonal(), 0)
+    short = np.flatnonzero(n_short)
+    n_pairs = np.maximum(np.count_nonzero(by_guess[:, short], axis=0) - 1, 1)
+    counts[:, short] = np.maximum(by_guess[:, short] - n_short[short] / n_pairs, 0).astype(np.int64)
     np.fill_diagonal(counts, 0)
-    counts[~_can_lose(n_items_of, min_examples_per_class)] = 0
+    counts[:, np.flatnonzero(~_can_lose(n_items_of, min_examples_per_class))] = 0
     return counts
 
 
@@ -209,7 +220,7 @@ def _lowest_of_class(scores: ItemScores, n_items_of: IntArray, n_lowest: IntArra
 def _largest_margins(
     scores: ItemScores, pred_probs: FloatArray, counts: IntArray, *, likely: BoolArray
 ) -> BoolArray:
-    """For each pair of classes, as many items of the given class as `counts` says, by p(other) - p(given).
+    """For each pair of classes, as many items of the given class as counts[other, given], by p(other) - p(given).
 
     The margin to the predicted class is known from the scores, and no other margin is larger than that to the second.
     So once the pairs have had their offers of predicted items, most rows need not be read. Of the others the `likely`
@@ -221,7 +232,7 @@ def _largest_margins(
     heap_starts = np.zeros(counts.size + 1, dtype=np.int64)
     np.cumsum(counts, out=heap_starts[1:])
     entries = np.full(counts.shape, np.inf, dtype=scores.p_given.dtype)
-    entries[counts > 0] = -np.inf
+    entries[(counts > 0).T] = -np.inf
     kept_rows = np.full(heap_starts[-1], n_items, dtype=np.int64)
     kept_margins = np.empty(heap_starts[-1], dtype=entries.dtype)
     heaps = heap_starts, np.zeros(counts.size, dtype=np.int64), kept_margins, kept_rows, entries

@@ -116,6 +116,10 @@ def score_items(
     raises : DataError for shapes that do not fit, values outside [0, 1], NaN, rows that do not sum to 1
     """
     n_items, n_classes = _check_shapes(codes, pred_probs, k)
+    if thresholds is not None and thresholds.shape != (n_classes,):
+        raise DataError(
+            f"Expected a threshold for each of {n_classes} classes; found shape {thresholds.shape}."
+        )
     dtype = native_type(pred_probs)
     p_second = np.empty(n_items, dtype=dtype)
     scores = ItemScores(
