@@ -236,28 +236,35 @@ def _largest_margins(
     kept_rows = np.full(heap_starts[-1], n_items, dtype=np.int64)
     kept_margins = np.empty(heap_starts[-1], dtype=entries.dtype)
     heaps = heap_starts, np.zeros(counts.size, dtype=np.int64), kept_margins, kept_rows, entries
-    second_margins = scores.p_second - scores.p_given
     codes, predicted = scores.codes, scores.predicted
 
     def offer(turn: int) -> None:
-        is_mine = (np.arange(n_classes) % n_cores() == turn)[codes]
-        rows = np.flatnonzero(is_mine & (predicted != codes))
-        offer_predicted(rows, codes, predicted, scores.p_predicted, scores.p_given, *heaps)
+        is_mine = np.arange(n_classes) % n_cores() == turn
+        for span in chunks_of(n_items, 1):
+            rows = np.flatnonzero(is_mine[codes[span]] & (predicted[span] != codes[span])) + span.start
+            offer_predicted(rows, codes, predicted, scores.p_predicted, scores.p_given, *heaps)
         floors = entries.min(axis=1)
-        for chosen in (likely, ~likely):
-            rows = np.flatnonzero(is_mine & chosen)
-            rows = rows[second_margins[rows] >= floors[codes[rows]]]
-            for part in chunks_of(len(rows), n_classes):
-                block = rows[part]
-                block = block[second_margins[block] >= floors[codes[block]]]
-                probs = native_rows(pred_probs, block)
-                offer_rows(probs, block, codes[block], predicted[block], *heaps, floors)
+        for is_likely in (True, False):
+            for span in chunks_of(n_items, 1):
+                rows = np.flatnonzero(is_mine[codes[span]] & (likely[span] == is_likely)) + span.start
+                rows = rows[_may_enter(scores, rows, floors)]
+                for part in chunks_of(len(rows), n_classes):
+                    block = rows[part]
+                    block = block[_may_enter(scores, block, floors)]
+                    probs = native_rows(pred_probs, block)
+                    offer_rows(probs, block, codes[block], predicted[block], *heaps, floors)
 
     with ThreadPoolExecutor(n_cores()) as pool:
         list(pool.map(offer, range(n_cores())))
     found = np.zeros(n_items + 1, dtype=bool)
     found[kept_rows] = True
     return found[:-1]
+
+
+def _may_enter(scores: ItemScores, rows: IntArray, floors: FloatArray) -> BoolArray:
+    """Where a pair of the given class could still take the margin to any class but the predicted one."""
+    enters: BoolArray = scores.p_second[rows] - scores.p_given[rows] >= floors[scores.codes[rows]]
+    return enters
 
 
 def _weighted_entropy(scores: ItemScores, pred_probs: FloatArray, rows: IntArray) -> FloatArray:
