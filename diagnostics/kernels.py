@@ -144,6 +144,14 @@ def group_by_code(codes: IntArray, values: FloatArray, starts: IntArray, grouped
 
 
 @_compiled()
+def count_pairs(guesses: IntArray, codes: IntArray, counts: FloatArray) -> None:
+    """Add each item to counts[guess, code]; items with a guess below 0 are left out."""
+    for row in range(len(codes)):
+        if guesses[row] >= 0:
+            counts[guesses[row], codes[row]] += 1
+
+
+@_compiled()
 def first_two_above(probs: FloatArray, limits: FloatArray, first: IntArray, n_above: IntArray) -> None:
     """How many classes of each row reach their limit, counted up to 2, and the first that does."""
     n_rows, n_classes = probs.shape
@@ -159,12 +167,36 @@ def first_two_above(probs: FloatArray, limits: FloatArray, first: IntArray, n_ab
 
 
 @_compiled()
-def keep_largest_margins(
+def offer_predicted(
+    rows: IntArray,
+    codes: IntArray,
+    predicted: IntArray,
+    p_predicted: FloatArray,
+    p_given: FloatArray,
+    heap_starts: IntArray,
+    n_kept: IntArray,
+    kept_margins: FloatArray,
+    kept_rows: IntArray,
+    entries: FloatArray,
+) -> None:
+    """Offer some rows to the pair of their given and their predicted class alone; see `offer_rows`.
+
+    codes, predicted, p_predicted, p_given : of all rows
+    """
+    for row in rows:
+        margin = p_predicted[row] - p_given[row]
+        if margin >= entries[codes[row], predicted[row]]:
+            _keep(
+                margin, row, codes[row], predicted[row], heap_starts, n_kept, kept_margins, kept_rows, entries
+            )
+
+
+@_compiled()
+def offer_rows(
     probs: FloatArray,
     rows: IntArray,
     codes: IntArray,
-    pair_starts: IntArray,
-    pair_classes: IntArray,
+    predicted: IntArray,
     heap_starts: IntArray,
     n_kept: IntArray,
     kept_margins: FloatArray,
@@ -174,35 +206,57 @@ def keep_largest_margins(
 ) -> None:
     """Offer rows to the pairs of classes that look for their largest margins: p(other class) - p(given class).
 
-    Pair a of the class k, for a in pair_starts[k] : pair_starts[k + 1], looks for the heap_starts[a + 1] -
-    heap_starts[a] largest margins to the class pair_classes[a] among the rows with code k. It keeps them as a heap, the
-    smallest at the top; of equal margins the earlier row is the larger, whatever the order in which they are offered.
+    The pair of the given class i and the class j has the number p = j * n_classes + i. It looks for the
+    heap_starts[p + 1] - heap_starts[p] largest margins among the rows with code i, and keeps them as a heap, the
+    smallest at the top; of equal margins the earlier row is the larger, in whatever order they are offered.
 
-    probs, rows, codes : of the rows offered; `rows` are their numbers
+    probs, rows, codes, predicted : of the rows offered; `rows` are their numbers, and the pair with the class
+        `predicted` has had its offer
     n_kept, kept_margins, kept_rows : the heaps, changed here
-    entries, floors : the smallest margin that a pair, or any pair of a class, still takes: -inf until the heap is full;
-        changed here
+    entries : (given class, other class), the smallest margin that a pair still takes: -inf until its heap is full;
+        changed
+    floors : (n_classes,), the smallest entry of each given class; changed
     """
+    n_classes = probs.shape[1]
     for offered in range(len(rows)):
-        code, row = codes[offered], rows[offered]
-        begin, end = pair_starts[code], pair_starts[code + 1]
-        changed = False
-        for pair in range(begin, end):
-            margin = probs[offered, pair_classes[pair]] - probs[offered, code]
-            if margin < entries[pair]:
-                continue
-            start = heap_starts[pair]
-            size = heap_starts[pair + 1] - start
-            if n_kept[pair] < size:
-                _sift_up(kept_margins, kept_rows, start, n_kept[pair], margin, row)
-                n_kept[pair] += 1
-            elif _is_smaller(kept_margins[start], kept_rows[start], margin, row):
-                _sift_down(kept_margins, kept_rows, start, size, margin, row)
-            if n_kept[pair] == size:
-                entries[pair] = kept_margins[start]
-                changed = True
-        if changed:
-            floors[code] = entries[begin:end].min()
+        code = codes[offered]
+        p_given = probs[offered, code]
+        n_entering = 0
+        for other in range(n_classes):
+            n_entering += probs[offered, other] - p_given >= entries[code, other]
+        n_entering -= probs[offered, predicted[offered]] - p_given >= entries[code, predicted[offered]]
+        if n_entering == 0:
+            continue
+        for other in range(n_classes):
+            margin = probs[offered, other] - p_given
+            if margin >= entries[code, other] and other != predicted[offered]:
+                _keep(
+                    margin, rows[offered], code, other, heap_starts, n_kept, kept_margins, kept_rows, entries
+                )
+        floors[code] = entries[code].min()
+
+
+@_compiled()
+def _keep(
+    margin: float,
+    row: int,
+    code: int,
+    other: int,
+    heap_starts: IntArray,
+    n_kept: IntArray,
+    kept_margins: FloatArray,
+    kept_rows: IntArray,
+    entries: FloatArray,
+) -> None:
+    pair = other * len(entries) + code
+    start, size = heap_starts[pair], heap_starts[pair + 1] - heap_starts[pair]
+    if n_kept[pair] < size:
+        _sift_up(kept_margins, kept_rows, start, n_kept[pair], margin, row)
+        n_kept[pair] += 1
+    elif _is_smaller(kept_margins[start], kept_rows[start], margin, row):
+        _sift_down(kept_margins, kept_rows, start, size, margin, row)
+    if n_kept[pair] == size:
+        entries[code, other] = kept_margins[start]
 
 
 @_compiled()

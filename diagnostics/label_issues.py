@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diagnostics.chunks import CHUNK_CELLS, chunks_of, for_each_chunk, n_cores, native_rows
+from diagnostics.chunks import chunks_of, for_each_chunk, n_cores, native_rows
 from diagnostics.errors import DataError
 from diagnostics.scores import ItemScores, class_counts, mean_per_class, score_items
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
@@ -68,22 +68,29 @@ def find_label_issues(
     """
     _check_names(filter_by, rank_by)
     scores = score_items(codes, pred_probs) if scores is None else scores
+    if pred_probs.shape != (len(scores.codes), len(scores.thresholds)):
+        raise DataError(
+            f"The scores are of {len(scores.codes)} items and {len(scores.thresholds)} classes, the probabilities have "
+            f"shape {pred_probs.shape}. Score these probabilities."
+        )
     codes, n_classes = scores.codes, pred_probs.shape[1]
     n_items_of = class_counts(codes, n_classes)
     thresholds = mean_per_class(codes, scores.p_given, n_classes)
     guesses = _confident_classes(scores, pred_probs, thresholds)
-    joint = _calibrated(_joint_counts(codes, guesses, n_classes), n_items_of)
+    by_guess = _calibrated_joint(codes, guesses, n_items_of)
     suspects = _contradicted(scores)
     if filter_by == "confident_learning":
         suspects &= (guesses != NO_LABEL) & (guesses != codes)
     if filter_by in ("prune_by_class", "both"):
-        suspects &= _lowest_of_class(scores, n_items_of, _n_wrong(joint, n_items_of, min_examples_per_class))
+        suspects &= _lowest_of_class(
+            scores, n_items_of, _n_wrong(by_guess, n_items_of, min_examples_per_class)
+        )
     if filter_by in ("prune_by_noise_rate", "both"):
-        counts = _n_wrong_by_pair(joint, n_items_of, min_examples_per_class)
-        suspects &= _largest_margins(scores, pred_probs, counts, likely=_contradicted(scores))
+        counts = _n_wrong_by_pair(by_guess, n_items_of, min_examples_per_class)
+        suspects &= _largest_margins(scores, pred_probs, counts, likely=suspects)
     rows = np.flatnonzero(suspects)
     order = np.argsort(RANKERS[rank_by](scores, pred_probs, rows), kind="stable")
-    return LabelIssues(rows[order], thresholds, joint)
+    return LabelIssues(rows[order], thresholds, by_guess.T)
 
 
 def _check_names(filter_by: str, rank_by: str) -> None:
@@ -126,63 +133,64 @@ def _limits(thresholds: FloatArray, dtype: np.dtype[np.floating]) -> FloatArray:
     return limits.astype(np.float64)
 
 
-def _joint_counts(codes: IntArray, guesses: IntArray, n_classes: int) -> IntArray:
-    """How many items of each given class are confidently of each class; at least one is what it is given as."""
-    counts = np.zeros(n_classes * n_classes, dtype=np.int64)
-    for rows in chunks_of(len(codes), n_classes, CHUNK_CELLS):
-        sure = guesses[rows] != NO_LABEL
-        cells = codes[rows][sure] * n_classes + guesses[rows][sure]
-        counts += np.bincount(cells, minlength=n_classes * n_classes)
-    joint = counts.reshape(n_classes, n_classes)
-    np.fill_diagonal(joint, joint.diagonal().clip(min=1))
-    return joint
+def _calibrated_joint(codes: IntArray, guesses: IntArray, n_items_of: IntArray) -> IntArray:
+    """The confident joint (equation 1), scaled so that each column sums to the number of items given that class.
 
+    At least one item of each class counts as what it is given as. A row is a guess here and a column a given class, for
+    the sake of the sum over all: halves are common, its last bit decides how they are rounded, and cleanlab adds up so.
 
-def _calibrated(joint: IntArray, n_items_of: IntArray) -> IntArray:
-    """The joint scaled so that each row sums to the number of items given that class, rounded (section 3.2).
-
-    Halves are common here, and the last bit of the sum decides about them: it is added up in cleanlab's order.
+    returns : (n_classes, n_classes) of int64
     """
-    by_guess = np.ascontiguousarray(joint.T) / joint.sum(axis=1) * n_items_of
-    by_guess = by_guess / max(float(np.sum(by_guess)), SMALLEST_SUM) * n_items_of.sum()
-    return _rounded(np.ascontiguousarray(by_guess.T))
+    from diagnostics.kernels import count_pairs
+
+    scaled = np.zeros((len(n_items_of), len(n_items_of)))
+    count_pairs(guesses, codes, scaled)
+    np.fill_diagonal(scaled, scaled.diagonal().clip(min=1))
+    scaled /= scaled.sum(axis=0)
+    scaled *= n_items_of
+    scaled /= max(float(np.sum(scaled)), SMALLEST_SUM)
+    scaled *= n_items_of.sum()
+    return _rounded_columns(scaled)
 
 
-def _rounded(counts: FloatArray) -> IntArray:
-    """Round to whole numbers, then move those nearest to the next number by one until each row has its sum again.
+def _rounded_columns(counts: FloatArray) -> IntArray:
+    """Round to whole numbers, then move those nearest to the next number by one until each column has its sum again.
 
-    >>> _rounded(np.array([[0.4, 0.35, 0.25], [2.0, 0.0, 1.0]]))
-    array([[1, 0, 0],
-           [2, 0, 1]])
+    >>> _rounded_columns(np.array([[0.4, 2.0], [0.35, 0.0], [0.25, 1.0]]))
+    array([[1, 2],
+           [0, 0],
+           [0, 1]])
     """
     rounded = counts.round()
-    missing = (counts.sum(axis=1).round() - rounded.sum(axis=1)).astype(np.int64)
-    for row in np.flatnonzero(missing):
-        order = np.argsort(counts[row] - rounded[row])
-        upwards = missing[row] > 0
-        moved = (order[::-1] if upwards else order)[: abs(missing[row])]
-        rounded[row, moved] += 1 if upwards else -1
+    missing = (counts.sum(axis=0).round() - rounded.sum(axis=0)).astype(np.int64)
+    for column in np.flatnonzero(missing):
+        order = np.argsort(counts[:, column] - rounded[:, column])
+        upwards = missing[column] > 0
+        moved = (order[::-1] if upwards else order)[: abs(missing[column])]
+        rounded[moved, column] += 1 if upwards else -1
     return rounded.astype(np.int64)
 
 
-def _n_wrong(joint: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
+def _n_wrong(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
     """How many items of each given class are wrong, so that enough stay."""
-    n_right = np.maximum(joint.diagonal(), min_examples_per_class)
+    n_right = np.maximum(by_guess.diagonal(), min_examples_per_class)
     n_wrong: IntArray = np.maximum(n_items_of - n_right, 0)
     n_wrong[~_can_lose(n_items_of, min_examples_per_class)] = 0
     return n_wrong
 
 
-def _n_wrong_by_pair(joint: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
-    """How many items of each given class are of each other class; 0 on the diagonal.
+def _n_wrong_by_pair(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
+    """How many items of each given class are of each other class, (other class, given class); 0 on the diagonal.
 
     What a class lacks to `min_examples_per_class` right items is taken from all its pairs alike, rounded down.
     """
-    n_short = np.maximum(min_examples_per_class - joint.diagonal(), 0)
-    n_pairs = np.maximum(np.count_nonzero(joint, axis=1) - 1, 1)
-    counts: IntArray = np.maximum(joint - (n_short / n_pairs)[:, None], 0).astype(np.int64)
+    counts = by_guess.copy()
+    n_short = np.maximum(min_examples_per_class - by_guess.diagonal(), 0)
+    short = np.flatnonzero(n_short)
+    n_pairs = np.maximum(np.count_nonzero(by_guess[:, short], axis=0) - 1, 1)
+    counts[:, short] = np.maximum(by_guess[:, short] - n_short[short] / n_pairs, 0).astype(np.int64)
     np.fill_diagonal(counts, 0)
-    counts[~_can_lose(n_items_of, min_examples_per_class)] = 0
+    counts[:, np.flatnonzero(~_can_lose(n_items_of, min_examples_per_class))] = 0
     return counts
 
 
@@ -212,62 +220,51 @@ def _lowest_of_class(scores: ItemScores, n_items_of: IntArray, n_lowest: IntArra
 def _largest_margins(
     scores: ItemScores, pred_probs: FloatArray, counts: IntArray, *, likely: BoolArray
 ) -> BoolArray:
-    """For each pair of classes, as many items of the given class as `counts` says, by p(other) - p(given).
+    """For each pair of classes, as many items of the given class as counts[other, given], by p(other) - p(given).
 
-    Each item's largest margin is known from its scores, so once a class has found candidates, most rows need not be
-    read: those whose largest margin is below every one kept. That works best if the `likely` items come first.
-    Each thread looks for the pairs of its own classes.
+    The margin to the predicted class is known from the scores, and no other margin is larger than that to the second.
+    So once the pairs have had their offers of predicted items, most rows need not be read. Of the others the `likely`
+    ones come first. Each thread looks for the pairs of its own given classes.
     """
-    from diagnostics.kernels import keep_largest_margins
+    from diagnostics.kernels import offer_predicted, offer_rows
 
     n_items, n_classes = pred_probs.shape
-    given, other = np.nonzero(counts)
-    pair_starts = np.searchsorted(given, np.arange(n_classes + 1))
-    heap_starts = np.concatenate([[0], np.cumsum(counts[given, other])])
-    n_kept = np.zeros(len(given), dtype=np.int64)
-    kept_margins = np.empty(heap_starts[-1], dtype=scores.p_given.dtype)
+    heap_starts = np.zeros(counts.size + 1, dtype=np.int64)
+    np.cumsum(counts, out=heap_starts[1:])
+    entries = np.full(counts.shape, np.inf, dtype=scores.p_given.dtype)
+    entries[(counts > 0).T] = -np.inf
     kept_rows = np.full(heap_starts[-1], n_items, dtype=np.int64)
-    entries = np.full(len(given), -np.inf, dtype=kept_margins.dtype)
-    floors = np.where(np.diff(pair_starts) > 0, -np.inf, np.inf).astype(kept_margins.dtype)
-    largest = scores.p_best_other
-    largest -= scores.p_given
+    kept_margins = np.empty(heap_starts[-1], dtype=entries.dtype)
+    heaps = heap_starts, np.zeros(counts.size, dtype=np.int64), kept_margins, kept_rows, entries
+    codes, predicted = scores.codes, scores.predicted
 
-    def offer(rows: IntArray) -> None:
-        for part in chunks_of(len(rows), n_classes):
-            block = rows[part]
-            block = block[largest[block] >= floors[scores.codes[block]]]
-            keep_largest_margins(
-                native_rows(pred_probs, block),
-                block,
-                scores.codes[block],
-                pair_starts,
-                other,
-                heap_starts,
-                n_kept,
-                kept_margins,
-                kept_rows,
-                entries,
-                floors,
-            )
+    def offer(turn: int) -> None:
+        is_mine = np.arange(n_classes) % n_cores() == turn
+        for span in chunks_of(n_items, 1):
+            rows = np.flatnonzero(is_mine[codes[span]] & (predicted[span] != codes[span])) + span.start
+            offer_predicted(rows, codes, predicted, scores.p_predicted, scores.p_given, *heaps)
+        floors = entries.min(axis=1)
+        for is_likely in (True, False):
+            for span in chunks_of(n_items, 1):
+                rows = np.flatnonzero(is_mine[codes[span]] & (likely[span] == is_likely)) + span.start
+                rows = rows[_may_enter(scores, rows, floors)]
+                for part in chunks_of(len(rows), n_classes):
+                    block = rows[part]
+                    block = block[_may_enter(scores, block, floors)]
+                    probs = native_rows(pred_probs, block)
+                    offer_rows(probs, block, codes[block], predicted[block], *heaps, floors)
 
     with ThreadPoolExecutor(n_cores()) as pool:
-        for chosen in (likely, ~likely):
-            rows = _reaching(floors, largest, scores.codes, chosen)
-            rows = rows[np.argsort(-largest[rows])]
-            turns = scores.codes[rows] % n_cores()
-            list(pool.map(offer, [rows[turns == turn] for turn in range(n_cores())]))
+        list(pool.map(offer, range(n_cores())))
     found = np.zeros(n_items + 1, dtype=bool)
     found[kept_rows] = True
     return found[:-1]
 
 
-def _reaching(floors: FloatArray, largest: FloatArray, codes: IntArray, chosen: BoolArray) -> IntArray:
-    """The chosen items with a label whose largest margin reaches the floor of their class."""
-    found = []
-    for rows in chunks_of(len(codes), 1):
-        reaching = chosen[rows] & (codes[rows] != NO_LABEL) & (largest[rows] >= floors[codes[rows]])
-        found.append(np.flatnonzero(reaching) + rows.start)
-    return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+def _may_enter(scores: ItemScores, rows: IntArray, floors: FloatArray) -> BoolArray:
+    """Where a pair of the given class could still take the margin to any class but the predicted one."""
+    enters: BoolArray = scores.p_second[rows] - scores.p_given[rows] >= floors[scores.codes[rows]]
+    return enters
 
 
 def _weighted_entropy(scores: ItemScores, pred_probs: FloatArray, rows: IntArray) -> FloatArray:

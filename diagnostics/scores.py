@@ -79,9 +79,9 @@ class ItemScores:
     @property
     def p_best_other(self) -> FloatArray:
         """The largest probability of any class but the given one, in [0, 1]; 0 where there is one class."""
-        best = np.where(self.predicted == self.codes, self.p_second, self.p_predicted)
-        best[self.second == self.predicted] = 0
-        return best
+        if len(self.thresholds) == 1:
+            return np.zeros_like(self.p_given)
+        return np.where(self.predicted == self.codes, self.p_second, self.p_predicted)
 
     @property
     def label_quality(self) -> FloatArray:
@@ -116,6 +116,10 @@ def score_items(
     raises : DataError for shapes that do not fit, values outside [0, 1], NaN, rows that do not sum to 1
     """
     n_items, n_classes = _check_shapes(codes, pred_probs, k)
+    if thresholds is not None and thresholds.shape != (n_classes,):
+        raise DataError(
+            f"Expected a threshold for each of {n_classes} classes; found shape {thresholds.shape}."
+        )
     dtype = native_type(pred_probs)
     p_second = np.empty(n_items, dtype=dtype)
     scores = ItemScores(
@@ -173,10 +177,11 @@ def mean_per_class(codes: IntArray, values: FloatArray, n_classes: int) -> Float
     starts = np.concatenate([[0], np.cumsum(counts)])
     grouped = np.empty(starts[-1], dtype=values.dtype)
     group_by_code(codes, values, starts, grouped)
-    means = np.full(n_classes, np.nan)
+    sums = np.full(n_classes, np.nan)
     for code in np.flatnonzero(counts):
-        means[code] = np.mean(grouped[starts[code] : starts[code + 1]])
-    return means
+        sums[code] = np.add.reduce(grouped[starts[code] : starts[code + 1]])
+    means: FloatArray = (sums / np.maximum(counts, 1)).astype(values.dtype)
+    return means.astype(np.float64)
 
 
 def class_counts(codes: IntArray, n_classes: int) -> IntArray:

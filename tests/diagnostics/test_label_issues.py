@@ -213,6 +213,12 @@ def test_scores_that_are_there_are_used():
     )
 
 
+def test_scores_of_other_probabilities_are_refused():
+    scores = score_items(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]]))
+    with pytest.raises(DataError, match="scores are of 2 items and 2 classes, the probabilities have shape"):
+        find_label_issues(np.array([0, 1]), np.full((2, 4), 0.25), scores=scores)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -103,6 +103,11 @@ def test_what_is_not_a_distribution_over_the_classes_is_refused(codes, probs, me
         score_items(np.array(codes), np.array(probs))
 
 
+def test_thresholds_for_other_classes_are_refused():
+    with pytest.raises(DataError, match="a threshold for each of 2 classes"):
+        score_items(np.array([0]), np.array([[0.5, 0.5]]), thresholds=np.ones(3))
+
+
 def test_of_many_bad_rows_the_first_is_named():
     probs = np.full((5000, 2), 0.5)
     probs[[4321, 1234]] = 2
