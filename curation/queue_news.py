@@ -1,17 +1,22 @@
 """What is new about a queue while somebody reviews it: what it has still to give, and whether it can be ranked anew."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from threading import Lock
+from typing import Generic, TypeVar
 
 from curation.jobs import FAILED, LIVE, LOST, QUICK, JobRow, latest_job
 from curation.project import Project
-from curation.queues import Queue, QueueQuery
+from curation.queues import Queue, QueueQuery, open_queue
 from curation.quick_rounds import OFFER_AFTER, event_of, moved_text, n_moved_up
 from curation.run_folders import newest_run_id
+from curation.yield_meter import hint, queue_yield
 
 MAX_KEPT = 64
+N_OTHERS = 3
+YIELD_EVERY = timedelta(seconds=5)  # it takes some 20 ms, people decide several times a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,43 +46,84 @@ class QueueNews:
     problem: str
 
 
+Value = TypeVar("Value")
+_Key = tuple[str, QueueQuery, str]
+
+
 @dataclass(frozen=True, slots=True)
-class _Slow:
-    """The parts that change only with a decision or a run, and cost too much to be found every second."""
+class _Told:
+    """What was said of a queue's yield: as of which event, and when it was found."""
 
+    event: int
+    at: datetime
     text: str
-    n_since: int
-    newer: NewerQueue | None
 
 
-_kept: "OrderedDict[tuple[str, QueueQuery, int, str], _Slow]" = OrderedDict()
-_keeping = Lock()
+class _Kept(Generic[Value]):
+    """The last values by key; the least recently used are dropped."""
+
+    def __init__(self) -> None:
+        self._values: OrderedDict[_Key, Value] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: _Key, make: Callable[[], Value], *, is_good: Callable[[Value], bool]) -> Value:
+        """The value that is kept, if it is still good, else a new one."""
+        with self._lock:
+            if key not in self._values or not is_good(self._values[key]):
+                self._values[key] = make()
+            self._values.move_to_end(key)
+            while len(self._values) > MAX_KEPT:
+                self._values.popitem(last=False)
+            return self._values[key]
+
+
+_yields: _Kept[_Told] = _Kept()
+_newer: _Kept[NewerQueue] = _Kept()
 
 
 def read_news(project: Project, queue: Queue, now: datetime) -> QueueNews:
     """What is new about a queue of a finished run; cheap enough to be asked every second."""
-    newest = newest_run_id(project) or queue.table.run.info.run_id
-    key = (str(project.folder), queue.query, project.decisions.last_event(), newest)
-    with _keeping:
-        if key not in _kept:
-            _kept[key] = _slow(project, queue, newest)
-        _kept.move_to_end(key)
-        while len(_kept) > MAX_KEPT:
-            _kept.popitem(last=False)
-        slow = _kept[key]
+    run = queue.table.run.info
+    event = project.decisions.last_event()
+    newest = newest_run_id(project) or run.run_id
+    newer = None
+    if newest != run.run_id:
+        key = (str(project.folder), queue.query, newest)
+        newer = _newer.get(key, lambda: _newer_queue(project, queue, newest), is_good=lambda _: True)
+    told = _yields.get(
+        (str(project.folder), queue.query, run.run_id),
+        lambda: _Told(event, now, _yield_text(project, queue)),
+        is_good=lambda told: told.event == event or now - told.at < YIELD_EVERY,
+    )
     job = latest_job(project, now=now)
     return QueueNews(
-        slow.text, slow.n_since, OFFER_AFTER, _under_way(job), slow.newer, _problem_of(job, slow.newer)
+        text=told.text,
+        n_since=project.decisions.n_changed_since(event_of(run)),
+        offer_at=OFFER_AFTER,
+        job=_under_way(job),
+        newer=newer,
+        problem=_problem_of(job, newer),
     )
 
 
-def _slow(project: Project, queue: Queue, newest: str) -> _Slow:
-    run = queue.table.run.info
-    _, changed = project.decisions.changed_since(event_of(run))
-    newer = None
-    if newest != run.run_id:
-        newer = NewerQueue(newest, moved_text(n_moved_up(project, queue.query, newest)))
-    return _Slow("", len(changed), newer)
+def _newer_queue(project: Project, queue: Queue, newest: str) -> NewerQueue:
+    return NewerQueue(newest, moved_text(n_moved_up(project, queue.query, newest)))
+
+
+def _yield_text(project: Project, queue: Queue) -> str:
+    """What deciding here has brought and will bring, and what pays more, if something does."""
+    if queue.query.splits != ("train",):
+        return ""
+    found, others = queue_yield(queue), {}
+    if queue.query.given is not None:
+        mixed = open_queue(project, replace(queue.query, given=None))
+        found = queue_yield(queue, learn_from=mixed)
+        names = [name for name in mixed.open_suspects() if name != queue.query.given][:N_OTHERS]
+        for name in names:
+            other = open_queue(project, replace(queue.query, given=name))
+            others[f"Class `{name}`"] = queue_yield(other, learn_from=mixed)
+    advice = hint(found, others)
+    return f"{found}." + (f" {advice.text}" if advice.advice in ("switch", "stop") else "")
 
 
 def _under_way(job: JobRow | None) -> str:

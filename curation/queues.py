@@ -226,13 +226,14 @@ class Queue:
             self._n_decided = (now, int(np.count_nonzero(self._are_members(now.decided))))
         return self._n_decided[1]
 
-    def decided(self) -> tuple[RowArray, RowArray]:
+    def decided(self, *, after_event: int = 0) -> tuple[RowArray, RowArray]:
         """The rows of the queue's items that a decision stands for now, and its verdicts, positions in VERDICTS.
 
         Both are in the order in which the items were decided.
+        after_event : only items whose last event is a later one
         """
         now = self._table.standing.now()
-        decided = now.verdict != NOBODY
+        decided = (now.verdict != NOBODY) & (now.event > after_event)
         decided[decided] = self._are_members(now.rows[decided])
         in_order = np.flatnonzero(decided)[np.argsort(now.event[decided], kind="stable")]
         return now.rows[in_order], now.verdict[in_order]

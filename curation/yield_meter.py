@@ -134,19 +134,22 @@ def queue_yield(queue: Queue, *, learn_from: Queue | None = None, seed: int = 0)
 
     An item that was excluded or is out of scope counts as wrong, an ambiguous one as not wrong. Labels given to items
     that had none say nothing and do not count.
+    Of decisions that the run was trained on already it does not say how chances go with doubt: its doubt is about the
+    labels that came of them.
     learn_from : the queue whose decided items say how chances go with doubt, of the same run; the queue itself if not
         given. One that mixes all classes knows more than that of one class.
     """
     learnt = (queue.table.run.folder / QUALITY_FILE).is_file()
     decided, verdicts = queue.decided()
-    own = _judged(queue, decided, verdicts, learnt)
+    known = int(queue.table.run.info.dataset_version["event"])
+    judged = _judged(learn_from or queue, *(learn_from or queue).decided(after_event=known), learnt)
     ranks, weight = _looked_at(len(queue), len(decided))
     rows = queue.rows_at(ranks)
     doubt = _doubts(queue, rows, learnt)
     is_left = ~np.isin(rows, decided) & ~np.isnan(doubt)
     return estimate_yield(
-        own.is_wrong,
-        own if learn_from is None else _judged(learn_from, *learn_from.decided(), learnt),
+        _judged(queue, decided, verdicts, learnt).is_wrong,
+        judged,
         Undecided(doubt[is_left], weight[is_left]),
         prior=QUALITY_PRIOR if learnt else MODEL_PRIOR,
         seed=seed,

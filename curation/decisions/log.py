@@ -58,6 +58,7 @@ _STEPS = (
 _READ_STATES = sa.select(*(item_states.c[name] for name in STATE_FIELDS)).where(
     item_states.c.item_id.in_(sa.bindparam("item_ids", expanding=True))
 )
+_N_CHANGED = sa.select(sa.func.count()).where(item_states.c.event > sa.bindparam("event"))
 _ADD_ACT, _ADD_EVENTS = acts.insert(), events.insert()
 _DROP_STATES = item_states.delete().where(
     item_states.c.item_id.in_(sa.select(events.c.item_id).where(events.c.act == sa.bindparam("act")))
@@ -134,6 +135,12 @@ def read_states(connection: Connection, item_ids: Iterable[str]) -> dict[str, It
         for row in connection.execute(_READ_STATES, {"item_ids": chunk})
     )
     return {state.item_id: state for state in found}
+
+
+def n_changed_since(connection: Connection, event: int) -> int:
+    """How many items have events after this one."""
+    n: int = connection.execute(_N_CHANGED, {"event": event}).scalar_one()
+    return n
 
 
 def events_of_act(connection: Connection, act: int) -> list[Event]:

@@ -268,6 +268,11 @@ class DecisionStore:
             classes = self._class_log.now(connection)
             return last, {row.item_id: shown_state(ItemState(*row), classes) for row in rows}
 
+    def n_changed_since(self, event: int) -> int:
+        """How many items have events after `event`."""
+        with reading(self._engine) as connection:
+            return log.n_changed_since(connection, event)
+
     def changed_among(self, item_ids: Sequence[str], event: int) -> dict[str, ItemState]:
         """The present states of those of the items that have events after `event`."""
         with reading(self._engine) as connection:

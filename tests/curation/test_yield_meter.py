@@ -159,6 +159,14 @@ def test_a_queue_can_learn_from_what_was_decided_in_a_larger_one(reviewed):
     assert str(found).startswith("About 0 (0 to ")
 
 
+def test_decisions_that_a_run_was_trained_on_do_not_say_how_its_doubt_goes_with_errors(reviewed, add_run):
+    probs = {f"i{number:03d}": (0.9, 0.05, 0.05) for number in range(120)}
+    add_run(reviewed, "run-0002", probs, event=reviewed.decisions.last_event())
+    found = queue_yield(open_queue(reviewed, QueueQuery(run_id="run-0002", by="loss")))
+    assert (found.n_judged, found.n_recent, found.n_recent_wrong) == (0, 16, 12)
+    assert str(found).startswith("12 of the last 16 were wrong; decide 10 more")
+
+
 def test_looking_at_some_of_a_long_queue_says_what_looking_at_all_does(reviewed, monkeypatch):
     queue = open_queue(reviewed, QueueQuery(by="loss"))
     whole = queue_yield(queue).errors_left
