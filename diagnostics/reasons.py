@@ -38,9 +38,10 @@ def quality_table(scores: pd.DataFrame, signals: "Signals", quality: "LabelQuali
         if name in signals.names:
             column[labelled] = doubts[:, signals.names.index(name)]
         table[title] = column
-    return table.assign(
+    table = table.assign(
         **_neighbour_columns(signals), **_model_columns(signals), **_training_columns(signals)
     )
+    return table[[*scores.columns, *QUALITY_COLUMNS]]
 
 
 def _neighbour_columns(signals: "Signals") -> dict[str, pd.Series]:

@@ -16,6 +16,7 @@ TITLES = {
     "early_stopping_patience": "Early stopping (epochs)",
     "keep_best": "Keep the best epoch",
     "pretrained": "Pretrained weights",
+    "planted": "Planted wrong labels (share)",
 }
 
 
