@@ -123,7 +123,7 @@ def _runs_table(runs: list[RunInfo]) -> None:
     st.subheader("Runs", anchor=False)
     rows = [
         {
-            "run": info.run_id,
+            "run": info.name,
             "finished": info.finished_at,
             "version": info.dataset_version["number"],
             "model": _model(info),

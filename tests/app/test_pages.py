@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from app import context
 from curation.decisions.events import Decision
 from curation.queues import QueueQuery, open_queue
 from curation.rounds import current_round
+from curation.runs import read_run
+from diagnostics.run_folder import HISTORY_FILE, LOG_FILE, LR_FINDER_FILE, QuickInfo, write_run_info
 
 MAIN = Path(app.__file__).with_name("main.py")
 PAGES = ["data", "train", "performance", "review", "rounds", "export"]
@@ -62,6 +65,22 @@ def test_a_page_of_a_project_with_a_run_is_drawn(project, page):
     at = opened(page)
     assert not at.exception
     assert not at.error
+
+
+@pytest.mark.parametrize("page", ["train", "performance", "review"])
+def test_a_page_of_a_quick_run_is_drawn_and_the_train_page_says_what_it_is(project, add_run, page):
+    add_run(project, "run-0002")
+    folder = project.runs_dir / "run-0002"
+    for name in (HISTORY_FILE, LR_FINDER_FILE, LOG_FILE):
+        (folder / name).unlink()
+    quick = QuickInfo("the 5 fold models of run-0001 (small_cnn)", "run-0001", 0.1)
+    write_run_info(folder, replace(read_run(project).info, quick=quick))
+    at = opened(page)
+    assert not at.exception
+    assert not at.error
+    if page == "train":
+        assert "only heads were trained" in texts(at)
+        assert at.dataframe[0].value["run"].tolist() == ["run-0002 (quick)", "run-0001"]
 
 
 def test_a_folder_that_is_no_project_is_one_message_that_says_what_to_do(tmp_path, monkeypatch):
