@@ -7,6 +7,7 @@ from typing import Protocol
 
 from curation.decisions.events import LABEL_RIGHT, LABEL_WRONG, LABELLED
 from curation.project import Project
+from curation.queues import prepare_queues
 from curation.rounds import DatasetVersion, dataset_version, training_items, version_now
 from curation.run_folders import (
     PartialRun,
@@ -80,6 +81,7 @@ def train_project(
             shutil.rmtree(run.folder)
         raise
     run.folder.replace(project.runs_dir / run.run_id)
+    prepare_queues(project, run.run_id)
     if run.quick:
         table = what_if(project, run.run_id, on_progress=watch, should_stop=stop)
         write_what_if(read_run(project, run.run_id), table)
