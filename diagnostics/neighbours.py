@@ -1,7 +1,11 @@
-"""The labelled training items nearest to every item, each in the space of one model, in chunks of bounded memory."""
+"""The labelled training items nearest to every item, each in the space of one model, in chunks of bounded memory.
+
+Which items are near depends on the features alone and is kept with the run; what they are labelled as is looked up.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +18,9 @@ if TYPE_CHECKING:
     import torch
 
 N_NEIGHBOURS = 10
+N_SPARE = 6  # kept beside them, for neighbours that are excluded later
+FILE = "near_items.npz"
+NOBODY = -1
 MAX_CANDIDATES = 50_000
 CHUNK_CELLS = 8_000_000
 SAME_COSINE = 1 - 1e-6
@@ -39,10 +46,59 @@ class Neighbours:
         return support
 
 
-def nearest_labels(
-    predictions: Predictions, content_hashes: Sequence[str] | None, *, k: int = N_NEIGHBOURS, seed: int = 0
-) -> Neighbours:
-    """The labels of each item's k nearest labelled training items, in the space of the model of its own embedding.
+@dataclass(frozen=True)
+class NearItems:
+    """The items nearest to n items, nearest first.
+
+    rows : (n_items, n_near), positions of items, NOBODY where there are fewer; cosines : (n_items, n_near), in [0, 1]
+    """
+
+    rows: IntArray
+    cosines: FloatArray
+
+    def labels(self, codes: IntArray, usable: BoolArray, *, k: int = N_NEIGHBOURS) -> Neighbours:
+        """What the k nearest of those that are usable are labelled as.
+
+        codes : (n_items,), of the labels; usable : (n_items,), who may count: labelled training items
+        """
+        known = (self.rows != NOBODY) & usable[self.rows]
+        order = np.argsort(~known, axis=1, kind="stable")[:, :k]
+        known = np.take_along_axis(known, order, axis=1)
+        found = codes[np.take_along_axis(self.rows, order, axis=1)]
+        cosines = np.take_along_axis(np.asarray(self.cosines, dtype=np.float32), order, axis=1)
+        return Neighbours(np.where(known, found, NO_LABEL), np.where(known, cosines, 0))
+
+    def of_rows(self, rows: IntArray) -> "NearItems":
+        """The near items of these items, (n,) positions, NOBODY = of none; positions are then those in `rows`."""
+        place = np.full(len(self.rows) + 1, NOBODY, dtype=np.int64)
+        place[rows[rows != NOBODY]] = np.flatnonzero(rows != NOBODY)
+        near = np.where(self.rows == NOBODY, len(self.rows), self.rows)
+        return NearItems(
+            np.where((rows != NOBODY)[:, None], place[near[rows]], NOBODY), np.asarray(self.cosines)[rows]
+        )
+
+
+def write_near_items(run_dir: Path, near: NearItems) -> None:
+    """Write beside and move into place."""
+    beside = run_dir / f".{FILE}.partial"
+    with beside.open("wb") as file:
+        np.savez(file, rows=near.rows.astype(np.int32), cosines=near.cosines.astype(np.float16))
+    beside.replace(run_dir / FILE)
+
+
+def read_near_items(run_dir: Path) -> NearItems | None:
+    """The near items of a run, row i for row i of its predictions; None for a run that did not keep them."""
+    path = run_dir / FILE
+    if not path.is_file():
+        return None
+    with np.load(path) as kept:
+        return NearItems(kept["rows"].astype(np.int64), kept["cosines"])
+
+
+def nearest_items(
+    predictions: Predictions, content_hashes: Sequence[str] | None, *, seed: int = 0
+) -> NearItems:
+    """Each item's nearest labelled training items, N_NEIGHBOURS and N_SPARE, in the space of its own embedding's model.
 
     That model has not seen an out-of-fold item, so the item's own label moves neither the space nor the neighbours;
     they are sought among the items that the model was trained on, in a random sample of more than MAX_CANDIDATES.
@@ -53,8 +109,9 @@ def nearest_labels(
     contents = _content_numbers(content_hashes, len(predictions))
     models = predictions.embedding_models
     n_models = 0 if predictions.fold_embeddings is None else predictions.fold_embeddings.shape[0]
-    labels = np.full((len(predictions), k), NO_LABEL, dtype=np.int64)
-    cosines = np.zeros((len(predictions), k), dtype=np.float32)
+    n_near = N_NEIGHBOURS + N_SPARE
+    rows = np.full((len(predictions), n_near), NOBODY, dtype=np.int64)
+    cosines = np.zeros((len(predictions), n_near), dtype=np.float32)
     learnt = (predictions.splits == "train") & (codes != NO_LABEL)
     rng = np.random.default_rng(seed)
     for model in range(n_models):
@@ -64,12 +121,12 @@ def nearest_labels(
             candidates = np.sort(rng.choice(candidates, MAX_CANDIDATES, replace=False))
         queries = np.flatnonzero(models == model)
         for part, places, near in _nearest(
-            predictions.fold_embeddings, model, queries, candidates, contents, k
+            predictions.fold_embeddings, model, queries, candidates, contents, n_near
         ):
             found = near > 0
-            labels[part, : places.shape[1]] = np.where(found, codes[candidates[places]], NO_LABEL)
+            rows[part, : places.shape[1]] = np.where(found, candidates[places], NOBODY)
             cosines[part, : places.shape[1]] = np.where(found, near, 0)
-    return Neighbours(labels, cosines)
+    return NearItems(rows, cosines)
 
 
 def _held_out(predictions: Predictions, model: int) -> BoolArray:

@@ -11,15 +11,14 @@ A label is doubted as much as the best other class is supported more than it. Th
 have can be had as well: the item's own label has not moved the first two, and for the others labels are planted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from diagnostics.dynamics import Dynamics
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.neighbours import Neighbours, nearest_labels
+from diagnostics.neighbours import NearItems, Neighbours
 from diagnostics.predictions import IN_SAMPLE, OUT_OF_FOLD, ObjectArray, Predictions
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray, label_codes
 
@@ -179,26 +178,22 @@ def signals_of(
     predictions: Predictions,
     *,
     dynamics: Dynamics | None = None,
-    content_hashes: Sequence[str] | pd.Series | None = None,
-    seed: int = 0,
+    near: NearItems | None = None,
 ) -> Signals:
     """Collect what a run knows of its items; what it does not know is named in `missing`.
 
-    dynamics : rows as those of the predictions
-    content_hashes : (n_items,), to tell copies from neighbours
+    dynamics, near : rows as those of the predictions; see `diagnostics.neighbours.nearest_items`
     """
-    missing = _missing(predictions, dynamics)
-    neighbours = None
-    if NEIGHBOURS not in missing:
-        hashes = None if content_hashes is None else [str(value) for value in content_hashes]
-        neighbours = nearest_labels(predictions, hashes, seed=seed)
+    missing = _missing(predictions, dynamics, near)
+    codes = label_codes(predictions.given_labels, predictions.classes)
+    learnt = (predictions.splits == "train") & (codes != NO_LABEL)
     return Signals(
         classes=predictions.classes,
-        codes=label_codes(predictions.given_labels, predictions.classes),
+        codes=codes,
         splits=predictions.splits,
         kinds=predictions.kinds,
         pred_probs=predictions.pred_probs,
-        neighbours=neighbours,
+        neighbours=None if near is None else near.labels(codes, learnt),
         dynamics=None if DYNAMICS in missing else dynamics,
         trained=None if TRAINED in missing else _trained_models(predictions, dynamics),
         votes=_votes(predictions),
@@ -206,12 +201,12 @@ def signals_of(
     )
 
 
-def _missing(predictions: Predictions, dynamics: Dynamics | None) -> dict[str, str]:
+def _missing(predictions: Predictions, dynamics: Dynamics | None, near: NearItems | None) -> dict[str, str]:
     missing = {}
     labelled = np.array([label is not None for label in predictions.given_labels])
     if labelled.any() and (predictions.kinds[labelled] == IN_SAMPLE).all():
         missing[HELD_OUT] = "every labelled item was trained on; train with folds"
-    if predictions.fold_embeddings is None:
+    if near is None:
         missing[NEIGHBOURS] = "no embeddings of all items by one model; train again"
     if dynamics is None:
         missing[DYNAMICS] = "what the models said in training was not recorded; train again"

@@ -13,6 +13,7 @@ import pandas as pd
 from diagnostics.dynamics import Dynamics, read_dynamics
 from diagnostics.fold_arrays import FoldRows
 from diagnostics.label_quality import LABEL_RIGHT, LABEL_WRONG, LabelQuality, fit_label_quality
+from diagnostics.neighbours import NearItems, nearest_items, read_near_items
 from diagnostics.predictions import OUT_OF_FOLD, Predictions
 from diagnostics.reasons import quality_table
 from diagnostics.run_folder import Run
@@ -46,7 +47,7 @@ def score_quick_round(
     decided : the items on which a person has said that their present label is right
     seed : of the labels that are drawn to learn the weights
     """
-    now = signals_of(predictions, content_hashes=content_hashes, seed=seed)
+    now = signals_of(predictions, near=_near(predictions, base, content_hashes, seed))
     before = now if base is None else with_training_of(base, predictions.item_ids, now)
     changed = before.codes != now.codes
     is_decided = np.isin(predictions.item_ids.astype(str), np.array(sorted(decided), dtype=str))
@@ -54,6 +55,18 @@ def score_quick_round(
     quality = fit_label_quality(before, verdicts=verdicts, seed=seed)
     present = _without_training(replace(before, codes=now.codes), changed)
     return quality_table(scores_table(predictions), present, quality), quality
+
+
+def _near(
+    predictions: Predictions, base: Run | None, content_hashes: pd.Series, seed: int
+) -> NearItems | None:
+    """Those that the base run has found, because the features are the same; items that it did not have get none."""
+    if predictions.fold_embeddings is None:
+        return None
+    kept = None if base is None else read_near_items(base.folder)
+    if base is None or kept is None:
+        return nearest_items(predictions, content_hashes.astype(str).tolist(), seed=seed)
+    return kept.of_rows(pd.Index(base.predictions.item_ids).get_indexer(pd.Index(predictions.item_ids)))
 
 
 def with_training_of(base: Run, item_ids: np.ndarray, signals: Signals) -> Signals:

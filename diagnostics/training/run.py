@@ -17,6 +17,7 @@ from diagnostics.dynamics import Dynamics, read_dynamics, write_dynamics
 from diagnostics.fold_arrays import FoldRows
 from diagnostics.image_files import ImageRoot
 from diagnostics.label_quality import fit_label_quality, write_label_quality
+from diagnostics.neighbours import nearest_items, write_near_items
 from diagnostics.predictions import (
     Predictions,
     object_array,
@@ -255,7 +256,9 @@ def _dynamics(run: OpenRun, order: IntArray) -> Dynamics:
 def _scores(run_dir: Path, content_hashes: pd.Series, seed: int) -> pd.DataFrame:
     """The scores of every item; its label's quality and the reasons come from all signals of the run."""
     predictions = read_predictions(run_dir)
-    signals = signals_of(predictions, dynamics=read_dynamics(run_dir), content_hashes=content_hashes)
+    near = nearest_items(predictions, content_hashes.astype(str).tolist(), seed=seed)
+    write_near_items(run_dir, near)
+    signals = signals_of(predictions, dynamics=read_dynamics(run_dir), near=near)
     quality = fit_label_quality(signals, seed=seed)
     write_label_quality(run_dir, quality)
     return quality_table(scores_table(predictions), signals, quality)

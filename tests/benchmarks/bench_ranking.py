@@ -32,6 +32,7 @@ from curation.project import Project
 from curation.run_folders import read_run
 from diagnostics.dynamics import Dynamics, read_dynamics
 from diagnostics.label_quality import fit_label_quality
+from diagnostics.neighbours import nearest_items
 from diagnostics.predictions import OUT_OF_FOLD, Predictions, object_array
 from diagnostics.signals import Signals, signals_of
 from diagnostics.task import label_codes
@@ -138,7 +139,8 @@ def text_set(data: Path) -> Ranked:
 
 def report(name: str, ranked: Ranked, *, ablation: bool) -> None:
     started_s = time.perf_counter()
-    signals = signals_of(ranked.predictions, dynamics=ranked.dynamics, content_hashes=ranked.content_hashes)
+    near = nearest_items(ranked.predictions, ranked.content_hashes)
+    signals = signals_of(ranked.predictions, dynamics=ranked.dynamics, near=near)
     signals_s = time.perf_counter() - started_s
     learnt = fit_label_quality(signals)
     quality = learnt.of(signals)[ranked.rows]

@@ -17,6 +17,7 @@ from diagnostics.label_quality import (
     write_label_quality,
     wrong_share,
 )
+from diagnostics.neighbours import nearest_items
 from diagnostics.predictions import Predictions, object_array
 from diagnostics.scores import scores_table
 from diagnostics.signals import signals_of
@@ -74,7 +75,9 @@ class Blobs:
         )
 
     def signals(self):
-        return signals_of(self.predictions, dynamics=self.dynamics)
+        return signals_of(
+            self.predictions, dynamics=self.dynamics, near=nearest_items(self.predictions, None)
+        )
 
     def bare_signals(self):
         """Of probabilities alone."""
@@ -209,7 +212,8 @@ def test_items_without_dynamics_are_judged_by_what_there_is(blobs, quality):
     probs = blobs.dynamics.probs.copy()
     probs[:100] = np.nan
     predictions = dataclasses.replace(blobs.predictions, splits=splits, kinds=kinds)
-    signals = signals_of(predictions, dynamics=dataclasses.replace(blobs.dynamics, probs=probs))
+    dynamics = dataclasses.replace(blobs.dynamics, probs=probs)
+    signals = signals_of(predictions, dynamics=dynamics, near=nearest_items(predictions, None))
     learnt = fit_label_quality(signals)
     assert [set(weights.signals) for weights in learnt.weights][-1] == {"held_out", "neighbours"}
     assert sum(weights.n_items for weights in learnt.weights[:1]) == N_ITEMS - 100
@@ -219,7 +223,9 @@ def test_items_without_dynamics_are_judged_by_what_there_is(blobs, quality):
 def test_items_without_a_label_have_no_label_quality(blobs, quality):
     labels = blobs.predictions.given_labels.copy()
     labels[:10] = None
-    signals = signals_of(dataclasses.replace(blobs.predictions, given_labels=labels), dynamics=blobs.dynamics)
+    predictions = dataclasses.replace(blobs.predictions, given_labels=labels)
+    near = nearest_items(predictions, None)
+    signals = signals_of(predictions, dynamics=blobs.dynamics, near=near)
     assert np.isnan(quality.of(signals)[:10]).all()
     assert not np.isnan(quality.of(signals)[10:]).any()
 

@@ -3,6 +3,7 @@ import pandas as pd
 
 from diagnostics.dynamics import Dynamics
 from diagnostics.label_quality import fit_label_quality
+from diagnostics.neighbours import nearest_items
 from diagnostics.predictions import Predictions, object_array
 from diagnostics.reasons import QUALITY_COLUMNS, quality_table, reasons
 from diagnostics.scores import scores_table
@@ -67,9 +68,8 @@ def test_the_table_keeps_the_scores_and_adds_what_the_reasons_need(tmp_path):
         fold_probs=np.stack([probs, probs]).astype(np.float16),
         fold_embeddings=np.stack([features, features]),
     )
-    signals = signals_of(
-        predictions, dynamics=Dynamics(probs, *(np.empty(0, dtype=np.int64),) * 3, probs[:0])
-    )
+    dynamics = Dynamics(probs, *(np.empty(0, dtype=np.int64),) * 3, probs[:0])
+    signals = signals_of(predictions, dynamics=dynamics, near=nearest_items(predictions, None))
     scores = scores_table(predictions)
     table = quality_table(scores, signals, fit_label_quality(signals))
     path = tmp_path / "scores.parquet"

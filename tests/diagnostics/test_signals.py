@@ -5,9 +5,10 @@ import pytest
 
 from diagnostics import neighbours
 from diagnostics.dynamics import Dynamics
-from diagnostics.neighbours import nearest_labels
+from diagnostics.neighbours import NearItems, nearest_items, read_near_items, write_near_items
 from diagnostics.predictions import Predictions, object_array
 from diagnostics.signals import signals_of
+from diagnostics.task import label_codes
 
 CLASSES = ("cat", "dog")
 
@@ -30,6 +31,11 @@ def predictions_of(embeddings, labels, *, folds=None, kinds="out_of_fold"):
         fold_probs=np.stack([probs, probs[:, ::-1]]).astype(np.float16),
         fold_embeddings=np.stack([features, features]),
     )
+
+
+def nearest_labels(predictions, contents, *, k=10):
+    codes = label_codes(predictions.given_labels, CLASSES)
+    return nearest_items(predictions, contents).labels(codes, codes >= 0, k=k)
 
 
 def directions(*degrees):
@@ -67,8 +73,27 @@ def test_small_chunks_find_the_same_neighbours(monkeypatch):
     np.testing.assert_array_equal(nearest_labels(predictions, None).codes, whole.codes)
 
 
+def test_neighbours_that_may_not_count_any_more_give_way_to_the_next_nearest():
+    predictions = predictions_of(directions(0, 10, 20, 30), ["cat", "dog", "cat", "dog"], folds=[0, 1, 1, 1])
+    near = nearest_items(predictions, None)
+    usable = np.array([True, False, True, True])
+    assert near.labels(np.array([0, 1, 0, 1]), usable, k=2).codes[0].tolist() == [0, 1]
+    assert near.labels(np.array([0, 1, 1, 1]), usable, k=1).codes[0].tolist() == [1], (
+        "labels are those of now"
+    )
+
+
+def test_near_items_are_kept_and_carried_over_to_other_rows(tmp_path):
+    near = NearItems(np.array([[1, 2], [0, -1], [3, 0], [2, 1]]), np.array([[0.5, 0.25]] * 4))
+    write_near_items(tmp_path, near)
+    carried = read_near_items(tmp_path).of_rows(np.array([2, -1, 0, 1]))
+    assert carried.rows.tolist() == [[-1, 2], [-1, -1], [3, 0], [2, -1]]
+    assert read_near_items(tmp_path / "nowhere") is None
+
+
 def test_an_embedding_without_direction_has_no_neighbours():
-    signals = signals_of(predictions_of([[0, 0], [1, 0], [0, 1]], ["cat", "dog", "cat"], folds=[0, 1, 1]))
+    predictions = predictions_of([[0, 0], [1, 0], [0, 1]], ["cat", "dog", "cat"], folds=[0, 1, 1])
+    signals = signals_of(predictions, near=nearest_items(predictions, None))
     doubts = signals.doubts(np.array([0]), np.array([0]))
     assert np.isnan(doubts[0, signals.names.index("neighbours")])
 
