@@ -324,17 +324,16 @@ def wrong_share(scores: FloatArray, planted_scores: FloatArray, planted_weights:
     >>> round(wrong_share(scores, np.repeat([0.0, 1.0], 5), np.ones(10)), 6)
     0.2
     """
-    order = np.argsort(-planted_scores, kind="stable")
-    found = planted_weights[order].cumsum() / planted_weights.sum()
+    order = np.argsort(planted_scores)
+    rising, weights = planted_scores[order], planted_weights[order]
+    reached = weights[::-1].cumsum()[::-1] / weights.sum()
     low, high = THRESHOLD_SHARES
-    places = np.flatnonzero((found >= low) & (found <= high))
+    places = np.flatnonzero((reached >= low) & (reached <= high))
     if not len(places):
-        places = np.array([min(np.searchsorted(found, low), len(found) - 1)])
-    places = places[:: -(-len(places) // MAX_THRESHOLDS)]
-    thresholds = np.unique(planted_scores[order][places])
-    reached = np.array([planted_weights[planted_scores >= threshold].sum() for threshold in thresholds])
-    above = 1 - np.searchsorted(np.sort(scores), thresholds) / len(scores)
-    ratio = (above / (reached / planted_weights.sum())).min()
+        places = np.array([max(0, np.searchsorted(-reached, -low, side="right") - 1)])
+    places = np.searchsorted(rising, rising[places[:: -(-len(places) // MAX_THRESHOLDS)]])
+    above = 1 - np.searchsorted(np.sort(scores), rising[places]) / len(scores)
+    ratio = (above / reached[places]).min()
     return float(np.clip(ratio, *NOISE_RATES))
 
 
