@@ -29,7 +29,9 @@ from curation.decisions.events import Decision
 from curation.project import Project
 from curation.queues import QueueQuery, open_queue
 from curation.runs import read_run, train_project
+from diagnostics.dynamics import Dynamics, write_dynamics
 from diagnostics.image_files import ImageRoot
+from diagnostics.neighbours import nearest_items, write_near_items
 from diagnostics.predictions import Predictions, object_array, pick_embeddings, write_predictions
 from diagnostics.run_folder import SCORES_FILE, Run, RunInfo, write_run_info, write_table
 from diagnostics.scores import scores_table
@@ -154,7 +156,8 @@ def _write_base(
     splits: np.ndarray,
     n_features: int,
 ) -> None:
-    """The full run: each model sees the latent values through rectified units of its own."""
+    """The full run: each model sees the latent values through rectified units of its own. What training said of the
+    items is drawn by lot."""
     rng = np.random.default_rng(1)
     n_items = len(labels)
     features = np.empty((N_FOLDS, n_items, n_features), dtype=np.float16)
@@ -176,10 +179,16 @@ def _write_base(
         pred_probs=pred_probs.astype(np.float32),
         embeddings=pick_embeddings(features, kinds, folds),
         classes=project.task.classes,
+        fold_probs=rng.dirichlet(np.ones(len(project.task.classes)), (N_FOLDS, n_items)).astype(np.float16),
         fold_embeddings=features,
     )
     run_dir = project.runs_dir / "run-0001"
     write_predictions(run_dir, predictions)
+    write_near_items(run_dir, nearest_items(predictions, None))
+    planted = np.flatnonzero(train)[::50]
+    said = rng.dirichlet(np.ones(len(project.task.classes)), n_items)
+    models = (folds[planted] + 1) % N_FOLDS
+    write_dynamics(run_dir, Dynamics(said, planted, (codes[planted] + 1) % 2, models, said[planted]))
     write_table(run_dir / SCORES_FILE, scores_table(predictions))
     info = RunInfo(
         run_id="run-0001", created_at=NOW, finished_at=NOW, seconds=1.0, config=TrainConfig(), resolved=TrainConfig(),
