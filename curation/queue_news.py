@@ -16,7 +16,7 @@ from curation.yield_meter import hint, queue_yield
 
 MAX_KEPT = 64
 N_OTHERS = 3
-YIELD_EVERY = timedelta(seconds=5)  # it takes some 20 ms, people decide several times a second
+LONGEST_UNTOLD = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,16 @@ _Key = tuple[str, QueueQuery, str]
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What was said of a queue's yield: as of which event, and when it was found."""
+    """What was said of a queue's yield: as of which event, when, and up to which event it has been asked for since."""
 
     event: int
     at: datetime
     text: str
+    asked: int
+
+    def is_good(self, event: int, now: datetime) -> bool:
+        """Finding it anew takes some 20 ms: it waits until nobody has decided anything since it was asked for last."""
+        return self.event == event or (self.asked != event and now - self.at < LONGEST_UNTOLD)
 
 
 class _Kept(Generic[Value]):
@@ -76,6 +81,11 @@ class _Kept(Generic[Value]):
                 self._values.popitem(last=False)
             return self._values[key]
 
+    def put(self, key: _Key, value: Value) -> None:
+        """Keep this value from now on."""
+        with self._lock:
+            self._values[key] = value
+
 
 _yields: _Kept[_Told] = _Kept()
 _newer: _Kept[NewerQueue] = _Kept()
@@ -88,13 +98,18 @@ def read_news(project: Project, queue: Queue, now: datetime) -> QueueNews:
     newest = newest_run_id(project) or run.run_id
     newer = None
     if newest != run.run_id:
-        key = (str(project.folder), queue.query, newest)
-        newer = _newer.get(key, lambda: _newer_queue(project, queue, newest), is_good=lambda _: True)
+        newer = _newer.get(
+            (str(project.folder), queue.query, newest),
+            lambda: _newer_queue(project, queue, newest),
+            is_good=lambda _: True,
+        )
+    key = (str(project.folder), queue.query, run.run_id)
     told = _yields.get(
-        (str(project.folder), queue.query, run.run_id),
-        lambda: _Told(event, now, _yield_text(project, queue)),
-        is_good=lambda told: told.event == event or now - told.at < YIELD_EVERY,
+        key,
+        lambda: _Told(event, now, _yield_text(project, queue), event),
+        is_good=lambda told: told.is_good(event, now),
     )
+    _yields.put(key, replace(told, asked=event))
     job = latest_job(project, now=now)
     return QueueNews(
         text=told.text,

@@ -38,6 +38,9 @@ import { Toolbar } from "./toolbar.js";
 import { Watch } from "./watch.js";
 
 const HOLD_MS = 350;
+// While answers to own acts say that nobody else decides, what changed is asked for every third time only.
+const FRESH_MS = 1200;
+const ASK_EVERY = 3;
 const instances = new WeakMap();
 
 /** Called by the component's loader on every change of its data. */
@@ -68,6 +71,8 @@ class Grid {
     this.event = Infinity; // the last event that the page knows of; it knows none before it is there
     this.paced = 0;
     this.picking = false;
+    this.followedAt = -Infinity; // when an answer to an own act last said that nobody else had decided anything
+    this.nLeftOut = 0;
     this.undoable = { undo: false, redo: false };
     this.pictures = new Pictures((itemIds) => this.api.thumbnails(itemIds));
     this.root = el("section", { class: "grid-root", "aria-label": "Label grid" });
@@ -483,6 +488,9 @@ class Grid {
 
   askForChanges() {
     if (this.outbox.acts.length || this.stepping || this.shownView !== this.data.view) return null;
+    const knowsAll = performance.now() - this.followedAt < FRESH_MS;
+    this.nLeftOut = knowsAll ? (this.nLeftOut + 1) % ASK_EVERY : 0;
+    if (this.nLeftOut) return null;
     return this.api.changes(this.data.query, this.pageNumber, this.size, this.event, this.paced);
   }
 
@@ -495,7 +503,9 @@ class Grid {
 
   /** After an own act of so many events: if nobody else's lie between, the page knows the log up to `event`. */
   followEvent(event, nOwn) {
-    if (this.event + nOwn === event) this.event = event;
+    const knowsAll = this.event + nOwn === event;
+    if (knowsAll) this.event = event;
+    this.followedAt = knowsAll ? performance.now() : -Infinity;
   }
 
   takeChanges(changes) {

@@ -1,6 +1,7 @@
 """What a reviewer is told about a queue: decisions since it was ranked, a newer run, a quick round that failed."""
 
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -67,3 +68,19 @@ def test_a_quick_round_that_failed_says_why_until_another_has_worked(project, qu
     assert "could not be updated" in read_news(project, queue, now).problem
     add_run(project, "run-0002", probs_of(project))
     assert read_news(project, queue, now).problem == ""
+
+
+def test_what_the_queue_has_brought_is_told_once_the_person_rests(project, queue, clock):
+    def told():
+        return read_news(project, queue, clock()).text
+
+    before = told()
+    for item_id in "ab":
+        project.decisions.decide([Decision(item_id, "label_right")], annotator="ada", now=clock())
+        assert told() == before
+    assert told().startswith("0 of the last 2 were wrong")
+    project.decisions.decide([Decision("c", "label_right")], annotator="ada", now=clock())
+    assert told().startswith("0 of the last 2")
+    late = clock() + timedelta(seconds=31)
+    project.decisions.decide([Decision("d", "label_right")], annotator="ada", now=late)
+    assert read_news(project, queue, late).text.startswith("0 of the last 4")
