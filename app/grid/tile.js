@@ -48,7 +48,7 @@ export class Tile {
 
   showState(item) {
     const status = item.verdict ? item.status : "";
-    this.root.dataset.status = status;
+    if (this.root.dataset.status !== status) this.root.dataset.status = status;
     this.root.classList.toggle("pending", Boolean(item.pending));
     this.root.classList.toggle("conflict", Boolean(item.conflict));
     this.root.classList.toggle("noted", Boolean(item.note));

@@ -212,7 +212,7 @@ def visit_keys(page: Any, address: str, process: psutil.Process, _folder: Path, 
 
 
 def typed(page: Any, n_keys: int, until: str) -> Sequence[list[float]]:
-    """Milliseconds from each of so many keys, pressed one by one, to the event."""
+    """Milliseconds from each of so many keys, pressed one by one, to the first such event after it."""
     page.evaluate(
         "() => { for (const list of ['keys', 'painted', 'committed']) window.probe[list].length = 0; }"
     )
@@ -223,7 +223,11 @@ def typed(page: Any, n_keys: int, until: str) -> Sequence[list[float]]:
             f"(n) => window.probe.{until}.length && window.probe.{until}.at(-1) > window.probe.keys.at(-1)",
             arg=number,
         )
-        times.append(page.evaluate(f"() => window.probe.{until}.at(-1) - window.probe.keys.at(-1)"))
+        times.append(
+            page.evaluate(
+                f"() => window.probe.{until}.find((at) => at > window.probe.keys.at(-1)) - window.probe.keys.at(-1)"
+            )
+        )
         page.wait_for_timeout(40)
         if number % 50 == 49:
             turn(page, "PageDown")
