@@ -67,3 +67,12 @@ def demo_project(finished_demo, tmp_path) -> Path:
     copy = tmp_path / "project"
     shutil.copytree(finished_demo, copy)
     return copy
+
+
+LONGEST_FIRST = ("test_cli.py", "test_training_run.py", "test_readme.py", "test_review_browser.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Files that take long begin first, so that no worker is left alone with one of them at the end."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
