@@ -20,7 +20,6 @@ from diagnostics.task import FloatArray, IntArray
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 BitsArray = npt.NDArray[np.signedinteger]
 
-SMALLEST = np.float32(np.finfo(np.float32).tiny)
 NO_ROW = -1
 
 

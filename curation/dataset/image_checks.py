@@ -1,13 +1,13 @@
 """Decode every image once, on all cores, and say why one cannot be used. Workers load this module alone: no pandas."""
 
 import multiprocessing
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from diagnostics.chunks import n_cores
 from diagnostics.errors import ImageError
 from diagnostics.image_files import ImageRoot, inspect_image
 from diagnostics.progress import Progress, ProgressCallback
@@ -78,7 +78,7 @@ def looking_at_images(
             yield lambda: put_together(map(_look_at_chunk, tasks))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(_n_cores(), mp_context=context, initializer=_ignore_warnings) as pool:
+    with ProcessPoolExecutor(n_cores(), mp_context=context, initializer=_ignore_warnings) as pool:
         parts = pool.map(_look_at_chunk, tasks)
         try:
             yield lambda: put_together(parts)
@@ -107,7 +107,3 @@ def _look_at_chunk(task: Task) -> Looked:
 def _ignore_warnings() -> None:
     """Pillow warns of odd metadata; whether an image is usable is told by decoding it."""
     warnings.simplefilter("ignore")
-
-
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -24,11 +24,6 @@ def describe_device(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def resolve_precision(asked: str, device: torch.device) -> str:
     """ "fp16" on a GPU, "bf16" on a CPU with instructions for it, else "off".
 

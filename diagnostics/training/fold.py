@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from diagnostics.chunks import n_cores
 from diagnostics.image_files import ImageRoot
 from diagnostics.modalities import Machine, OpenedItems, open_items_of
 from diagnostics.progress import ProgressCallback
@@ -19,7 +20,6 @@ from diagnostics.task import Task
 from diagnostics.training.checkpoint import Checkpoints, save_weights
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.device import (
-    n_cores,
     pick_device,
     prepare_torch,
     resolve_precision,

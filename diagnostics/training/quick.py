@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from diagnostics.chunks import n_cores
 from diagnostics.errors import RunError
 from diagnostics.fold_arrays import FoldArray
 from diagnostics.image_files import ImageRoot
@@ -37,7 +38,6 @@ from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import NO_FOLD, absent_classes, combine_folds, make_folds
 from diagnostics.training.device import (
     describe_device,
-    n_cores,
     package_versions,
     pick_device,
     resolve_precision,

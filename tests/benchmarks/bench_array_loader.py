@@ -33,10 +33,11 @@ from PIL import Image
 
 from diagnostics.array_loader import ArrayItems, ArrayLoader, pixels_on_device
 from diagnostics.arrays import build_image_array
+from diagnostics.chunks import n_cores
 from diagnostics.image_files import ImageRoot
 from diagnostics.progress import ignore_progress
 from diagnostics.training.augment import Normalise
-from diagnostics.training.device import n_cores, pick_device
+from diagnostics.training.device import pick_device
 from diagnostics.training.small_net import small_body, small_head
 
 BATCH_SIZE = 64

@@ -29,6 +29,7 @@ from curation.decisions.events import Decision
 from curation.project import Project
 from curation.queues import QueueQuery, open_queue
 from curation.runs import read_run, train_project
+from diagnostics.chunks import n_cores
 from diagnostics.dynamics import Dynamics, write_dynamics
 from diagnostics.image_files import ImageRoot
 from diagnostics.neighbours import nearest_items, write_near_items
@@ -37,7 +38,7 @@ from diagnostics.run_folder import SCORES_FILE, Run, RunInfo, write_run_info, wr
 from diagnostics.scores import scores_table
 from diagnostics.task import ITEM_COLUMNS
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.device import n_cores, package_versions, pick_device
+from diagnostics.training.device import package_versions, pick_device
 
 N_FOLDS = 5
 N_DECISIONS = 25
