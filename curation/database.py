@@ -205,6 +205,29 @@ class_changes = sa.Table(
     comment="What people made of the source's classes, see curation.class_list. Only appended to.",
 )
 
+class_caps = sa.Table(
+    "class_caps",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.Text, nullable=False, comment="the class"),
+    sa.Column("keep", sa.Integer, comment="at most so many of its train items are trained on; null = all"),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    comment="How many train items of a class are trained on; a class's newest row is what holds.",
+)
+
+test_looks = sa.Table(
+    "test_looks",
+    metadata,
+    sa.Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("place", sa.String(32), nullable=False, comment="the page or the verb"),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    comment="Who looked at a run's results on the gold test set, where and when.",
+)
+
 rounds = sa.Table(
     "rounds",
     metadata,

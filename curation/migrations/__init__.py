@@ -1,3 +1,3 @@
 """How the tables of a project's database came to be, one step a file in `versions`."""
 
-HEAD = "0003"
+HEAD = "0004"
