@@ -207,12 +207,12 @@ def _remedy(accuracy: Mapping[Any, Any], points: float) -> str:
 def _notes(trainers: Trainers, deciding: str) -> list[str]:
     notes = [
         "item_sd is how far trainings differ on single items, training_sd how far one is better on all items alike. "
-        "smallest_difference is for as many trainings on each side as were made here, in one number by itself; a change "
-        "of the labels turns more items than another seed does, so that it is the best that can be hoped for.",
+        "smallest_difference is for as many trainings on each side as here, in one number by itself; a change of the "
+        "labels turns more items than another seed does, so that it is the best that can be hoped for.",
     ]
     if deciding == QUICK:
         notes.append(
-            "Only heads on fixed features were trained, and they move less than whole models. Train whole models to know."
+            "Only heads on fixed features were trained; they move less than whole models. Train whole models to know."
         )
     elif trainers.quick is None:
         notes.append(f"Heads were not tried first. {trainers.why_no_quick}")
