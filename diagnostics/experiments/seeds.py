@@ -189,7 +189,7 @@ def _verdict(accuracy: Mapping[Any, Any], way: str, points: float) -> str:
     n, n_items = accuracy["n_trainings"], accuracy["support"]
     answer = "large enough" if enough else "too small"
     return (
-        f"The validation set is {answer} for differences of {points:g} points of accuracy: with {n_items:,} items and "
+        f"The validation set is {answer} for differences of {_points(points)} of accuracy: with {n_items:,} items and "
         f"{n} trainings on each side, {smallest:.1f} points is the smallest that can be seen (80 % power). "
         f"From seed to seed accuracy moves by {100 * accuracy['sd']:.2f} points (standard deviation) around "
         f"{100 * accuracy['mean']:.1f} %{' with heads alone' if way == QUICK else ''}."
@@ -200,8 +200,12 @@ def _verdict(accuracy: Mapping[Any, Any], way: str, points: float) -> str:
 def _remedy(accuracy: Mapping[Any, Any], points: float) -> str:
     needed = accuracy["n_items_needed"]
     if needed != needed:
-        return f" More items alone do not show {points:g} points: training moves it too much. Train with more seeds."
-    return f" For {points:g} points about {needed:,.0f} validation items are needed."
+        return f" More items alone do not show {_points(points)}: training moves it too much. Train with more seeds."
+    return f" For {_points(points)} about {needed:,.0f} validation items are needed."
+
+
+def _points(points: float) -> str:
+    return "1 point" if points == 1 else f"{points:g} points"
 
 
 def _notes(trainers: Trainers, deciding: str) -> list[str]:
