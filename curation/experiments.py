@@ -32,6 +32,7 @@ from diagnostics.experiments.frame import (
     CAP,
     FULL,
     QUICK,
+    WORK_PREFIX,
     Action,
     Cost,
     ExperimentData,
@@ -179,6 +180,8 @@ def make_experiment(
     version = dataset_version(project)
     data = experiment_data(project, version)
     trainings = spec.load().count(data, values)
+    if job is not None:
+        _remove_leftovers(project)
     experiment_id, work_dir = _allocate(project)
     try:
         if job is not None:
@@ -517,6 +520,13 @@ def _allocate(project: Project) -> tuple[str, Path]:
         except FileExistsError:
             continue
         return folder.name, folder
+
+
+def _remove_leftovers(project: Project) -> None:
+    """What an experiment left that was killed; for the job that works now, of which there is one at a time."""
+    partial = project.folder / FOLDER / PARTIAL
+    for folder in (*partial.glob("exp-*"), *project.cache_dir.glob(f"{WORK_PREFIX}*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folders(project: Project) -> list[Path]:
