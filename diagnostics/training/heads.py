@@ -2,7 +2,7 @@
 
 Minimised for each fold, over weights W and biases b (which are not penalised), on standardised features x:
 
-    mean over its training items of -log softmax(W x + b)[label]  +  strength / 2 · |W|²
+    weighted mean over its training items of -log softmax(W x + b)[label]  +  strength / 2 · |W|²
 
 by L-BFGS (Nocedal & Wright, Numerical Optimization, algorithm 7.4). It starts each step from the Hessian's block
 diagonal with the class shares p(1 - p) taken out of the mean (Böhning 1992 bounds the Hessian in the same form), and
@@ -20,6 +20,9 @@ from torch import Tensor
 
 from diagnostics.errors import Cancelled
 from diagnostics.task import FloatArray, IntArray
+from diagnostics.training.imbalance import equal_weights
+
+ClassWeights = Callable[[IntArray], FloatArray]
 
 STRENGTHS = tuple(10 ** (-exponent / 2) for exponent in range(11))
 TOLERANCE = 3e-4
@@ -67,6 +70,7 @@ def fit_heads(
     n_classes: int,
     *,
     device: torch.device,
+    class_weights: ClassWeights = equal_weights,
     tolerance: float = TOLERANCE,
     strength: float | None = None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -75,6 +79,8 @@ def fit_heads(
     """Fit one head a fold and let each predict every item.
 
     codes : (n_items,) of the labels, read at the positions that the folds name
+    class_weights : what an item of each class weighs, (n_classes,), from how many items of each (n_classes,) a fold is
+        trained on; only their ratios count
     strength : of the penalty; None chooses the one of STRENGTHS, from strong to weak, at which the held-out items are
         most likely, over as many folds as together hold out 5,000; it stops when it gets worse
     tolerance : the largest component of the gradient of the mean loss, as scikit-learn's `tol`
@@ -85,14 +91,17 @@ def fit_heads(
     tried: dict[int, _Fit] = {}
     losses: list[float] = []
     if strength is None:
-        tried = {number: _Fit(folds[number], labels, n_classes, device) for number in _folds_to_try(folds)}
+        tried = {
+            number: _Fit(folds[number], labels, n_classes, class_weights, device)
+            for number in _folds_to_try(folds)
+        }
         strength, losses = _choose_strength(list(tried.values()), should_stop)
     probs = np.empty((len(folds), len(codes), n_classes), dtype=np.float32)
     largest = 0.0
     for number, fold in enumerate(folds):
         if should_stop():
             raise Cancelled("Stopped while training heads.")
-        fit = tried.pop(number, None) or _Fit(fold, labels, n_classes, device)
+        fit = tried.pop(number, None) or _Fit(fold, labels, n_classes, class_weights, device)
         fit.go_back_to(strength)
         largest = max(largest, fit.descend(strength, tolerance))
         probs[number] = fit.predict()
@@ -109,14 +118,14 @@ def _folds_to_try(folds: Sequence[HeadFold]) -> range:
 def _choose_strength(fits: Sequence["_Fit"], should_stop: Callable[[], bool]) -> tuple[float, list[float]]:
     """The strength with the smallest held-out loss, and the losses of those that were tried."""
     losses: list[float] = []
-    n_held_out = sum(fit.n_held_out for fit in fits)
+    held_out_weight = sum(fit.held_out_weight for fit in fits)
     for strength in STRENGTHS:
         if should_stop():
             raise Cancelled("Stopped while training heads.")
         for fit in fits:
             fit.descend(strength, PATH_TOLERANCE)
             fit.remember(strength)
-        losses.append(sum(fit.held_out_loss() for fit in fits) / max(1, n_held_out))
+        losses.append(sum(fit.held_out_loss() for fit in fits) / held_out_weight)
         if losses[-1] > min(losses):
             break
     return STRENGTHS[int(np.argmin(losses))], losses
@@ -176,7 +185,14 @@ class _Memory:
 class _Fit:
     """The head of one fold, its standardised features and where it is."""
 
-    def __init__(self, fold: HeadFold, labels: Tensor, n_classes: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        fold: HeadFold,
+        labels: Tensor,
+        n_classes: int,
+        class_weights: ClassWeights,
+        device: torch.device,
+    ) -> None:
         features = fold.read_features()
         n_train = len(fold.train)
         others = np.setdiff1d(np.arange(len(features)), np.concatenate([fold.train, fold.held_out]))
@@ -186,9 +202,14 @@ class _Fit:
         self._train = self._features[:n_train]
         self._held_out = self._features[n_train : n_train + len(fold.held_out)]
         self._axes = self._standardise()
-        self._targets = F.one_hot(labels[self._order[:n_train]], n_classes).float()
+        codes = labels[self._order[:n_train]]
         self._held_out_codes = labels[self._order[n_train : n_train + len(fold.held_out)]]
-        shares = self._targets.mean(dim=0).clamp_min(SMALLEST_SHARE)
+        self._targets = F.one_hot(codes, n_classes).float()
+        counts = torch.bincount(codes, minlength=n_classes)
+        self._class_weights = torch.from_numpy(class_weights(counts.cpu().numpy())).float().to(device)
+        weights = self._class_weights[codes]
+        self._item_shares = (weights / weights.sum())[:, None]
+        shares = (self._targets * self._item_shares).sum(dim=0).clamp_min(SMALLEST_SHARE)
         self._point = _Point(torch.zeros(self._train.shape[1], n_classes, device=device), shares.log())
         self._known: dict[float, _Point] = {}
 
@@ -205,8 +226,9 @@ class _Fit:
         return lengths.clamp_min(0), axes
 
     @property
-    def n_held_out(self) -> int:
-        return len(self._held_out)
+    def held_out_weight(self) -> float:
+        """What the held-out items weigh together; above 0."""
+        return max(float(self._class_weights[self._held_out_codes].sum()), SMALLEST_SHARE)
 
     def remember(self, strength: float) -> None:
         self._known[strength] = self._point
@@ -235,9 +257,10 @@ class _Fit:
         return gradient.largest
 
     def held_out_loss(self) -> float:
-        """Summed over the held-out items."""
+        """Summed over the held-out items, each with the weight of its class."""
         logits = self._logits(self._held_out)
-        return float(F.cross_entropy(logits, self._held_out_codes, reduction="sum"))
+        weights = self._class_weights
+        return float(F.cross_entropy(logits, self._held_out_codes, weight=weights, reduction="sum"))
 
     def predict(self) -> FloatArray:
         """(n_items, n_classes) float32 probabilities of every item."""
@@ -250,14 +273,15 @@ class _Fit:
         return torch.addmm(self._point.biases, features, self._point.weights)
 
     def _gradient(self, probs: Tensor, strength: float) -> _Point:
-        residuals = (probs - self._targets).div_(len(probs))
+        residuals = (probs - self._targets).mul_(self._item_shares)
         weights = (residuals.T @ self._train).T
         return _Point(weights.add(self._point.weights, alpha=strength), residuals.sum(dim=0))
 
     def _guess_inverse(self, probs: Tensor, strength: float) -> Callable[[_Point], _Point]:
         """Of the Hessian with p(1 - p) of each class replaced by its mean over the items."""
         lengths, axes = self._axes
-        weight_of_class = (probs - probs.square()).mean(dim=0).clamp_min(SMALLEST_SHARE)
+        spread = (probs - probs.square()).mul_(self._item_shares)
+        weight_of_class = spread.sum(dim=0).clamp_min(SMALLEST_SHARE)
         curvature = lengths[:, None] * weight_of_class + strength
 
         def solve(point: _Point) -> _Point:
@@ -270,7 +294,8 @@ class _Fit:
     ) -> tuple[float, Tensor]:
         """By Newton's method on the slope along the direction; returns also the probabilities there."""
         slope_before = gradient.dot(direction)
-        on_targets = float((along * self._targets).sum()) / len(along)
+        item_shares = self._item_shares[:, 0]
+        on_targets = float(item_shares @ (along * self._targets).sum(dim=1))
         crossing = float((self._point.weights * direction.weights).sum())
         squared = float(direction.weights.square().sum())
         length = 1.0
@@ -278,9 +303,9 @@ class _Fit:
             probs = torch.add(logits, along, alpha=length).softmax(dim=1)
             weighted = probs * along
             expected = weighted.sum(dim=1)
-            slope = float(expected.mean()) - on_targets + strength * (crossing + length * squared)
+            slope = float(item_shares @ expected) - on_targets + strength * (crossing + length * squared)
             if abs(slope) <= SLOPE_LEFT * abs(slope_before) or search == MAX_SEARCHES - 1:
                 break
-            spread = float((weighted * along).sum() - expected.square().sum()) / len(along)
+            spread = float(item_shares @ ((weighted * along).sum(dim=1) - expected.square()))
             length = max(length - slope / (spread + strength * squared), SLOPE_LEFT * length)
         return length, probs
