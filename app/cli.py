@@ -9,6 +9,7 @@ import sys
 import typer
 
 from app.commands import classes, decisions, project, runs
+from app.commands.experiments import experiment
 from app.printing import print_note
 from diagnostics.errors import WinnowError
 
@@ -43,6 +44,7 @@ cli = typer.Typer(
 )
 for verb, example in VERBS:
     cli.command(epilog=f"Example: {example}")(verb)
+cli.add_typer(experiment, name="experiment")
 
 
 def main() -> None:

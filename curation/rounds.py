@@ -6,7 +6,7 @@ time, whatever was decided since.
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 import pandas as pd
@@ -50,6 +50,10 @@ class DatasetVersion:
     fingerprint: str
     event: int
     class_change: int = 0
+
+    def to_json(self) -> dict[str, int | str]:
+        """As runs and experiments note it."""
+        return asdict(self)
 
 
 def list_rounds(project: Project) -> list[Round]:

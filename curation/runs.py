@@ -106,7 +106,7 @@ def _train(
         run_dir=run.folder,
         cache_dir=project.cache_dir,
         run_id=run.run_id,
-        dataset_version=_as_dict(version),
+        dataset_version=version.to_json(),
         now=now,
         on_progress=on_progress,
         should_stop=should_stop,
@@ -140,7 +140,7 @@ def _train_quick(
         run_dir=run.folder,
         home=project.runs_dir / run.run_id,
         run_id=run.run_id,
-        dataset_version=_as_dict(version),
+        dataset_version=version.to_json(),
         now=now,
     )
 
@@ -150,12 +150,3 @@ def _confirmed(project: Project, version: DatasetVersion) -> frozenset[str]:
     labels = project.decisions.labels_at(version.event)
     is_confirmed = labels["verdict"].isin((LABEL_RIGHT, LABEL_WRONG, LABELLED))
     return frozenset(labels["item_id"][is_confirmed])
-
-
-def _as_dict(version: DatasetVersion) -> dict[str, int | str]:
-    return {
-        "number": version.number,
-        "fingerprint": version.fingerprint,
-        "event": version.event,
-        "class_change": version.class_change,
-    }

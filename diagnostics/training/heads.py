@@ -2,7 +2,9 @@
 
 Minimised for each fold, over weights W and biases b (which are not penalised), on standardised features x:
 
-    weighted mean over its training items of -log softmax(W x + b)[label]  +  strength / 2 · |W|²
+    mean over its training items of -log softmax(W x + b)[label]  +  strength / 2 · |W|²
+
+(a weighted mean where items have weights)
 
 by L-BFGS (Nocedal & Wright, Numerical Optimization, algorithm 7.4). It starts each step from the Hessian's block
 diagonal with the class shares p(1 - p) taken out of the mean (Böhning 1992 bounds the Hessian in the same form), and
@@ -20,9 +22,6 @@ from torch import Tensor
 
 from diagnostics.errors import Cancelled
 from diagnostics.task import FloatArray, IntArray
-from diagnostics.training.imbalance import equal_weights
-
-ClassWeights = Callable[[IntArray], FloatArray]
 
 STRENGTHS = tuple(10 ** (-exponent / 2) for exponent in range(11))
 TOLERANCE = 3e-4
@@ -70,38 +69,41 @@ def fit_heads(
     n_classes: int,
     *,
     device: torch.device,
-    class_weights: ClassWeights = equal_weights,
     tolerance: float = TOLERANCE,
     strength: float | None = None,
+    weights: FloatArray | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_fold: Callable[[int], None] = lambda n_done: None,
 ) -> Heads:
     """Fit one head a fold and let each predict every item.
 
     codes : (n_items,) of the labels, read at the positions that the folds name
-    class_weights : what an item of each class weighs, (n_classes,), from how many items of each (n_classes,) a fold is
-        trained on; only their ratios count
     strength : of the penalty; None chooses the one of STRENGTHS, from strong to weak, at which the held-out items are
         most likely, over as many folds as together hold out 5,000; it stops when it gets worse
+    weights : (n_items,), how much each item counts, 0 or more, relative to the others, in training and where the
+        strength is chosen; None = all alike
     tolerance : the largest component of the gradient of the mean loss, as scikit-learn's `tol`
     should_stop : asked before every fold and strength; a stop raises Cancelled
     on_fold : told how many folds are done
     """
     labels = torch.from_numpy(codes).to(device)
+    shares = torch.ones(len(codes)) if weights is None else torch.from_numpy(weights).float()
+    shares = shares.to(device)
+
+    def opened(fold: HeadFold) -> _Fit:
+        return _Fit(fold, labels, shares, n_classes, device)
+
     tried: dict[int, _Fit] = {}
     losses: list[float] = []
     if strength is None:
-        tried = {
-            number: _Fit(folds[number], labels, n_classes, class_weights, device)
-            for number in _folds_to_try(folds)
-        }
+        tried = {number: opened(folds[number]) for number in _folds_to_try(folds)}
         strength, losses = _choose_strength(list(tried.values()), should_stop)
     probs = np.empty((len(folds), len(codes), n_classes), dtype=np.float32)
     largest = 0.0
     for number, fold in enumerate(folds):
         if should_stop():
             raise Cancelled("Stopped while training heads.")
-        fit = tried.pop(number, None) or _Fit(fold, labels, n_classes, class_weights, device)
+        fit = tried.pop(number, None) or opened(fold)
         fit.go_back_to(strength)
         largest = max(largest, fit.descend(strength, tolerance))
         probs[number] = fit.predict()
@@ -118,7 +120,7 @@ def _folds_to_try(folds: Sequence[HeadFold]) -> range:
 def _choose_strength(fits: Sequence["_Fit"], should_stop: Callable[[], bool]) -> tuple[float, list[float]]:
     """The strength with the smallest held-out loss, and the losses of those that were tried."""
     losses: list[float] = []
-    held_out_weight = sum(fit.held_out_weight for fit in fits)
+    held_out_weight = max(sum(fit.held_out_weight for fit in fits), SMALLEST_SHARE)
     for strength in STRENGTHS:
         if should_stop():
             raise Cancelled("Stopped while training heads.")
@@ -186,12 +188,7 @@ class _Fit:
     """The head of one fold, its standardised features and where it is."""
 
     def __init__(
-        self,
-        fold: HeadFold,
-        labels: Tensor,
-        n_classes: int,
-        class_weights: ClassWeights,
-        device: torch.device,
+        self, fold: HeadFold, labels: Tensor, weights: Tensor, n_classes: int, device: torch.device
     ) -> None:
         features = fold.read_features()
         n_train = len(fold.train)
@@ -202,14 +199,12 @@ class _Fit:
         self._train = self._features[:n_train]
         self._held_out = self._features[n_train : n_train + len(fold.held_out)]
         self._axes = self._standardise()
-        codes = labels[self._order[:n_train]]
+        self._targets = F.one_hot(labels[self._order[:n_train]], n_classes).float()
+        of_train, of_held_out = weights[self._order].split([n_train, len(order) - n_train])
+        self._weights = (of_train / of_train.sum())[:, None]
         self._held_out_codes = labels[self._order[n_train : n_train + len(fold.held_out)]]
-        self._targets = F.one_hot(codes, n_classes).float()
-        counts = torch.bincount(codes, minlength=n_classes)
-        self._class_weights = torch.from_numpy(class_weights(counts.cpu().numpy())).float().to(device)
-        weights = self._class_weights[codes]
-        self._item_shares = (weights / weights.sum())[:, None]
-        shares = (self._targets * self._item_shares).sum(dim=0).clamp_min(SMALLEST_SHARE)
+        self._held_out_weights = of_held_out[: len(fold.held_out)]
+        shares = (self._weights * self._targets).sum(dim=0).clamp_min(SMALLEST_SHARE)
         self._point = _Point(torch.zeros(self._train.shape[1], n_classes, device=device), shares.log())
         self._known: dict[float, _Point] = {}
 
@@ -227,8 +222,7 @@ class _Fit:
 
     @property
     def held_out_weight(self) -> float:
-        """What the held-out items weigh together; above 0."""
-        return max(float(self._class_weights[self._held_out_codes].sum()), SMALLEST_SHARE)
+        return float(self._held_out_weights.sum())
 
     def remember(self, strength: float) -> None:
         self._known[strength] = self._point
@@ -257,10 +251,9 @@ class _Fit:
         return gradient.largest
 
     def held_out_loss(self) -> float:
-        """Summed over the held-out items, each with the weight of its class."""
-        logits = self._logits(self._held_out)
-        weights = self._class_weights
-        return float(F.cross_entropy(logits, self._held_out_codes, weight=weights, reduction="sum"))
+        """Summed over the held-out items with their weights."""
+        losses = F.cross_entropy(self._logits(self._held_out), self._held_out_codes, reduction="none")
+        return float(self._held_out_weights @ losses)
 
     def predict(self) -> FloatArray:
         """(n_items, n_classes) float32 probabilities of every item."""
@@ -273,15 +266,14 @@ class _Fit:
         return torch.addmm(self._point.biases, features, self._point.weights)
 
     def _gradient(self, probs: Tensor, strength: float) -> _Point:
-        residuals = (probs - self._targets).mul_(self._item_shares)
+        residuals = (probs - self._targets).mul_(self._weights)
         weights = (residuals.T @ self._train).T
         return _Point(weights.add(self._point.weights, alpha=strength), residuals.sum(dim=0))
 
     def _guess_inverse(self, probs: Tensor, strength: float) -> Callable[[_Point], _Point]:
         """Of the Hessian with p(1 - p) of each class replaced by its mean over the items."""
         lengths, axes = self._axes
-        spread = (probs - probs.square()).mul_(self._item_shares)
-        weight_of_class = spread.sum(dim=0).clamp_min(SMALLEST_SHARE)
+        weight_of_class = (self._weights * (probs - probs.square())).sum(dim=0).clamp_min(SMALLEST_SHARE)
         curvature = lengths[:, None] * weight_of_class + strength
 
         def solve(point: _Point) -> _Point:
@@ -294,8 +286,7 @@ class _Fit:
     ) -> tuple[float, Tensor]:
         """By Newton's method on the slope along the direction; returns also the probabilities there."""
         slope_before = gradient.dot(direction)
-        item_shares = self._item_shares[:, 0]
-        on_targets = float(item_shares @ (along * self._targets).sum(dim=1))
+        on_targets = float((self._weights * along * self._targets).sum())
         crossing = float((self._point.weights * direction.weights).sum())
         squared = float(direction.weights.square().sum())
         length = 1.0
@@ -303,9 +294,13 @@ class _Fit:
             probs = torch.add(logits, along, alpha=length).softmax(dim=1)
             weighted = probs * along
             expected = weighted.sum(dim=1)
-            slope = float(item_shares @ expected) - on_targets + strength * (crossing + length * squared)
+            slope = (
+                float((self._weights[:, 0] * expected).sum())
+                - on_targets
+                + strength * (crossing + length * squared)
+            )
             if abs(slope) <= SLOPE_LEFT * abs(slope_before) or search == MAX_SEARCHES - 1:
                 break
-            spread = float(item_shares @ ((weighted * along).sum(dim=1) - expected.square()))
+            spread = float((self._weights[:, 0] * ((weighted * along).sum(dim=1) - expected.square())).sum())
             length = max(length - slope / (spread + strength * squared), SLOPE_LEFT * length)
         return length, probs

@@ -137,16 +137,18 @@ def count_classes(codes: IntArray, n_classes: int) -> IntArray:
     return np.bincount(codes[codes >= 0], minlength=n_classes)
 
 
-def head_weights(imbalance: str) -> Callable[[IntArray], FloatArray]:
-    """The class weights of a head, see `Remedy.class_weights`.
+def item_weights(imbalance: str, codes: IntArray, n_classes: int) -> FloatArray:
+    """(n_items,), what each item weighs in the loss of a head, by the size of its class; 1 for those without a label.
 
-    raises : ConfigError if there are none
+    raises : ConfigError if heads cannot be trained so
     """
-    found = IMBALANCE[imbalance].class_weights
-    if found is None:
+    class_weights = IMBALANCE[imbalance].class_weights
+    if class_weights is None:
         usable = ", ".join(name for name, remedy in IMBALANCE.items() if remedy.class_weights is not None)
         raise ConfigError(
             f"{IMBALANCE[imbalance].title} is not available in the quick estimate: heads are trained with {usable}. "
             f"Train in full for imbalance={imbalance}."
         )
-    return found
+    of_class = class_weights(count_classes(codes, n_classes))
+    weights: FloatArray = np.where(codes >= 0, of_class[codes], 1.0)
+    return weights

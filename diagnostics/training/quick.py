@@ -50,7 +50,7 @@ from diagnostics.training.embeddings import (
     find_backbone,
 )
 from diagnostics.training.heads import HeadFold, Heads, fit_heads
-from diagnostics.training.imbalance import NO_REMEDY, head_weights
+from diagnostics.training.imbalance import NO_REMEDY, item_weights
 from diagnostics.training.plan import Plan, make_plan
 from diagnostics.training.quick_scores import score_quick_round
 
@@ -105,7 +105,7 @@ def prepare_quick(inputs: QuickInputs) -> Prepared:
     raises : RunError if there is neither; WeightsError if a pretrained network is asked for that is not here;
         ConfigError if heads cannot be trained as the configuration says
     """
-    head_weights(inputs.config.imbalance)
+    item_weights(inputs.config.imbalance, np.empty(0, dtype=np.int64), len(inputs.task.classes))
     machine = _machine(inputs.config)
     torch.set_num_threads(machine.n_threads)
     backbone = find_backbone(inputs.config)
@@ -132,7 +132,6 @@ def fit_quick(
     imbalance : one of those that heads can be trained with, see `diagnostics.training.imbalance`
     raises : ConfigError for another
     """
-    class_weights = head_weights(imbalance)
     features = prepared.shared.read()
     folds = prepared.plan.folds
     train = np.zeros(len(folds), dtype=np.bool_)
@@ -154,7 +153,7 @@ def fit_quick(
         prepared.plan.codes,
         n_classes,
         device=prepared.machine.device,
-        class_weights=class_weights,
+        weights=item_weights(imbalance, np.where(train, prepared.plan.codes, NO_LABEL), n_classes),
         should_stop=should_stop,
         on_fold=tell,
     )

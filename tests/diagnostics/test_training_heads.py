@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from diagnostics.errors import Cancelled, ConfigError
 from diagnostics.training import heads
 from diagnostics.training.heads import STRENGTHS, HeadFold, fit_heads
-from diagnostics.training.imbalance import count_classes, head_weights
+from diagnostics.training.imbalance import item_weights
 
 CPU = torch.device("cpu")
 N_CLASSES = 4
@@ -41,13 +41,13 @@ def make_folds(features, n_folds=3):
 )
 def test_heads_are_those_of_scikit_learn(data, strength, imbalance):
     features, codes = data
-    weigh = head_weights(imbalance)
+    weights = item_weights(imbalance, codes, N_CLASSES)
     found = fit_heads(
         make_folds(features),
         codes,
         N_CLASSES,
         device=CPU,
-        class_weights=weigh,
+        weights=weights,
         strength=strength,
         tolerance=1e-6,
     )
@@ -56,8 +56,8 @@ def test_heads_are_those_of_scikit_learn(data, strength, imbalance):
         scaler = StandardScaler().fit(features[fold.train].astype(np.float64))
         scaled = scaler.transform(features.astype(np.float64))
         oracle = LogisticRegression(C=1 / (strength * len(fold.train)), tol=1e-7, max_iter=2000)
-        weights = weigh(count_classes(codes[fold.train], N_CLASSES))[codes[fold.train]]
-        oracle.fit(scaled[fold.train], codes[fold.train], sample_weight=weights / weights.mean())
+        of_train = weights[fold.train]
+        oracle.fit(scaled[fold.train], codes[fold.train], sample_weight=of_train / of_train.mean())
         np.testing.assert_allclose(probs, oracle.predict_proba(scaled), atol=1e-4)
 
 
@@ -140,7 +140,11 @@ def test_a_head_that_counts_rare_classes_as_much_as_common_ones_finds_more_of_th
 
     def predicted_rare(imbalance):
         heads = fit_heads(
-            make_folds(features), codes, N_CLASSES, device=CPU, class_weights=head_weights(imbalance)
+            make_folds(features),
+            codes,
+            N_CLASSES,
+            device=CPU,
+            weights=item_weights(imbalance, codes, N_CLASSES),
         )
         return heads.fold_probs.mean(axis=0)[rare, codes.max()].mean()
 
@@ -151,4 +155,4 @@ def test_there_is_no_focal_loss_in_the_quick_estimate():
     with pytest.raises(
         ConfigError, match=r"Focal loss is not available in the quick estimate.*Train in full"
     ):
-        head_weights("focal_loss")
+        item_weights("focal_loss", np.array([0, 1]), 2)
