@@ -1,8 +1,8 @@
 """How F1 of a class grows with its labels, and what a few more of them are worth: a curve with its uncertainty.
 
 The curve is the inverse power law F1(n) = a - b · n^-c (Figueroa et al., Predicting sample size required for
-classification performance, 2012; Hestness et al., Deep Learning Scaling is Predictable, Empirically, 2017), fitted as in
-the former by least squares in which larger sizes count more. b may be negative: more labels can do harm.
+classification performance, 2012; Hestness et al., Deep Learning Scaling is Predictable, Empirically, 2017), fitted as
+in the former by least squares in which larger sizes count more. b may be negative: more labels can do harm.
 """
 
 from dataclasses import dataclass

@@ -200,10 +200,10 @@ class _Fit:
         self._held_out = self._features[n_train : n_train + len(fold.held_out)]
         self._axes = self._standardise()
         self._targets = F.one_hot(labels[self._order[:n_train]], n_classes).float()
-        of_train, of_held_out = weights[self._order].split([n_train, len(order) - n_train])
-        self._weights = (of_train / of_train.sum())[:, None]
+        weights = weights[self._order]
+        self._weights = (weights[:n_train] / weights[:n_train].sum())[:, None]
         self._held_out_codes = labels[self._order[n_train : n_train + len(fold.held_out)]]
-        self._held_out_weights = of_held_out[: len(fold.held_out)]
+        self._held_out_weights = weights[n_train : n_train + len(fold.held_out)]
         shares = (self._weights * self._targets).sum(dim=0).clamp_min(SMALLEST_SHARE)
         self._point = _Point(torch.zeros(self._train.shape[1], n_classes, device=device), shares.log())
         self._known: dict[float, _Point] = {}
