@@ -225,7 +225,8 @@ def experiment_data(project: Project, version: DatasetVersion | None = None) -> 
     version = version or dataset_version(project)
     items = training_items(project, version)
     task = project.task_at(project.class_log.at(version.class_change))
-    train = items[(items["split"] == "train") & items["label"].notna()].reset_index(drop=True)
+    is_trained_on = (items["split"] == "train") & items["label"].notna() & ~items["held_back"]
+    train = items[is_trained_on].reset_index(drop=True)
     base = newest_full_run(project)
     config = base.info.config if base is not None else TrainConfig()
     lr = base.info.resolved.lr if base is not None else config.lr

@@ -97,7 +97,7 @@ def _train(
 ) -> RunInfo:
     from diagnostics.training.run import train_run
 
-    version = dataset_version(project, run.version, class_change=run.class_change)
+    version = dataset_version(project, run.version, class_change=run.class_change, cap_change=run.cap_change)
     return train_run(
         training_items(project, version),
         project.task_at(project.class_log.at(version.class_change)),

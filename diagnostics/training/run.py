@@ -54,7 +54,7 @@ from diagnostics.training.fold import (
     open_run,
 )
 from diagnostics.training.meter import WorkMeter
-from diagnostics.training.plan import TRAIN_COLUMNS, kinds_of, notes_of
+from diagnostics.training.plan import HELD_BACK, TRAIN_COLUMNS, kinds_of, notes_of
 from diagnostics.training.planting import mean_of_unplanted
 from diagnostics.training.workers import train_folds
 
@@ -75,7 +75,8 @@ def train_run(
 ) -> RunInfo:
     """Train, predict and score into `run_dir`; called again on an unfinished `run_dir` it goes on where it was.
 
-    items : columns TRAIN_COLUMNS; label is null where there is none; only labelled items of split train are trained on
+    items : columns TRAIN_COLUMNS; label is null where there is none; only labelled items of split train are trained
+        on, and of these not those that a column HELD_BACK marks
     roots : `root` is a position in it
     now : when this call started; the run keeps the time of its first call
     should_stop : asked after every batch; a stop raises Cancelled and leaves the folder to be resumed
@@ -159,7 +160,8 @@ class _Clock:
 
 def _identity(inputs: RunInputs) -> dict[str, Any]:
     """What must be equal for an unfinished run to go on; the order of the rows may change."""
-    rows = inputs.items[list(TRAIN_COLUMNS)].sort_values("item_id").astype(object)
+    columns = [*TRAIN_COLUMNS, *([HELD_BACK] if HELD_BACK in inputs.items else [])]
+    rows = inputs.items[columns].sort_values("item_id").astype(object)
     content = json.dumps(rows.where(rows.notna(), None).to_numpy().tolist(), ensure_ascii=False, default=str)
     return {
         "format_version": 1,
