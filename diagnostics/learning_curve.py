@@ -8,13 +8,13 @@ in the former by least squares in which larger sizes count more. b may be negati
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
+from diagnostics.metrics import CONFIDENCE
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
 POWERS = np.geomspace(0.1, 2.0, 16)
-N_RESAMPLES = 500
-LEVEL = 95
-MIN_DRAWS = 2
+N_RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ def extrapolate_f1(
     is_predicted : (n_sizes, n_draws, n_items), which were predicted as it after training on so many of its labels; a
         draw is a sequence of nested subsets, at least 2 of them
     sizes : (n_sizes,), ascending, at least 3
-    seed : of the bootstrap: items and draws are drawn again together 500 times, the curve is fitted to each, and the
-        interval holds the middle 95 % of the gains (Efron & Tibshirani 1993, chapter 13)
+    seed : of the bootstrap: items and draws are drawn again together 1,000 times, the curve is fitted to each, and the
+        interval holds the middle of the gains
 
     Everything is NaN for a class that no validation item has.
     """
@@ -63,8 +63,9 @@ def extrapolate_f1(
     resampled = np.concatenate([means[:1], means[1:] + spread * (drawn - means[1:])])
     fitted = fit_power_laws(sizes, resampled, np.append(sizes, sizes[-1] + n_more))
     gains = fitted[:, -1] - fitted[:, -2]
-    low, high = np.percentile(resampled[1:], _middle(), axis=0)
-    gain_low, gain_high = np.percentile(gains[1:], _middle())
+    ends = _ends(n_draws)
+    low, high = np.percentile(resampled[1:], ends, axis=0)
+    gain_low, gain_high = np.percentile(gains[1:], ends)
     return Curve(
         sizes, means[0], low, high, fitted[0, :-1], float(gains[0]), float(gain_low), float(gain_high)
     )
@@ -112,5 +113,11 @@ def _f1_of(is_class: BoolArray, is_predicted: BoolArray, counts: FloatArray) -> 
     return f1.reshape(-1, *shape)
 
 
-def _middle() -> tuple[float, float]:
-    return (100 - LEVEL) / 2, (100 + LEVEL) / 2
+def _ends(n_draws: int) -> tuple[float, float]:
+    """The percentiles between which a 95 % interval lies, further out for few draws.
+
+    As far as Student's t with n_draws - 1 degrees of freedom is further out than the normal distribution: the expanded
+    percentile interval of Hesterberg (What Teachers Should Know about the Bootstrap, 2015).
+    """
+    tail = 100 * float(stats.norm.sf(stats.t.ppf((1 + CONFIDENCE) / 2, n_draws - 1)))
+    return tail, 100 - tail

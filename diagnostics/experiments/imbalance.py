@@ -1,0 +1,296 @@
+"""Imbalance: does any way to train in spite of rare classes help them, and what does it cost the others?
+
+Each remedy of `diagnostics.training.imbalance` is trained against none, on the same items and with the same seeds. The
+rule: one is recommended only if the mean F1 of the rare classes improves, corrected over the remedies by Holm's
+method, and neither accuracy nor the macro F1 of all classes gets worse.
+
+Heads are trained to their minimum, where drawing items with weights comes to the same as weighing their losses; so
+weighted sampling is trained as weighted loss there, once for both. Focal loss needs whole models.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides, holm
+from diagnostics.experiments.frame import (
+    CANNOT_TELL,
+    FULL,
+    NOT_RECOMMENDED,
+    QUICK,
+    RECOMMENDED,
+    ExperimentData,
+    Result,
+    Trainer,
+    Trainers,
+    Trainings,
+)
+from diagnostics.experiments.options import Options
+from diagnostics.task import FloatArray, label_codes
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, item_weights
+
+ALPHA = 0.05
+RARE_SHARE = 0.5
+ACCURACY, MACRO_F1, RARE_F1, CLASS_F1 = "accuracy", "macro F1", "mean F1 of rare classes", "F1"
+NOT_AVAILABLE = "not available in the quick estimate"
+REMEDIES = tuple(name for name in IMBALANCE if name != NO_REMEDY)
+TRAINED_BY_HEADS = {"weighted_sampling": "weighted_loss"}
+TABLE_COLUMNS = (
+    "way", "imbalance", "metric", "label", "n_labels", "support", "before", "after", "difference", "low", "high",
+    "p_adjusted", "verdict", "n_needed",
+)  # fmt: skip
+
+
+def count(data: ExperimentData, options: Options) -> Trainings:
+    """Each remedy and none once a seed."""
+    seeds: int = options["seeds"]
+    return Trainings(
+        n_quick=seeds * len(_trained_by_heads()), n_full=seeds * len(IMBALANCE) if options["full"] else 0
+    )
+
+
+def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
+    """Train with every remedy in each way, compare with none, and say what follows."""
+    rare = rare_classes(data)
+    trained = {QUICK: _train_heads, FULL: _train_whole}
+    tables = []
+    for way, trainer in trainers.ways():
+        trainings = trained[way](data, trainer, options["seeds"])
+        tables.append(comparison_table(data, trainings, rare, trainers.typical_noise).assign(way=way))
+    table = pd.concat(tables, ignore_index=True)[list(TABLE_COLUMNS)]
+    helping = {str(way): _helping(rows, rare) for way, rows in table.groupby("way", sort=False)}
+    outcome, verdict = _verdict(table, helping, rare)
+    return Result(
+        outcome=outcome,
+        verdict=verdict,
+        table=table,
+        notes=tuple(_notes(data, rare, trainers)),
+        agreement=_agreement(helping),
+        facts={"rare_classes": rare, "helping": helping},
+    )
+
+
+def rare_classes(data: ExperimentData) -> list[str]:
+    """The classes with validation items and fewer than half as many train labels as the average class, rarest first."""
+    classes = data.task.classes
+    counts = np.bincount(label_codes(data.train_items["label"], classes), minlength=len(classes))
+    support = np.bincount(data.ruler.codes, minlength=len(classes))
+    average = counts.sum() / max(1, (counts > 0).sum())
+    order = np.argsort(counts, kind="stable")
+    return [classes[code] for code in order if 0 < counts[code] < RARE_SHARE * average and support[code]]
+
+
+def comparison_table(
+    data: ExperimentData,
+    trainings: Mapping[str, Sequence[FloatArray]],
+    rare: Sequence[str],
+    typical_noise: Any = None,
+) -> pd.DataFrame:
+    """TABLE_COLUMNS but `way`: for each remedy the whole, the rare classes together and each of them.
+
+    trainings : by remedy, "none" among them; those that there are not get a row that says so
+
+    p_adjusted is corrected by Holm's method: over the remedies for the whole and the rare classes together, over the
+    classes of one comparison for single classes.
+    """
+    counts = data.train_items["label"].value_counts()
+    rows: list[dict[str, Any]] = []
+    for name in REMEDIES:
+        if name not in trainings:
+            rows.append({"imbalance": name, "metric": ACCURACY, "verdict": NOT_AVAILABLE})
+            continue
+        found = _compared(data, trainings, name, None, typical_noise)
+        rows += [
+            _row(name, ACCURACY, found.of("accuracy"), len(data.train_items), found.n_items),
+            _row(name, MACRO_F1, found.of("macro_f1"), len(data.train_items), found.n_items),
+        ]
+        if not rare:
+            continue
+        own = found.classes.set_index("label").loc[list(rare)]
+        together = _compared(data, trainings, name, tuple(rare), typical_noise).of("macro_f1")
+        n_labels, support = int(counts.reindex(rare).sum()), int(own["support"].sum())
+        rows.append(_row(name, RARE_F1, together, n_labels, support))
+        for label, row in own.iterrows():
+            renamed = row.rename(lambda column: column.removeprefix("f1_"))
+            rows.append(_row(name, CLASS_F1, renamed, int(counts[label]), row["support"]) | {"label": label})
+    table = pd.DataFrame(rows).reindex(columns=list(TABLE_COLUMNS[1:]))
+    return table.assign(label=table["label"].fillna("")).pipe(_corrected_over_remedies)
+
+
+def _corrected_over_remedies(table: pd.DataFrame) -> pd.DataFrame:
+    adjusted = table["p_adjusted"].to_numpy(dtype=float, copy=True)
+    for metric in (ACCURACY, MACRO_F1, RARE_F1):
+        rows = np.flatnonzero((table["metric"] == metric).to_numpy())
+        adjusted[rows] = holm(adjusted[rows])
+    decided = table["verdict"].isin((IMPROVED, WORSE)) & ~(adjusted < ALPHA)
+    return table.assign(p_adjusted=adjusted, verdict=table["verdict"].mask(decided, CANNOT_TELL))
+
+
+def _compared(
+    data: ExperimentData,
+    trainings: Mapping[str, Sequence[FloatArray]],
+    name: str,
+    macro_over: tuple[str, ...] | None,
+    typical_noise: Any,
+) -> Comparison:
+    ruler = data.ruler
+    return compare_sides(
+        ruler.item_ids,
+        ruler.codes,
+        trainings[NO_REMEDY],
+        trainings[name],
+        ruler.classes,
+        typical_noise=typical_noise,
+        macro_over=macro_over,
+    )
+
+
+def _row(name: str, metric: str, found: pd.Series, n_labels: int, support: int) -> dict[str, Any]:
+    """p_adjusted is still the one of this comparison alone where it is to be corrected over the remedies."""
+    columns = ("before", "after", "difference", "low", "high", "verdict", "n_needed")
+    return {
+        "imbalance": name,
+        "metric": metric,
+        "n_labels": n_labels,
+        "support": support,
+        "p_adjusted": found["p_adjusted" if metric == CLASS_F1 else "p_value"],
+        **{column: found[column] for column in columns},
+    }
+
+
+# ------------------------------------------------------------ training
+
+
+def _trained_by_heads() -> list[str]:
+    """The remedies for which heads are trained, none among them."""
+    return [
+        name
+        for name, remedy in IMBALANCE.items()
+        if remedy.class_weights is not None and name not in TRAINED_BY_HEADS
+    ]
+
+
+def _train_heads(data: ExperimentData, trainer: Trainer, n_seeds: int) -> dict[str, list[FloatArray]]:
+    codes = label_codes(data.train_items["label"], data.task.classes)
+    trained = {}
+    for name in _trained_by_heads():
+        items = data.train_items.assign(weight=item_weights(name, codes, len(data.task.classes)))
+        trained[name] = [trainer(items, seed=seed) for seed in range(n_seeds)]
+    return trained | {name: trained[same] for name, same in TRAINED_BY_HEADS.items()}
+
+
+def _train_whole(data: ExperimentData, trainer: Trainer, n_seeds: int) -> dict[str, list[FloatArray]]:
+    return {
+        name: [
+            trainer(data.train_items, seed=seed, config=with_remedy(data.single, name))
+            for seed in range(n_seeds)
+        ]
+        for name in IMBALANCE
+    }
+
+
+def with_remedy(config: TrainConfig, name: str) -> TrainConfig:
+    """The configuration with another remedy, and nothing that contradicts it."""
+    plain = TrainConfig()
+    smoothing = 0.0 if name == FOCAL_LOSS else config.label_smoothing
+    gamma = config.focal_gamma if name == FOCAL_LOSS else plain.focal_gamma
+    return replace(config, imbalance=name, label_smoothing=smoothing, focal_gamma=gamma)
+
+
+# ------------------------------------------------------------ what follows
+
+
+def _helping(table: pd.DataFrame, rare: Sequence[str]) -> list[str]:
+    """The remedies that the rule lets through, the largest gain first."""
+    verdicts = table.pivot_table(index="imbalance", columns="metric", values="verdict", aggfunc="first")
+    gains = table[table["metric"] == _judged_metric(rare)].set_index("imbalance")["difference"]
+    found = [
+        str(name)
+        for name, row in verdicts.iterrows()
+        if row.get(_judged_metric(rare)) == IMPROVED and WORSE not in (row[ACCURACY], row.get(MACRO_F1))
+    ]
+    return sorted(found, key=lambda name: -gains[name])
+
+
+def _judged_metric(rare: Sequence[str]) -> str:
+    return RARE_F1 if rare else MACRO_F1
+
+
+def _verdict(table: pd.DataFrame, helping: Mapping[str, list[str]], rare: Sequence[str]) -> tuple[str, str]:
+    way = FULL if FULL in helping else QUICK
+    rows = table[table["way"] == way]
+    judged = rows[rows["metric"] == _judged_metric(rare)].set_index("imbalance")
+    if not helping[way]:
+        best = str(judged["difference"].idxmax())
+        return NOT_RECOMMENDED, (
+            f"No remedy for imbalance is shown to help. Most of all {IMBALANCE[best].title.lower()} changes "
+            f"{_changes(rows, best, rare)}."
+        )
+    best = helping[way][0]
+    title = IMBALANCE[best].title
+    if way == QUICK:
+        return CANNOT_TELL, (
+            f"By heads alone {title.lower()} helps: it changes {_changes(rows, best, rare)}. Train whole models to "
+            "confirm it."
+        )
+    return RECOMMENDED, (
+        f"{title} is recommended for the next training (--imbalance {best}): it changes {_changes(rows, best, rare)}."
+    )
+
+
+def _changes(rows: pd.DataFrame, name: str, rare: Sequence[str]) -> str:
+    """What a remedy does to the rare classes and to the whole.
+
+    The "mean F1 of rare classes" comes first where there are any.
+    """
+    own = rows[rows["imbalance"] == name].set_index("metric")
+    metrics = [RARE_F1, ACCURACY] if rare else [MACRO_F1, ACCURACY]
+    return " and ".join(f"the {metric} by {_points(own.loc[metric])}" for metric in metrics)
+
+
+def _points(row: pd.Series) -> str:
+    value, low, high = (100 * row[name] for name in ("difference", "low", "high"))
+    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f}, {row['verdict']})"
+
+
+def _agreement(helping: Mapping[str, list[str]]) -> str:
+    if len(helping) < 2:
+        return ""
+    said = {way: _titles(names) for way, names in helping.items()}
+    if set(helping[QUICK]) & set(helping[FULL]) or not (helping[QUICK] or helping[FULL]):
+        return f"Heads and whole models agree: {said[FULL]}."
+    return f"Heads and whole models disagree: by heads {said[QUICK]}, by whole models {said[FULL]}. Whole models count."
+
+
+def _titles(names: Sequence[str]) -> str:
+    if not names:
+        return "no remedy is shown to help"
+    return f"{', '.join(IMBALANCE[name].title.lower() for name in names)} {'helps' if len(names) == 1 else 'help'}"
+
+
+def _notes(data: ExperimentData, rare: Sequence[str], trainers: Trainers) -> list[str]:
+    counts = data.train_items["label"].value_counts()
+    notes = []
+    if rare:
+        named = ", ".join(f"{label} ({counts[label]:,})" for label in rare)
+        notes.append(
+            f"Rare means fewer than half as many train labels as the average class ({counts.mean():,.0f}): {named}."
+        )
+    else:
+        notes.append(
+            f"No class is rare: the smallest has {counts.min():,} train labels, the average {counts.mean():,.0f}. So "
+            "the macro F1 of all classes decides."
+        )
+    notes.append("Verdicts on the whole and on the rare classes are corrected over the remedies (Holm).")
+    if trainers.quick is not None:
+        notes.append(
+            "In the quick estimate weighted sampling is the same as weighted loss: heads are trained to their minimum, "
+            "where both come to the same. Focal loss is not available there: it needs whole models."
+        )
+    elif trainers.why_no_quick:
+        notes.append(f"Heads were not tried first. {trainers.why_no_quick}")
+    return notes
