@@ -163,7 +163,7 @@ def held_back(items: pd.DataFrame, decided: BoolArray, caps: Mapping[str, int], 
 
 
 def named_caps(project: Project, classes: ClassList, number: int) -> dict[str, int]:
-    """The caps after a change of them, by the names in `classes`; those of classes that are merged away do not count."""
+    """The caps after a change of them, by the names in `classes`; a cap on a class that is merged away ends with it."""
     caps = caps_at(project, number)
     return {classes.shown[key]: keep for key, keep in caps.items() if classes.root(key) == key}
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from curation.class_caps import lift_cap, list_cap_changes, set_cap
 from curation.jobs import EXPERIMENT, JobRow, start_job
 from curation.project import Project
 from curation.rounds import DatasetVersion, dataset_version, training_items
@@ -26,6 +27,7 @@ from curation.runs import WatchedJob
 from diagnostics.errors import ConfigError, RunError
 from diagnostics.experiments import EXPERIMENTS
 from diagnostics.experiments.frame import (
+    CAP,
     FULL,
     QUICK,
     Action,
@@ -220,6 +222,66 @@ def remove_experiment(project: Project, experiment_id: str) -> None:
     shutil.rmtree(read_experiment(project, experiment_id).folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """How a kind of action is carried out, taken back, and recognised as being in force.
+
+    apply, undo : called with (project, values, annotator=, now=, reason=)
+    is_applied(project, values, reason) : it is in force because of this reason
+    """
+
+    apply: Callable[..., object]
+    undo: Callable[..., object]
+    is_applied: Callable[[Project, Mapping[str, Any], str], bool]
+
+
+def _apply_cap(project: Project, values: Mapping[str, Any], **who: Any) -> None:
+    set_cap(project, values["class"], values["keep"], **who)
+
+
+def _undo_cap(project: Project, values: Mapping[str, Any], **who: Any) -> None:
+    lift_cap(project, values["class"], **who)
+
+
+def _is_capped(project: Project, values: Mapping[str, Any], reason: str) -> bool:
+    newest = {change.key: change for change in list_cap_changes(project)}
+    change = newest.get(str(project.classes.key_of(values["class"])))
+    return change is not None and (change.keep, change.reason) == (values["keep"], reason)
+
+
+ACTORS: dict[str, Actor] = {CAP: Actor(_apply_cap, _undo_cap, _is_capped)}
+
+
+def is_applied(project: Project, info: ExperimentInfo) -> bool:
+    """Whether what an experiment recommended is in force because of it."""
+    action = info.action
+    return action is not None and ACTORS[action.kind].is_applied(project, action.values, info.experiment_id)
+
+
+def apply_action(project: Project, experiment_id: str, *, annotator: str, now: datetime) -> Action:
+    """Carry out what an experiment recommends; returns it.
+
+    raises : RunError if there is no such experiment, or it recommends nothing; whatever stands in the way of it
+    """
+    action = _action_of(project, experiment_id)
+    ACTORS[action.kind].apply(project, action.values, annotator=annotator, now=now, reason=experiment_id)
+    return action
+
+
+def undo_action(project: Project, experiment_id: str, *, annotator: str, now: datetime) -> Action:
+    """Take back what an experiment recommended and was applied; returns it. Raises as `apply_action`."""
+    action = _action_of(project, experiment_id)
+    ACTORS[action.kind].undo(project, action.values, annotator=annotator, now=now, reason=experiment_id)
+    return action
+
+
+def _action_of(project: Project, experiment_id: str) -> Action:
+    action = read_experiment(project, experiment_id).info.action
+    if action is None:
+        raise RunError(f"{experiment_id} recommends nothing that could be carried out.")
+    return action
+
+
 def experiment_data(project: Project, version: DatasetVersion | None = None) -> ExperimentData:
     """What experiments train on and are judged by: the newest dataset version, or this one."""
     version = version or dataset_version(project)
@@ -258,6 +320,7 @@ def _replicates(project: Project, version: DatasetVersion, config: TrainConfig) 
 def _trainers(
     project: Project, version: DatasetVersion, data: ExperimentData, watch: Watch, *, full: bool
 ) -> Trainers:
+    from diagnostics.training.quick import prepare_quick
     from diagnostics.training.trainers import quick_trainer
 
     items = training_items(project, version)
@@ -265,8 +328,9 @@ def _trainers(
     items = items[items["item_id"].isin(data.train_items["item_id"]) | is_ruler].reset_index(drop=True)
     trainers = Trainers(quick=None, full=None)
     try:
-        heads, features = quick_trainer(_quick_inputs(project, data, items, watch), _ruler_ids(data))
-        trainers = replace(trainers, quick=watch.over(QUICK, heads), quick_features=features)
+        prepared = prepare_quick(_quick_inputs(project, data, items, watch))
+        heads = quick_trainer(prepared, data.task.classes, _ruler_ids(data), should_stop=watch.should_stop)
+        trainers = replace(trainers, quick=watch.over(QUICK, heads), quick_features=prepared.source)
     except RunError as error:
         if not full:
             raise

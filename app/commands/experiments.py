@@ -9,7 +9,7 @@ import typer
 from app.commands.options import AsJson, ProjectFolder
 from app.printing import print_json, print_line, print_note, print_table, progress_bar
 from diagnostics.experiments import EXPERIMENTS
-from diagnostics.experiments.options import ExperimentOption, ExperimentSpec
+from diagnostics.experiments.options import ExperimentOption, ExperimentSpec, parsed_values
 
 if TYPE_CHECKING:
     from curation.experiments import Experiment
@@ -20,6 +20,7 @@ DryRun = Annotated[
 ]
 EXAMPLES = {
     "seeds": "winnow experiment seeds cats --n 5",
+    "class-cap": "winnow experiment class-cap cats --class tabby --drop 25,50,75 --seeds 3 --full",
 }
 
 experiment = typer.Typer(
@@ -88,19 +89,10 @@ def _parsed(spec: ExperimentSpec, given: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, those of several values taken apart."""
     values = {name: given[_python_name(name)] for name in spec.options}
     return {
-        name: _several(name, spec.options[name], value) if spec.options[name].many else value
+        name: parsed_values(name, spec.options[name], value) if spec.options[name].many else value
         for name, value in values.items()
         if value is not None
     }
-
-
-def _several(name: str, option: ExperimentOption, text: str) -> tuple[Any, ...]:
-    try:
-        return tuple(option.kind(part.strip()) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise typer.BadParameter(
-            f"--{name.replace('_', '-')} takes numbers with commas between them; found {text!r}."
-        ) from None
 
 
 def _run(

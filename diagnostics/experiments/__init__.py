@@ -29,5 +29,32 @@ EXPERIMENTS: dict[str, ExperimentSpec] = {
                 ),
             },
         ),
+        ExperimentSpec(
+            name="class-cap",
+            title="Class cap",
+            sentence="Does a class with many items do as well with fewer, and do the others gain from it?",
+            module="diagnostics.experiments.class_cap",
+            options={
+                "class": ExperimentOption(
+                    str,
+                    "the class",
+                    None,
+                    is_class=True,
+                    none_means="of the classes that do well, the one with most train items",
+                ),
+                "drop": ExperimentOption(
+                    int, "per cent of its train items left out", (25, 50, 75), low=1, high=95, many=True
+                ),
+                "seeds": SEEDS,
+                "margin": ExperimentOption(
+                    float,
+                    "points of F1 by which the class may be worse and still count as not worse",
+                    2.0,
+                    low=0.1,
+                    high=20.0,
+                ),
+                "full": FULL,
+            },
+        ),
     )
 }

@@ -32,6 +32,9 @@ RECOMMENDED, NOT_RECOMMENDED, CANNOT_TELL, MEASURED = (
 )
 
 
+CAP = "class_cap"
+
+
 class Trainer(Protocol):
     """Learns from train items and predicts the ruler."""
 
@@ -178,7 +181,7 @@ def cost_of(trainings: Trainings, speed: Speed) -> Cost:
 class Action:
     """Something that a result recommends and that can be applied and taken back.
 
-    kind : the name of the entry that carries it out, see `curation.experiments`
+    kind : the name of the entry that carries it out, see `curation.experiments.ACTORS`
     text : what it does, as a button says it
     values : what it needs, JSON-able
     """

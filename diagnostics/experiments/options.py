@@ -79,6 +79,22 @@ def checked_options(spec: ExperimentSpec, given: Options, classes: Sequence[str]
     return {name: tuple(value) if spec.options[name].many else value for name, value in values.items()}
 
 
+def parsed_values(name: str, option: ExperimentOption, text: str) -> tuple[Any, ...]:
+    """The values of an option that takes several, from a text with commas between them.
+
+    raises : ConfigError if one is not of its kind
+
+    >>> parsed_values("drop", ExperimentOption(int, "", (), many=True), "25, 50")
+    (25, 50)
+    """
+    try:
+        return tuple(option.kind(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ConfigError(
+            f"{name} takes {_KINDS[option.kind]} or several with commas between them; found {text!r}."
+        ) from None
+
+
 def _unknown(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"it has no option {name!r}" + (f" (did you mean {near[0]!r}?)" if near else "")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task, label_codes
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
 from diagnostics.training.heads import HeadFold, fit_heads
-from diagnostics.training.quick import Prepared, QuickInputs, model_of, prepare_quick
+from diagnostics.training.quick import Prepared, model_of
 from diagnostics.training.run import train_and_predict
 
 LEFT_OUT = 0.1
@@ -42,62 +42,58 @@ class FullInputs:
     should_stop: Callable[[], bool]
 
 
-def quick_trainer(inputs: QuickInputs, ruler: pd.Index) -> tuple[Trainer, str]:
-    """A trainer of heads on features that are there or computed now, and whose features they are, in words.
+def quick_trainer(
+    prepared: Prepared, classes: Sequence[str], ruler: pd.Index, *, should_stop: Callable[[], bool]
+) -> Trainer:
+    """A trainer of heads on features that are there.
 
+    prepared : the items that an experiment may train on, and the ruler, with their features
     ruler : the ids of the items to predict
-    raises : as `diagnostics.training.quick.prepare_quick`
 
     One training is one head a fold, each on the train items outside its fold. The seed decides the folds; where
     features come from the fold models of a run the folds are those of the run, and each head leaves out a further
     tenth of the contents, chosen by the seed.
     """
-    heads = _QuickTrainer(prepare_quick(inputs), inputs, ruler)
-    return heads, heads.prepared.source
+    ids = pd.Index(prepared.plan.items["item_id"])
+    ruler_rows = ids.get_indexer(ruler)
 
-
-class _QuickTrainer:
-    def __init__(self, prepared: Prepared, inputs: QuickInputs, ruler: pd.Index) -> None:
-        self.prepared = prepared
-        self._inputs = inputs
-        self._ids = pd.Index(prepared.plan.items["item_id"])
-        self._contents = prepared.plan.items["content_hash"].to_numpy(dtype=object)
-        self._ruler = self._ids.get_indexer(ruler)
-
-    def __call__(self, items: pd.DataFrame, *, seed: int, config: TrainConfig | None = None) -> FloatArray:
-        rows = _rows_of(items, self._ids)
-        classes = self._inputs.task.classes
+    def train(items: pd.DataFrame, *, seed: int, config: TrainConfig | None = None) -> FloatArray:
+        rows = _rows_of(items, ids)
         codes = label_codes(items["label"], classes)
-        weights = items["weight"].to_numpy(dtype=np.float32) if "weight" in items else None
-        every_row = np.concatenate([rows, self._ruler])
+        weights = items["weight"].to_numpy(dtype=np.float32) if "weight" in items else np.ones(len(rows))
         heads = fit_heads(
-            self._folds(rows, codes, every_row, seed),
-            np.concatenate([codes, np.full(len(self._ruler), NO_LABEL)]),
+            _head_folds(prepared, rows, ruler_rows, codes, seed),
+            np.concatenate([codes, np.full(len(ruler), NO_LABEL)]),
             len(classes),
-            device=self.prepared.machine.device,
-            weights=None if weights is None else np.concatenate([weights, np.ones(len(self._ruler))]),
-            should_stop=self._inputs.should_stop,
+            device=prepared.machine.device,
+            weights=np.concatenate([weights, np.ones(len(ruler))]),
+            should_stop=should_stop,
         )
         return heads.fold_probs[:, len(rows) :]
 
-    def _folds(self, rows: IntArray, codes: IntArray, every_row: IntArray, seed: int) -> list[HeadFold]:
-        """One a fold; positions are those of `every_row`, of which the first are the train items."""
-        contents = self._contents[rows]
-        if self.prepared.base_run is None:
-            folds = make_folds(codes, contents.tolist(), n_folds=self.prepared.n_folds, seed=seed)
-            seen = np.ones(len(rows), dtype=np.bool_)
-        else:
-            folds = self.prepared.plan.folds[rows]
-            seen = np.array([share_of(content, seed) >= LEFT_OUT for content in contents])
-        values = self.prepared.shared.at(every_row).read()
-        return [
-            HeadFold(
-                read_features=partial(values.__getitem__, model_of(values, fold)),
-                train=np.flatnonzero((folds != fold) & seen),
-                held_out=np.flatnonzero(folds == fold),
-            )
-            for fold in range(self.prepared.n_folds)
-        ]
+    return train
+
+
+def _head_folds(
+    prepared: Prepared, rows: IntArray, ruler: IntArray, codes: IntArray, seed: int
+) -> list[HeadFold]:
+    """One a fold; positions are those of the train items, and after them the ruler."""
+    contents = prepared.plan.items["content_hash"].iloc[rows].tolist()
+    if prepared.base_run is None:
+        folds = make_folds(codes, contents, n_folds=prepared.n_folds, seed=seed)
+        kept = np.ones(len(rows), dtype=np.bool_)
+    else:
+        folds = prepared.plan.folds[rows]
+        kept = np.array([share_of(content, seed) >= LEFT_OUT for content in contents])
+    features = prepared.shared.at(np.concatenate([rows, ruler])).read()
+    return [
+        HeadFold(
+            read_features=partial(features.__getitem__, model_of(features, fold)),
+            train=np.flatnonzero((folds != fold) & kept),
+            held_out=np.flatnonzero(folds == fold),
+        )
+        for fold in range(prepared.n_folds)
+    ]
 
 
 def full_trainer(inputs: FullInputs, ruler: pd.Index) -> Trainer:
