@@ -5,7 +5,7 @@ rule: one is recommended only if the mean F1 of the rare classes improves, corre
 method, and neither accuracy nor the macro F1 of all classes gets worse.
 
 Heads are trained to their minimum, where drawing items with weights comes to the same as weighing their losses; so
-weighted sampling is trained as weighted loss there, once for both. Focal loss needs whole models.
+they are trained once for both. Focal loss needs whole models.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides, holm
+from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides
+from diagnostics.experiments.families import corrected_together, points_text
 from diagnostics.experiments.frame import (
     CANNOT_TELL,
     FULL,
@@ -33,12 +34,14 @@ from diagnostics.task import FloatArray, label_codes
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, item_weights
 
-ALPHA = 0.05
 RARE_SHARE = 0.5
+ONE_POINT = 0.01
 ACCURACY, MACRO_F1, RARE_F1, CLASS_F1 = "accuracy", "macro F1", "mean F1 of rare classes", "F1"
-NOT_AVAILABLE = "not available in the quick estimate"
 REMEDIES = tuple(name for name in IMBALANCE if name != NO_REMEDY)
-TRAINED_BY_HEADS = {"weighted_sampling": "weighted_loss"}
+NOT_BY_HEADS = {
+    "weighted_sampling": "as weighted_loss in the quick estimate",
+    FOCAL_LOSS: "not available in the quick estimate",
+}
 TABLE_COLUMNS = (
     "way", "imbalance", "metric", "label", "n_labels", "support", "before", "after", "difference", "low", "high",
     "p_adjusted", "verdict", "n_needed",
@@ -101,7 +104,7 @@ def comparison_table(
     rows: list[dict[str, Any]] = []
     for name in REMEDIES:
         if name not in trainings:
-            rows.append({"imbalance": name, "metric": ACCURACY, "verdict": NOT_AVAILABLE})
+            rows.append({"imbalance": name, "metric": ACCURACY, "verdict": NOT_BY_HEADS[name]})
             continue
         found = _compared(data, trainings, name, None, typical_noise)
         rows += [
@@ -116,18 +119,9 @@ def comparison_table(
         rows.append(_row(name, RARE_F1, together, n_labels, support))
         for label, row in own.iterrows():
             renamed = row.rename(lambda column: column.removeprefix("f1_"))
-            rows.append(_row(name, CLASS_F1, renamed, int(counts[label]), row["support"]) | {"label": label})
+            rows.append(_row(name, CLASS_F1, renamed, int(counts.at[str(label)]), row["support"]) | {"label": label})
     table = pd.DataFrame(rows).reindex(columns=list(TABLE_COLUMNS[1:]))
-    return table.assign(label=table["label"].fillna("")).pipe(_corrected_over_remedies)
-
-
-def _corrected_over_remedies(table: pd.DataFrame) -> pd.DataFrame:
-    adjusted = table["p_adjusted"].to_numpy(dtype=float, copy=True)
-    for metric in (ACCURACY, MACRO_F1, RARE_F1):
-        rows = np.flatnonzero((table["metric"] == metric).to_numpy())
-        adjusted[rows] = holm(adjusted[rows])
-    decided = table["verdict"].isin((IMPROVED, WORSE)) & ~(adjusted < ALPHA)
-    return table.assign(p_adjusted=adjusted, verdict=table["verdict"].mask(decided, CANNOT_TELL))
+    return corrected_together(table.assign(label=table["label"].fillna("")), (ACCURACY, MACRO_F1, RARE_F1))
 
 
 def _compared(
@@ -167,11 +161,7 @@ def _row(name: str, metric: str, found: pd.Series, n_labels: int, support: int) 
 
 def _trained_by_heads() -> list[str]:
     """The remedies for which heads are trained, none among them."""
-    return [
-        name
-        for name, remedy in IMBALANCE.items()
-        if remedy.class_weights is not None and name not in TRAINED_BY_HEADS
-    ]
+    return [name for name in IMBALANCE if name not in NOT_BY_HEADS]
 
 
 def _train_heads(data: ExperimentData, trainer: Trainer, n_seeds: int) -> dict[str, list[FloatArray]]:
@@ -180,7 +170,7 @@ def _train_heads(data: ExperimentData, trainer: Trainer, n_seeds: int) -> dict[s
     for name in _trained_by_heads():
         items = data.train_items.assign(weight=item_weights(name, codes, len(data.task.classes)))
         trained[name] = [trainer(items, seed=seed) for seed in range(n_seeds)]
-    return trained | {name: trained[same] for name, same in TRAINED_BY_HEADS.items()}
+    return trained
 
 
 def _train_whole(data: ExperimentData, trainer: Trainer, n_seeds: int) -> dict[str, list[FloatArray]]:
@@ -223,38 +213,26 @@ def _judged_metric(rare: Sequence[str]) -> str:
 def _verdict(table: pd.DataFrame, helping: Mapping[str, list[str]], rare: Sequence[str]) -> tuple[str, str]:
     way = FULL if FULL in helping else QUICK
     rows = table[table["way"] == way]
-    judged = rows[rows["metric"] == _judged_metric(rare)].set_index("imbalance")
-    if not helping[way]:
-        best = str(judged["difference"].idxmax())
-        return NOT_RECOMMENDED, (
-            f"No remedy for imbalance is shown to help. Most of all {IMBALANCE[best].title.lower()} changes "
-            f"{_changes(rows, best, rare)}."
-        )
-    best = helping[way][0]
-    title = IMBALANCE[best].title
-    if way == QUICK:
-        return CANNOT_TELL, (
-            f"By heads alone {title.lower()} helps: it changes {_changes(rows, best, rare)}. Train whole models to "
-            "confirm it."
-        )
-    return RECOMMENDED, (
-        f"{title} is recommended for the next training (--imbalance {best}): it changes {_changes(rows, best, rare)}."
+    judged = rows[(rows["metric"] == _judged_metric(rare)) & rows["difference"].notna()].set_index(
+        "imbalance"
     )
+    best = helping[way][0] if helping[way] else str(judged["difference"].idxmax())
+    changes = f"{IMBALANCE[best].title} changes {_changes(rows, best, rare)}."
+    if not helping[way] and (judged["high"] >= ONE_POINT).any():
+        return CANNOT_TELL, f"It cannot be told whether a remedy for imbalance helps. {changes}"
+    if not helping[way]:
+        return NOT_RECOMMENDED, f"No remedy for imbalance helps by a point or more. {changes}"
+    if way == QUICK:
+        return CANNOT_TELL, f"By heads alone a remedy helps. {changes} Train whole models to confirm it."
+    return RECOMMENDED, f"Use --imbalance {best} for the next training. {changes}"
 
 
 def _changes(rows: pd.DataFrame, name: str, rare: Sequence[str]) -> str:
-    """What a remedy does to the rare classes and to the whole.
-
-    The "mean F1 of rare classes" comes first where there are any.
-    """
-    own = rows[rows["imbalance"] == name].set_index("metric")
+    """What a remedy does to the rare classes, or where there are none to all, and to the whole."""
+    own = rows[rows["imbalance"] == name]
     metrics = [RARE_F1, ACCURACY] if rare else [MACRO_F1, ACCURACY]
-    return " and ".join(f"the {metric} by {_points(own.loc[metric])}" for metric in metrics)
-
-
-def _points(row: pd.Series) -> str:
-    value, low, high = (100 * row[name] for name in ("difference", "low", "high"))
-    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f}, {row['verdict']})"
+    changes = {metric: points_text(own[own["metric"] == metric].iloc[0]) for metric in metrics}
+    return " and ".join(f"the {metric} by {text}" for metric, text in changes.items())
 
 
 def _agreement(helping: Mapping[str, list[str]]) -> str:
