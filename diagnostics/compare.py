@@ -8,7 +8,7 @@ Bulletin 2, 1946).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -133,6 +133,7 @@ def compare_sides(
     *,
     typical_noise: TrainingNoise | None = None,
     units: np.ndarray | None = None,
+    macro_over: Sequence[str] | None = None,
 ) -> Comparison:
     """Compare trainings with others on the same items and labels; items without a label are left out.
 
@@ -142,10 +143,13 @@ def compare_sides(
     typical_noise : for a side with one model only, what `noise_of` found in other runs on the same items; without it
         the verdict is "cannot tell" then
     units : (n_items,), equal values are one unit of chance: copies of one picture, photos of one product
+    macro_over : the classes whose mean F1 macro F1 is; all that have a labelled item if not given
     raises : DataError if the arrays do not fit the items, or a side has no training
     """
     _check(item_ids, codes, before, after, classes)
     ruler = _ruler(codes, len(classes), units)
+    if macro_over is not None:
+        ruler = replace(ruler, metrics=Metrics(ruler.metrics.present & np.isin(classes, macro_over)))
     first, second = (_side(trainings, ruler, typical_noise) for trainings in (before, after))
     noise = NoiseInIntervals(first.source, second.source, (len(before), len(after)))
     found = _difference(first, second, ruler)

@@ -24,6 +24,13 @@ EXPERIMENTS: dict[str, ExperimentSpec] = {
                 "n": ExperimentOption(
                     int, "trainings that differ in nothing but the seed", 5, low=2, high=50
                 ),
+                "points": ExperimentOption(
+                    float,
+                    "the difference in accuracy that you want to see, in points",
+                    1.0,
+                    low=0.1,
+                    high=20.0,
+                ),
                 "full": ExperimentOption(
                     bool, "train whole models; without, only heads on features, which move less", True
                 ),

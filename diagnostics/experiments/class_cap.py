@@ -172,7 +172,7 @@ def _judged(
             typical_noise=typical_noise, macro_over=others,
         )  # fmt: skip
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for percent in _shares(options):
         n = round(n_class * percent / 100)
         seeds = range(options["seeds"])
@@ -219,8 +219,7 @@ def _after(found: Comparison, label: str) -> dict[str, Any]:
 
 
 def _own(found: Comparison, label: str) -> pd.Series:
-    row: pd.Series = found.classes.set_index("label").loc[label]
-    return row
+    return found.classes[found.classes["label"] == label].iloc[0]
 
 
 def _differences(name: str, row: pd.Series, prefix: str) -> dict[str, Any]:
