@@ -39,7 +39,11 @@ def find_edits(project: Project, version: DatasetVersion, *, since: int = 0) -> 
     source = project.items.set_index("item_id")["split"].reindex(table.index)
     was, is_ = table["label_then"].notna(), table["label_now"].notna()
     groups = np.select(
-        [(was != is_) & (source == "unlabelled"), was != is_, was & (table["label_then"] != table["label_now"])],
+        [
+            (was != is_) & (source == "unlabelled"),
+            was != is_,
+            was & (table["label_then"] != table["label_now"]),
+        ],
         [ADDITIONS, REMOVALS, RELABELS],
         default="",
     )

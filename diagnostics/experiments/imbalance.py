@@ -1,8 +1,8 @@
 """Imbalance: does any way to train in spite of rare classes help them, and what does it cost the others?
 
 Each remedy of `diagnostics.training.imbalance` is trained against none, on the same items and with the same seeds. The
-rule: one is recommended only if the mean F1 of the rare classes improves, corrected over the remedies by Holm's
-method, and neither accuracy nor the macro F1 of all classes gets worse.
+rule: one is recommended only if macro F1, in which a rare class counts as much as a common one, improves, corrected
+over the remedies by Holm's method, and accuracy does not get worse. What it does to the rare classes stands beside it.
 
 Heads are trained to their minimum, where drawing items with weights comes to the same as weighing their losses; so
 they are trained once for both. Focal loss needs whole models.
@@ -34,7 +34,6 @@ from diagnostics.task import FloatArray, label_codes
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, item_weights
 
-RARE_SHARE = 0.5
 ONE_POINT = 0.01
 ACCURACY, MACRO_F1, RARE_F1, CLASS_F1 = "accuracy", "macro F1", "mean F1 of rare classes", "F1"
 REMEDIES = tuple(name for name in IMBALANCE if name != NO_REMEDY)
@@ -65,7 +64,7 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
         trainings = trained[way](data, trainer, options["seeds"])
         tables.append(comparison_table(data, trainings, rare, trainers.typical_noise).assign(way=way))
     table = pd.concat(tables, ignore_index=True)[list(TABLE_COLUMNS)]
-    helping = {str(way): _helping(rows, rare) for way, rows in table.groupby("way", sort=False)}
+    helping = {str(way): _helping(rows) for way, rows in table.groupby("way", sort=False)}
     outcome, verdict = _verdict(table, helping, rare)
     return Result(
         outcome=outcome,
@@ -78,13 +77,13 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
 
 
 def rare_classes(data: ExperimentData) -> list[str]:
-    """The classes with validation items and fewer than half as many train labels as the average class, rarest first."""
+    """The classes with validation items and fewer train labels than the average class, the rarest first."""
     classes = data.task.classes
     counts = np.bincount(label_codes(data.train_items["label"], classes), minlength=len(classes))
     support = np.bincount(data.ruler.codes, minlength=len(classes))
     average = counts.sum() / max(1, (counts > 0).sum())
     order = np.argsort(counts, kind="stable")
-    return [classes[code] for code in order if 0 < counts[code] < RARE_SHARE * average and support[code]]
+    return [classes[code] for code in order if 0 < counts[code] < average and support[code]]
 
 
 def comparison_table(
@@ -100,7 +99,6 @@ def comparison_table(
     p_adjusted is corrected by Holm's method: over the remedies for the whole and the rare classes together, over the
     classes of one comparison for single classes.
     """
-    counts = data.train_items["label"].value_counts()
     rows: list[dict[str, Any]] = []
     for name in REMEDIES:
         if name not in trainings:
@@ -115,11 +113,12 @@ def comparison_table(
             continue
         own = found.classes.set_index("label").loc[list(rare)]
         together = _compared(data, trainings, name, tuple(rare), typical_noise).of("macro_f1")
-        n_labels, support = int(counts.reindex(rare).sum()), int(own["support"].sum())
+        n_labels, support = int(data.train_items["label"].isin(rare).sum()), int(own["support"].sum())
         rows.append(_row(name, RARE_F1, together, n_labels, support))
         for label, row in own.iterrows():
             renamed = row.rename(lambda column: column.removeprefix("f1_"))
-            rows.append(_row(name, CLASS_F1, renamed, int(counts.at[str(label)]), row["support"]) | {"label": label})
+            n_own = int((data.train_items["label"] == label).sum())
+            rows.append(_row(name, CLASS_F1, renamed, n_own, row["support"]) | {"label": label})
     table = pd.DataFrame(rows).reindex(columns=list(TABLE_COLUMNS[1:]))
     return corrected_together(table.assign(label=table["label"].fillna("")), (ACCURACY, MACRO_F1, RARE_F1))
 
@@ -194,31 +193,21 @@ def with_remedy(config: TrainConfig, name: str) -> TrainConfig:
 # ------------------------------------------------------------ what follows
 
 
-def _helping(table: pd.DataFrame, rare: Sequence[str]) -> list[str]:
+def _helping(table: pd.DataFrame) -> list[str]:
     """The remedies that the rule lets through, the largest gain first."""
-    verdicts = table.pivot_table(index="imbalance", columns="metric", values="verdict", aggfunc="first")
-    gains = table[table["metric"] == _judged_metric(rare)].set_index("imbalance")["difference"]
-    found = [
-        str(name)
-        for name, row in verdicts.iterrows()
-        if row.get(_judged_metric(rare)) == IMPROVED and WORSE not in (row[ACCURACY], row.get(MACRO_F1))
-    ]
-    return sorted(found, key=lambda name: -gains[name])
-
-
-def _judged_metric(rare: Sequence[str]) -> str:
-    return RARE_F1 if rare else MACRO_F1
+    macro = table[(table["metric"] == MACRO_F1) & (table["verdict"] == IMPROVED)]
+    costly = table.loc[(table["metric"] == ACCURACY) & (table["verdict"] == WORSE), "imbalance"]
+    found = macro[~macro["imbalance"].isin(costly)].sort_values("difference", ascending=False)
+    return [str(name) for name in found["imbalance"]]
 
 
 def _verdict(table: pd.DataFrame, helping: Mapping[str, list[str]], rare: Sequence[str]) -> tuple[str, str]:
     way = FULL if FULL in helping else QUICK
     rows = table[table["way"] == way]
-    judged = rows[(rows["metric"] == _judged_metric(rare)) & rows["difference"].notna()].set_index(
-        "imbalance"
-    )
-    best = helping[way][0] if helping[way] else str(judged["difference"].idxmax())
+    macro = rows[rows["metric"] == MACRO_F1].sort_values("difference", ascending=False)
+    best = helping[way][0] if helping[way] else str(macro["imbalance"].iloc[0])
     changes = f"{IMBALANCE[best].title} changes {_changes(rows, best, rare)}."
-    if not helping[way] and (judged["high"] >= ONE_POINT).any():
+    if not helping[way] and (macro["high"] >= ONE_POINT).any():
         return CANNOT_TELL, f"It cannot be told whether a remedy for imbalance helps. {changes}"
     if not helping[way]:
         return NOT_RECOMMENDED, f"No remedy for imbalance helps by a point or more. {changes}"
@@ -228,11 +217,10 @@ def _verdict(table: pd.DataFrame, helping: Mapping[str, list[str]], rare: Sequen
 
 
 def _changes(rows: pd.DataFrame, name: str, rare: Sequence[str]) -> str:
-    """What a remedy does to the rare classes, or where there are none to all, and to the whole."""
+    """What a remedy does to the whole and to the rare classes."""
     own = rows[rows["imbalance"] == name]
-    metrics = [RARE_F1, ACCURACY] if rare else [MACRO_F1, ACCURACY]
-    changes = {metric: points_text(own[own["metric"] == metric].iloc[0]) for metric in metrics}
-    return " and ".join(f"the {metric} by {text}" for metric, text in changes.items())
+    metrics = [MACRO_F1, ACCURACY, *([RARE_F1] if rare else [])]
+    return ", ".join(f"{metric} by {points_text(own[own['metric'] == metric].iloc[0])}" for metric in metrics)
 
 
 def _agreement(helping: Mapping[str, list[str]]) -> str:
@@ -255,15 +243,12 @@ def _notes(data: ExperimentData, rare: Sequence[str], trainers: Trainers) -> lis
     notes = []
     if rare:
         named = ", ".join(f"{label} ({counts[label]:,})" for label in rare)
-        notes.append(
-            f"Rare means fewer than half as many train labels as the average class ({counts.mean():,.0f}): {named}."
-        )
+        notes.append(f"Rare means fewer train labels than the average class ({counts.mean():,.0f}): {named}.")
     else:
-        notes.append(
-            f"No class is rare: the smallest has {counts.min():,} train labels, the average {counts.mean():,.0f}. So "
-            "the macro F1 of all classes decides."
-        )
-    notes.append("Verdicts on the whole and on the rare classes are corrected over the remedies (Holm).")
+        notes.append(f"No class is rare: each has {counts.min():,} train labels.")
+    notes.append(
+        "Verdicts on the whole and on the rare classes together are corrected over the remedies (Holm)."
+    )
     if trainers.quick is not None:
         notes.append(
             "In the quick estimate weighted sampling is the same as weighted loss: heads are trained to their minimum, "
