@@ -25,6 +25,7 @@ from curation.project import Project
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_folders import list_runs, newest_full_run, read_run
 from curation.runs import WatchedJob
+from diagnostics.compare import noise_of
 from diagnostics.errors import ConfigError, RunError
 from diagnostics.experiments import EXPERIMENTS
 from diagnostics.experiments.frame import (
@@ -48,6 +49,7 @@ from diagnostics.progress import ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo, write_table, write_text
 from diagnostics.task import FloatArray
 from diagnostics.training.config import TrainConfig
+from diagnostics.training_noise import TrainingNoise
 
 FORMAT_VERSION = 1
 FOLDER, PARTIAL, CACHE = "experiments", "partial", "experiments"
@@ -324,13 +326,15 @@ MORE_DATA: dict[str, Callable[[Project, DatasetVersion, ExperimentData, Options]
 
 
 def _replicates(project: Project, version: DatasetVersion, config: TrainConfig) -> list[RunInfo]:
-    """The finished full runs on this version that differ from `config` in the seed alone, one a seed."""
+    """The finished full runs on this version that differ from `config` in the seed alone, one a seed; only those that
+    kept what each of their models said."""
     found = {
         info.config.seed: info
         for info in list_runs(project)
         if info.quick is None
         and info.dataset_version["fingerprint"] == version.fingerprint
         and replace(info.config, seed=config.seed) == config
+        and read_run(project, info.run_id).predictions.fold_probs is not None
     }
     return list(found.values())
 
@@ -347,7 +351,7 @@ def _trainers(
     items = training_items(project, version)
     is_ruler = items["item_id"].isin(pd.Index(data.ruler.item_ids))
     items = pd.concat([data.train_items, data.spare_items, items[is_ruler]], ignore_index=True)
-    trainers = Trainers(quick=None, full=None)
+    trainers = Trainers(quick=None, full=None, typical_noise=_typical_noise(project, data))
     try:
         prepared = prepare_quick(_quick_inputs(project, data, items, watch))
         heads = quick_trainer(prepared, data.task.classes, _ruler_ids(data), should_stop=watch.should_stop)
@@ -357,10 +361,14 @@ def _trainers(
             raise
         trainers = replace(trainers, why_no_quick=str(error))
     if full:
-        trainers = replace(
-            trainers, full=watch.over(FULL, _full_trainer(project, version, data, items, watch))
-        )
+        trainers = replace(trainers, full=_full_trainer(project, version, data, items, watch))
     return trainers
+
+
+def _typical_noise(project: Project, data: ExperimentData) -> TrainingNoise | None:
+    base = newest_full_run(project)
+    said = None if base is None else _predicted_by(project, base.info, data)
+    return None if said is None else noise_of(data.ruler.codes, [said], data.ruler.classes)
 
 
 def _ruler_ids(data: ExperimentData) -> pd.Index:
@@ -400,7 +408,11 @@ def _full_trainer(
     )
     identity = {"classes": list(data.task.classes), "ruler": list(data.ruler.item_ids)}
     kept = remembering(
-        full_trainer(inputs, _ruler_ids(data)), project.cache_dir / CACHE, identity, data.single
+        watch.over(FULL, full_trainer(inputs, _ruler_ids(data))),
+        project.cache_dir / CACHE,
+        identity,
+        data.single,
+        on_kept=lambda: watch.skip(FULL),
     )
     known = {info.config.seed: info for info in _replicates(project, version, data.config)}
 

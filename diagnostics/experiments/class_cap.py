@@ -10,14 +10,14 @@ their mean F1, corrected over the shares by Holm's method; it must also not be b
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides, holm
+from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides, holm, pooled_noise
 from diagnostics.errors import DataError
 from diagnostics.experiments.frame import (
     CANNOT_TELL,
@@ -75,7 +75,7 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
         if label is None:
             suggestion = suggest_class(_n_train(data), _mean_f1(data, whole))
             label, why = suggestion.label, suggestion.why
-        tables.append(_judged(data, trainer, trainers.typical_noise, whole, label, options).assign(way=way))
+        tables.append(_judged(data, trainer, whole, label, options).assign(way=way))
     table = pd.concat(tables, ignore_index=True)[list(TABLE_COLUMNS)]
     passing = {way: _passing(rows, options["margin"]) for way, rows in table.groupby("way", sort=False)}
     return _result(data, table, passing, str(label), why, trainers, options)
@@ -153,49 +153,65 @@ def _mean_f1(data: ExperimentData, trainings: Sequence[FloatArray]) -> dict[str,
 
 
 def _judged(
-    data: ExperimentData,
-    trainer: Trainer,
-    typical_noise: Any,
-    whole: list[FloatArray],
-    label: str,
-    options: Options,
+    data: ExperimentData, trainer: Trainer, whole: list[FloatArray], label: str, options: Options
 ) -> pd.DataFrame:
     """TABLE_COLUMNS but `way`, one row an arm."""
-    items, n_class = data.train_items, _n_items(data, label)
-    own = items[items["label"] == label]
-    others = tuple(name for name in data.ruler.classes if name != label)
-
-    def compared(before: list[FloatArray], after: list[FloatArray]) -> Comparison:
-        ruler = data.ruler
-        return compare_sides(
-            ruler.item_ids, ruler.codes, before, after, ruler.classes,
-            typical_noise=typical_noise, macro_over=others,
-        )  # fmt: skip
-
-    rows: list[dict[str, Any]] = []
-    for percent in _shares(options):
-        n = round(n_class * percent / 100)
-        seeds = range(options["seeds"])
-        out = [left_out(own, n, seed=seed) for seed in seeds]
-        out_of_all = [left_out(items, len(out[seed]), seed=seed, salt="all classes ") for seed in seeds]
-        capped = _trained(trainer, [without(items, ids) for ids in out])
-        control = _trained(trainer, [without(items, ids) for ids in out_of_all])
-        n_out = round(np.mean([len(ids) for ids in out]))
-        n_out_of_class = round(np.mean([own["item_id"].isin(ids).sum() for ids in out_of_all]))
-        of_capped, of_control = compared(whole, capped), compared(whole, control)
-        if not rows:
-            rows.append(_row(label, 0, NOTHING, n_class, len(items)) | _before(of_capped, label))
-        sizes = (n_class - n_out, len(items) - n_out)
-        against = _differences("others_f1_against_control", compared(control, capped).of("macro_f1"), "")
-        rows.append(_row(label, percent, CAPPED, *sizes) | _after(of_capped, label) | against)
-        sizes = (n_class - n_out_of_class, len(items) - n_out)
-        rows.append(_row(label, percent, CONTROL, *sizes) | _after(of_control, label))
+    n_class, n_train = _n_items(data, label), len(data.train_items)
+    arms = [
+        (percent, *_arms(data.train_items, label, round(n_class * percent / 100), options["seeds"]))
+        for percent in _shares(options)
+    ]
+    trained = [(_trained(trainer, capped), _trained(trainer, control)) for _, capped, control in arms]
+    compared = _comparer(data, [whole, *(side for sides in trained for side in sides)], label)
+    rows = [_row(label, 0, NOTHING, n_class, n_train) | _before(compared(whole, trained[0][0]), label)]
+    for (percent, capped, control), (by_capped, by_control) in zip(arms, trained, strict=True):
+        against = _differences(
+            "others_f1_against_control", compared(by_control, by_capped).of("macro_f1"), ""
+        )
+        sizes = _row(label, percent, CAPPED, _mean_count(capped, label), _mean_count(capped))
+        rows.append(sizes | _after(compared(whole, by_capped), label) | against)
+        sizes = _row(label, percent, CONTROL, _mean_count(control, label), _mean_count(control))
+        rows.append(sizes | _after(compared(whole, by_control), label))
     table = pd.DataFrame(rows).reindex(columns=list(TABLE_COLUMNS[1:]))
     capped_rows = table["arm"] == CAPPED
-    table.loc[capped_rows, "others_f1_p_adjusted"] = holm(
-        table.loc[capped_rows, "others_f1_p_adjusted"].to_numpy(dtype=float)
-    )
+    p_values = table.loc[capped_rows, "others_f1_p_adjusted"].to_numpy(dtype=float)
+    table.loc[capped_rows, "others_f1_p_adjusted"] = holm(p_values)
     return table
+
+
+def _arms(
+    items: pd.DataFrame, label: str, n: int, n_seeds: int
+) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+    """For each seed the items without n of the class, and without as many of all classes."""
+    own = items[items["label"] == label]
+    out = [left_out(own, n, seed=seed) for seed in range(n_seeds)]
+    capped = [without(items, ids) for ids in out]
+    control = [
+        without(items, left_out(items, len(ids), seed=seed, salt="all classes "))
+        for seed, ids in enumerate(out)
+    ]
+    return capped, control
+
+
+def _comparer(
+    data: ExperimentData, sides: Sequence[list[FloatArray]], label: str
+) -> Callable[[list[FloatArray], list[FloatArray]], Comparison]:
+    """Compares two sides; macro F1 is the mean F1 of the other classes, the noise of training that of all sides."""
+    ruler = data.ruler
+    others = tuple(name for name in ruler.classes if name != label)
+    noise = pooled_noise(ruler.codes, sides, ruler.classes, macro_over=others)
+
+    def compared(before: list[FloatArray], after: list[FloatArray]) -> Comparison:
+        return compare_sides(
+            ruler.item_ids, ruler.codes, before, after, ruler.classes, shared_noise=noise, macro_over=others
+        )
+
+    return compared
+
+
+def _mean_count(subsets: Sequence[pd.DataFrame], label: str | None = None) -> int:
+    counts = [len(items) if label is None else int((items["label"] == label).sum()) for items in subsets]
+    return round(float(np.mean(counts)))
 
 
 def _row(label: str, percent: int, arm: str, n_class: int, n_train: int) -> dict[str, Any]:

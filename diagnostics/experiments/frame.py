@@ -22,6 +22,7 @@ from diagnostics.experiments.options import Options
 from diagnostics.progress import Progress, ProgressCallback
 from diagnostics.task import FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
+from diagnostics.training_noise import TrainingNoise
 
 QUICK, FULL = "quick", "full"
 RECOMMENDED, NOT_RECOMMENDED, CANNOT_TELL, MEASURED = (
@@ -93,14 +94,14 @@ class Trainers:
 
     why_no_quick : what stands in the way of quick trainings, a sentence; else empty
     quick_features : whose features the heads are trained on, in words
-    typical_noise : of trainings of this project, as `diagnostics.compare` takes it
+    typical_noise : of the project's newest full run, as `diagnostics.compare` takes it; None if it tells nothing
     """
 
     quick: Trainer | None
     full: Trainer | None
     why_no_quick: str = ""
     quick_features: str = ""
-    typical_noise: Any = None
+    typical_noise: TrainingNoise | None = None
 
     def ways(self) -> list[tuple[str, Trainer]]:
         """(QUICK or FULL, trainer), those that there are, quick first."""
@@ -272,11 +273,15 @@ class Watch:
             began_s = self._clock()
             found = trainer(items, seed=seed, config=config)
             self._seconds[way].append(self._clock() - began_s)
-            self._left[way] = max(0, self._left[way] - 1)
-            self._tell(way)
+            self.skip(way)
             return found
 
         return watched
+
+    def skip(self, way: str) -> None:
+        """One training fewer is left."""
+        self._left[way] = max(0, self._left[way] - 1)
+        self._tell(way)
 
     def within(self, progress: Progress) -> None:
         """Pass on how far the training is that runs now, as a part of the whole."""

@@ -189,7 +189,7 @@ def _verdict(accuracy: Mapping[Any, Any], way: str, points: float) -> str:
     n, n_items = accuracy["n_trainings"], accuracy["support"]
     answer = "large enough" if enough else "too small"
     return (
-        f"The validation set is {answer} for differences of {points:g} points of accuracy: with {n_items:,} items and "
+        f"The validation set is {answer} for differences of {_points(points)} of accuracy: with {n_items:,} items and "
         f"{n} trainings on each side, {smallest:.1f} points is the smallest that can be seen (80 % power). "
         f"From seed to seed accuracy moves by {100 * accuracy['sd']:.2f} points (standard deviation) around "
         f"{100 * accuracy['mean']:.1f} %{' with heads alone' if way == QUICK else ''}."
@@ -200,19 +200,23 @@ def _verdict(accuracy: Mapping[Any, Any], way: str, points: float) -> str:
 def _remedy(accuracy: Mapping[Any, Any], points: float) -> str:
     needed = accuracy["n_items_needed"]
     if needed != needed:
-        return f" More items alone do not show {points:g} points: training moves it too much. Train with more seeds."
-    return f" For {points:g} points about {needed:,.0f} validation items are needed."
+        return f" More items alone do not show {_points(points)}: training moves it too much. Train with more seeds."
+    return f" For {_points(points)} about {needed:,.0f} validation items are needed."
+
+
+def _points(points: float) -> str:
+    return "1 point" if points == 1 else f"{points:g} points"
 
 
 def _notes(trainers: Trainers, deciding: str) -> list[str]:
     notes = [
         "item_sd is how far trainings differ on single items, training_sd how far one is better on all items alike. "
-        "smallest_difference is for as many trainings on each side as were made here, in one number by itself; a change "
-        "of the labels turns more items than another seed does, so that it is the best that can be hoped for.",
+        "smallest_difference is for as many trainings on each side as here, in one number by itself; a change of the "
+        "labels turns more items than another seed does, so that it is the best that can be hoped for.",
     ]
     if deciding == QUICK:
         notes.append(
-            "Only heads on fixed features were trained, and they move less than whole models. Train whole models to know."
+            "Only heads on fixed features were trained; they move less than whole models. Train whole models to know."
         )
     elif trainers.quick is None:
         notes.append(f"Heads were not tried first. {trainers.why_no_quick}")

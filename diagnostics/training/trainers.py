@@ -126,10 +126,16 @@ def full_trainer(inputs: FullInputs, ruler: pd.Index) -> Trainer:
 
 
 def remembering(
-    trainer: Trainer, folder: Path, identity: Mapping[str, object], default: TrainConfig
+    trainer: Trainer,
+    folder: Path,
+    identity: Mapping[str, object],
+    default: TrainConfig,
+    *,
+    on_kept: Callable[[], None] = lambda: None,
 ) -> Trainer:
     """The same trainer, which keeps what it found in `folder` and does not train the same again.
 
+    on_kept : told each time that nothing had to be trained
     identity : whatever else the outcome depends on, JSON-able: ruler, classes, images
     default : the configuration that counts if none is given
     """
@@ -138,6 +144,7 @@ def remembering(
         used = replace(config or default, seed=seed)
         path = folder / KEPT_FILE.format(key=_key(items, used, identity))
         if path.is_file():
+            on_kept()
             kept: FloatArray = np.load(path)
             return kept
         found = trainer(items, seed=seed, config=config)
