@@ -13,7 +13,7 @@ from scipy import stats
 from diagnostics.metrics import CONFIDENCE
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
-POWERS = np.geomspace(0.1, 2.0, 16)
+POWERS = np.geomspace(0.1, 2.0, 46)
 N_RESAMPLES = 1000
 
 
