@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from app.commands import classes, decisions, project, runs
+from app.commands import caps, classes, decisions, project, runs
 from app.commands.experiments import experiment
 from app.printing import print_note
 from diagnostics.errors import WinnowError
@@ -24,6 +24,7 @@ VERBS = (
     (decisions.decide, "winnow decide cats --from patch.csv --as ada"),
     (decisions.undo, "winnow undo cats --as ada --steps 3"),
     (classes.classes, "winnow classes cats --merge kitten cat --dry-run"),
+    (caps.caps, "winnow caps cats --set tabby 400 --as ada"),
     (decisions.export, "winnow export cats --out curated.csv --patch changes.csv"),
     (runs.compare, "winnow compare cats --split test"),
     (decisions.rounds, "winnow rounds cats --close --as ada"),
