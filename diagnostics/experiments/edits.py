@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diagnostics.compare import IMPROVED, WORSE, compare_sides
+from diagnostics.compare import IMPROVED, WORSE, compare_sides, pooled_noise
 from diagnostics.errors import DataError
 from diagnostics.experiments.families import corrected_together, points_text
 from diagnostics.experiments.frame import (
@@ -93,11 +93,11 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
     trained = _train(data, trainers.quick, edits, _variants(edits), seeds)
     if len(edits.made()) == 1:
         trained[edits.made()[0]] = trained[_NO_EDITS]
-    table = difference_table(data, edits, trained, trainers.typical_noise).assign(way=QUICK)
+    table = difference_table(data, edits, trained).assign(way=QUICK)
     largest = largest_group(table, edits)
     if trainers.full is not None:
         trained = _train(data, trainers.full, edits, {ALL_EDITS: [], largest: [largest]}, seeds)
-        confirmed = difference_table(data, edits, trained, trainers.typical_noise).assign(way=FULL)
+        confirmed = difference_table(data, edits, trained).assign(way=FULL)
         table = pd.concat([table, confirmed], ignore_index=True)
     table = table[list(TABLE_COLUMNS)]
     return Result(
@@ -128,10 +128,7 @@ def items_without(data: ExperimentData, edits: Edits, groups: Collection[str]) -
 
 
 def difference_table(
-    data: ExperimentData,
-    edits: Edits,
-    trained: Mapping[str, Sequence[FloatArray]],
-    typical_noise: Any = None,
+    data: ExperimentData, edits: Edits, trained: Mapping[str, Sequence[FloatArray]]
 ) -> pd.DataFrame:
     """TABLE_COLUMNS but `way`, two rows (accuracy and macro F1) for all edits and for each group, or one: "none made".
 
@@ -141,6 +138,7 @@ def difference_table(
     p_adjusted is corrected by Holm's method over the groups.
     """
     ruler, rows = data.ruler, []
+    noise = pooled_noise(ruler.codes, list(trained.values()), ruler.classes)
     counts = edits.counts()
     for group in (_NO_EDITS, *GROUPS):
         name = ALL_EDITS if group == _NO_EDITS else group
@@ -151,7 +149,7 @@ def difference_table(
         elif group in trained:
             found = compare_sides(
                 ruler.item_ids, ruler.codes, trained[group], trained[ALL_EDITS], ruler.classes,
-                typical_noise=typical_noise,
+                shared_noise=noise,
             )  # fmt: skip
             classes = {
                 f"classes_{verdict}": ", ".join(

@@ -8,14 +8,14 @@ Heads are trained to their minimum, where drawing items with weights comes to th
 they are trained once for both. Focal loss needs whole models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides
+from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides, pooled_noise
 from diagnostics.experiments.families import corrected_together, points_text
 from diagnostics.experiments.frame import (
     CANNOT_TELL,
@@ -62,7 +62,7 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
     tables = []
     for way, trainer in trainers.ways():
         trainings = trained[way](data, trainer, options["seeds"])
-        tables.append(comparison_table(data, trainings, rare, trainers.typical_noise).assign(way=way))
+        tables.append(comparison_table(data, trainings, rare).assign(way=way))
     table = pd.concat(tables, ignore_index=True)[list(TABLE_COLUMNS)]
     helping = {str(way): _helping(rows) for way, rows in table.groupby("way", sort=False)}
     outcome, verdict = _verdict(table, helping, rare)
@@ -87,10 +87,7 @@ def rare_classes(data: ExperimentData) -> list[str]:
 
 
 def comparison_table(
-    data: ExperimentData,
-    trainings: Mapping[str, Sequence[FloatArray]],
-    rare: Sequence[str],
-    typical_noise: Any = None,
+    data: ExperimentData, trainings: Mapping[str, Sequence[FloatArray]], rare: Sequence[str]
 ) -> pd.DataFrame:
     """TABLE_COLUMNS but `way`: for each remedy the whole, the rare classes together and each of them.
 
@@ -99,20 +96,22 @@ def comparison_table(
     p_adjusted is corrected by Holm's method: over the remedies for the whole and the rare classes together, over the
     classes of one comparison for single classes.
     """
+    compared = _comparer(data, trainings, None)
+    compared_rare = _comparer(data, trainings, rare) if rare else None
     rows: list[dict[str, Any]] = []
     for name in REMEDIES:
         if name not in trainings:
             rows.append({"imbalance": name, "metric": ACCURACY, "verdict": NOT_BY_HEADS[name]})
             continue
-        found = _compared(data, trainings, name, None, typical_noise)
+        found = compared(name)
         rows += [
             _row(name, ACCURACY, found.of("accuracy"), len(data.train_items), found.n_items),
             _row(name, MACRO_F1, found.of("macro_f1"), len(data.train_items), found.n_items),
         ]
-        if not rare:
+        if compared_rare is None:
             continue
         own = found.classes.set_index("label").loc[list(rare)]
-        together = _compared(data, trainings, name, tuple(rare), typical_noise).of("macro_f1")
+        together = compared_rare(name).of("macro_f1")
         n_labels, support = int(data.train_items["label"].isin(rare).sum()), int(own["support"].sum())
         rows.append(_row(name, RARE_F1, together, n_labels, support))
         for label, row in own.iterrows():
@@ -123,23 +122,20 @@ def comparison_table(
     return corrected_together(table.assign(label=table["label"].fillna("")), (ACCURACY, MACRO_F1, RARE_F1))
 
 
-def _compared(
-    data: ExperimentData,
-    trainings: Mapping[str, Sequence[FloatArray]],
-    name: str,
-    macro_over: tuple[str, ...] | None,
-    typical_noise: Any,
-) -> Comparison:
+def _comparer(
+    data: ExperimentData, trainings: Mapping[str, Sequence[FloatArray]], macro_over: Sequence[str] | None
+) -> Callable[[str], Comparison]:
+    """Compares one remedy with none; the noise of training is that of all remedies."""
     ruler = data.ruler
-    return compare_sides(
-        ruler.item_ids,
-        ruler.codes,
-        trainings[NO_REMEDY],
-        trainings[name],
-        ruler.classes,
-        typical_noise=typical_noise,
-        macro_over=macro_over,
-    )
+    noise = pooled_noise(ruler.codes, list(trainings.values()), ruler.classes, macro_over=macro_over)
+
+    def compared(name: str) -> Comparison:
+        return compare_sides(
+            ruler.item_ids, ruler.codes, trainings[NO_REMEDY], trainings[name], ruler.classes,
+            shared_noise=noise, macro_over=macro_over,
+        )  # fmt: skip
+
+    return compared
 
 
 def _row(name: str, metric: str, found: pd.Series, n_labels: int, support: int) -> dict[str, Any]:

@@ -131,14 +131,14 @@ def spread_of(ruler: Ruler, trainings: Sequence[FloatArray]) -> Spread:
     if noise is None:
         raise ValueError("One training with one model has no spread.")
     read, _ = read_trainings(trainings, np.arange(len(ruler)))
-    ratios = [ratios_of(ruler.codes, training.predicted, len(ruler.classes)) for training in read]
+    ratios = [ratios_of(ruler.codes, training.predicted, metrics) for training in read]
     share = float(np.mean([1 / training.n_models for training in read]))
     return Spread(
         metrics=metrics,
-        values=np.array([metrics.with_macro(each.values()) for each in ratios]),
+        values=np.array([each.values() for each in ratios]),
         items=share * noise.by_items,
         training=share * np.maximum(noise.spread - noise.by_items, 0),
-        step=metrics.one_item(np.mean([each.totals[1] for each in ratios], axis=0)),
+        step=metrics.one_item(np.mean([each.totals()[1] for each in ratios], axis=0)),
         df=noise.df,
     )
 
