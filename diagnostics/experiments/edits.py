@@ -31,7 +31,7 @@ from diagnostics.task import FloatArray
 
 ABOUT = "edits"
 RELABELS, REMOVALS, ADDITIONS, CAPS = "relabels", "removals", "additions", "caps"
-ALL_EDITS = "all edits"
+ALL_EDITS, NO_EDITS = "all edits", "no edits"
 GROUPS = {
     RELABELS: "train labels changed",
     REMOVALS: "train items excluded, or taken in again",
@@ -91,8 +91,6 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
             f"What each group of edits bought is first told by quick trainings. {trainers.why_no_quick}"
         )
     trained = _train(data, trainers.quick, edits, _variants(edits), seeds)
-    if len(edits.made()) == 1:
-        trained[edits.made()[0]] = trained[_NO_EDITS]
     table = difference_table(data, edits, trained).assign(way=QUICK)
     largest = largest_group(table, edits)
     if trainers.full is not None:
@@ -132,23 +130,23 @@ def difference_table(
 ) -> pd.DataFrame:
     """TABLE_COLUMNS but `way`, two rows (accuracy and macro F1) for all edits and for each group, or one: "none made".
 
-    trained : trainings without the edits of each group, by its name; without any, by ALL_EDITS + "none"; with all, by
-        ALL_EDITS
+    trained : trainings without the edits of each group, by its name; without any, by NO_EDITS; with all, by ALL_EDITS.
+        Groups without trainings get no row
 
     p_adjusted is corrected by Holm's method over the groups.
     """
     ruler, rows = data.ruler, []
     noise = pooled_noise(ruler.codes, list(trained.values()), ruler.classes)
     counts = edits.counts()
-    for group in (_NO_EDITS, *GROUPS):
-        name = ALL_EDITS if group == _NO_EDITS else group
-        n_edits = len(edits.table) if group == _NO_EDITS else counts[group]
+    for group in (NO_EDITS, *GROUPS):
+        name = ALL_EDITS if group == NO_EDITS else group
+        n_edits = len(edits.table) if group == NO_EDITS else counts[group]
         row = {"group": name, "what": GROUPS.get(name, "together"), "n_edits": n_edits}
         if not n_edits:
             rows.append(row | {"metric": "", "verdict": NONE_MADE})
-        elif group in trained:
+        elif without := trained.get(group) or (trained.get(NO_EDITS) if edits.made() == [group] else None):
             found = compare_sides(
-                ruler.item_ids, ruler.codes, trained[group], trained[ALL_EDITS], ruler.classes,
+                ruler.item_ids, ruler.codes, without, trained[ALL_EDITS], ruler.classes,
                 shared_noise=noise,
             )  # fmt: skip
             classes = {
@@ -177,9 +175,6 @@ def largest_group(table: pd.DataFrame, edits: Edits) -> str:
 # ------------------------------------------------------------ training
 
 
-_NO_EDITS = "no edits"
-
-
 def _edits(data: ExperimentData) -> Edits:
     edits = data.about.get(ABOUT)
     if not isinstance(edits, Edits) or edits.table.empty:
@@ -194,7 +189,7 @@ def _variants(edits: Edits) -> dict[str, list[str]]:
     """Which groups are left out of each training; a group that is the only one is left out by leaving out all."""
     made = edits.made()
     single = {name: [name] for name in made} if len(made) > 1 else {}
-    return {ALL_EDITS: [], _NO_EDITS: made} | single
+    return {ALL_EDITS: [], NO_EDITS: made} | single
 
 
 def _train(
