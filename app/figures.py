@@ -287,7 +287,13 @@ def _intervals_figure(titles: list[str], rows: pd.DataFrame, x_title: str) -> go
         go.Scatter(
             x=value,
             y=titles,
-            error_x={"array": high - value, "arrayminus": value - low, "thickness": 1.6, "width": 4},
+            error_x={
+                "array": high - value,
+                "arrayminus": value - low,
+                "thickness": 1.6,
+                "width": 4,
+                "color": NEUTRAL,
+            },
             mode="markers",
             customdata=np.column_stack([low, high]),
             marker={"size": 9, "color": [_colour_of(name) for name in rows["verdict"]]},

@@ -38,6 +38,12 @@ GROUPS = {
     ADDITIONS: "unlabelled items that were labelled",
     CAPS: "train items held back by a class cap",
 }
+_COUNTED = {
+    RELABELS: ("relabel", "relabels"),
+    REMOVALS: ("removal", "removals"),
+    ADDITIONS: ("addition", "additions"),
+    CAPS: ("item held back by a cap", "items held back by caps"),
+}
 NONE_MADE = "none made"
 EDIT_COLUMNS = ("item_id", "label_then", "label_now", "group", "held_back")
 TABLE_COLUMNS = (
@@ -68,6 +74,18 @@ class Edits:
     def made(self) -> list[str]:
         """The groups that have edits."""
         return [name for name, n in self.counts().items() if n]
+
+
+def counted(group: str, n: int) -> str:
+    """So many edits of a group, in words.
+
+    >>> counted("relabels", 1), counted("caps", 0)
+    ('1 relabel', 'no items held back by caps')
+    """
+    one, many = _COUNTED[group]
+    if n == 1:
+        return f"1 {one}"
+    return f"{n:,} {many}" if n else f"no {many}"
 
 
 def count(data: ExperimentData, options: Options) -> Trainings:
@@ -223,7 +241,7 @@ def _verdict(table: pd.DataFrame, edits: Edits, largest: str) -> str:
     text = (
         f"As far as a quick estimate can tell, the {len(edits.table):,} edits since {edits.since} together change "
         f"macro F1 on validation by {points_text(together.iloc[0])}. The largest part is that of the "
-        f"{counts[largest]:,} {largest}: {points_text(own.iloc[0])} on top of the others."
+        f"{counted(largest, counts[largest])}: {points_text(own.iloc[0])} on top of the others."
     )
     return text if full.empty else f"{text} Whole models say of these {points_text(full.iloc[0])}."
 
