@@ -7,7 +7,7 @@ from curation.experiments import Experiment, experiment_cost, list_experiments
 from curation.project import Project
 from curation.rounds import dataset_version
 from diagnostics.errors import WinnowError
-from diagnostics.experiments.edits import GROUPS, Edits
+from diagnostics.experiments.edits import GROUPS, Edits, counted
 from diagnostics.experiments.frame import Cost
 
 EDITS = "edits"
@@ -35,12 +35,9 @@ class EditsOverview:
         """The edits in a sentence."""
         n = self.edits.n_validation
         counts = self.edits.counts()
-        said = ", ".join(f"{counts[name]:,} {name}" if counts[name] else f"no {name}" for name in GROUPS)
-        moved = (
-            f" Beside them {n:,} validation labels were corrected or excluded: they move the ruler."
-            if n
-            else ""
-        )
+        said = ", ".join(counted(name, counts[name]) for name in GROUPS)
+        labels = "1 validation label was" if n == 1 else f"{n:,} validation labels were"
+        moved = f" Beside them {labels} corrected or excluded: they move the ruler." if n else ""
         return f"Edits of train items since {self.edits.since}: {said}.{moved}"
 
 

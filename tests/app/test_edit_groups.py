@@ -70,7 +70,7 @@ def test_without_edits_it_says_what_to_do(project):
 def test_edits_are_counted_and_the_cost_of_asking_stands_beside_the_button(edited):
     at = shown()
     assert not at.exception
-    assert "2 relabels, no removals, 1 additions, no caps" in texts(at).replace("\\", "")
+    assert "2 relabels, no removals, 1 addition, no items held back by caps" in texts(at).replace("\\", "")
     assert at.button(key="ask_edits").label == "Estimate what each group bought"
     assert "Cost: 12 quick trainings" in texts(at).replace("\\", "")
 
