@@ -199,8 +199,9 @@ def class_cap_figure(table: pd.DataFrame) -> go.Figure:
             f"(%{{customdata[1]:+.1f}} to %{{customdata[2]:+.1f}})<extra>{title}</extra>",
         )
     figure.add_hline(y=0, line={"width": 1, "color": NEUTRAL})
-    figure.update_xaxes(tickvals=sorted(set(table["percent"]) - {0}), ticksuffix=" %")
-    return _plain(figure, x_title=f"Items of {label} left out", y_title="F1, points")
+    shares = sorted(set(table["percent"]) - {0})
+    figure.update_xaxes(tickvals=shares, ticktext=[f"{share} %" for share in shares])
+    return _plain(figure, x_title=f"Train items of {label} left out", y_title="Change of F1 (points)")
 
 
 OFFSET = 1.2

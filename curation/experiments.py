@@ -64,7 +64,7 @@ class ExperimentInfo:
 
     name : which one, see `diagnostics.experiments.EXPERIMENTS`; options : all of them, also those left at their default
     dataset_version : whose labels it trained on and was judged by: {"number", "fingerprint", "event", …}
-    outcome, verdict, notes, agreement, action, facts : as `diagnostics.experiments.frame.Result` has them
+    outcome, verdict, why, notes, agreement, action, facts : as `diagnostics.experiments.frame.Result` has them
     trainings : how many of each kind were planned
     seconds_each : how long one took, by "quick" and "full" (one model), where some were made
     """
@@ -77,6 +77,7 @@ class ExperimentInfo:
     dataset_version: Mapping[str, int | str]
     outcome: str
     verdict: str
+    why: str
     notes: tuple[str, ...]
     agreement: str
     action: Action | None
@@ -481,6 +482,7 @@ def _info(
         dataset_version=version.to_json(),
         outcome=result.outcome,
         verdict=result.verdict,
+        why=result.why,
         notes=result.notes,
         agreement=result.agreement,
         action=result.action,

@@ -164,7 +164,7 @@ def _show(made: "Experiment", *, json: bool) -> None:
         return print_json({"experiment": info, "table": made.table})
     version = info.dataset_version["number"]
     print_line(f"{info.experiment_id}, {info.title}, on dataset version {version} ({info.seconds:.0f} s)")
-    print_line(info.verdict)
+    print_line(" ".join(filter(None, (info.verdict, info.why))))
     columns = {str(name): "left" if _is_text(made.table[name]) else "right" for name in made.table}
     print_table("Numbers", columns, [_texts(row) for row in made.table.to_dict("records")])
     for line in (info.agreement, *info.notes):

@@ -49,7 +49,7 @@ def experiment_card(project: Project, experiment: Experiment) -> None:
     info = experiment.info
     with st.container(border=True):
         _head(project, info)
-        st.markdown(f"**{escape(info.verdict)}**")
+        st.markdown(f"**{escape(info.verdict)}** {escape(info.why)}")
         _figure(experiment)
         _action(project, info)
         if info.agreement:

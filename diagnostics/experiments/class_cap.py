@@ -40,6 +40,7 @@ from diagnostics.task import FloatArray
 
 NOTHING, CAPPED, CONTROL = "nothing left out", "capped", "left out from all classes"
 MIN_ITEMS = 20
+MANY_TIMES = 1.5
 ALPHA = 0.05
 _DIFFERENCES = ("difference", "low", "high", "verdict")
 TABLE_COLUMNS = (
@@ -82,7 +83,7 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
 
 
 def suggest_class(n_train: Mapping[str, int], f1: Mapping[str, float]) -> Suggestion:
-    """Of the classes whose F1 is above the median of all, the one with most train items.
+    """Of the classes whose F1 is not below the median of all, the one with most train items.
 
     n_train, f1 : by class; an F1 that is not defined counts as below
     raises : DataError if no class has MIN_ITEMS train items and such an F1
@@ -98,10 +99,12 @@ def suggest_class(n_train: Mapping[str, int], f1: Mapping[str, float]) -> Sugges
             f"No class with at least {MIN_ITEMS} train items has an F1 above the median. Name one with --class."
         )
     name = max(able, key=lambda each: (n_train[each], each))
+    typical = float(np.median([n for n in n_train.values() if n]))
+    hardly = "" if n_train[name] >= MANY_TIMES * typical else " That is hardly more than the others have."
     return Suggestion(
         name,
         f"`{name}` was chosen: of the classes whose F1 is not below the median ({median:.2f}) it has most train items "
-        f"({n_train[name]:,}; F1 {f1[name]:.2f}).",
+        f"({n_train[name]:,}; F1 {f1[name]:.2f}).{hardly}",
     )
 
 
@@ -278,19 +281,19 @@ def _result(
     n_class = _n_items(data, label)
     action = None
     if found.empty:
-        outcome, verdict = _not_recommended(rows, label, margin)
-    elif deciding == QUICK:
-        outcome = CANNOT_TELL
-        verdict = f"By heads alone: {_gain(found.iloc[0], n_class, margin)} Train whole models to confirm it."
+        outcome, verdict = NOT_RECOMMENDED, f"No cap on `{label}` is recommended."
+        because = _against(rows, label, margin)
     else:
-        best = found.iloc[0]
-        keep = int(best["n_class"])
-        outcome = RECOMMENDED
-        verdict = f"A cap of {keep:,} train items on `{label}` is recommended. {_gain(best, n_class, margin)}"
+        keep, because = int(found.iloc[0]["n_class"]), _gain(found.iloc[0], n_class, margin)
+        outcome, verdict = RECOMMENDED, f"A cap of {keep:,} train items on `{label}` is recommended."
         action = Action(CAP, f"Cap `{label}` at {keep:,} train items", {"class": label, "keep": keep})
+    if deciding == QUICK and not found.empty:
+        outcome, action = CANNOT_TELL, None
+        verdict = f"By heads alone a cap of {keep:,} train items on `{label}` helps: train whole models to confirm it."
     return Result(
         outcome=outcome,
         verdict=verdict,
+        why=because,
         table=table,
         notes=tuple(_notes(data, why, trainers, margin)),
         agreement=_agreement(passing),
@@ -302,21 +305,21 @@ def _result(
 def _gain(row: pd.Series, n_class: int, margin: float) -> str:
     return (
         f"With {row['n_class']:,} of {n_class:,} train items (nothing else changed) its F1 changes by "
-        f"{_points(row, 'class_f1')}, which lies above −{margin:g}; the mean F1 of the other classes rises by "
+        f"{_points(row, 'class_f1')}, which lies above -{margin:g}; the mean F1 of the other classes rises by "
         f"{_points(row, 'others_f1')}, and is {_points(row, 'others_f1_against_control')} above that with as many "
         "items left out at random from all classes."
     )
 
 
-def _not_recommended(rows: pd.DataFrame, label: str, margin: float) -> tuple[str, str]:
-    """What stands against it, for the share at which the others gain most."""
+def _against(rows: pd.DataFrame, label: str, margin: float) -> str:
+    """What stands against a cap, for the share at which the others gain most."""
     best = rows.sort_values("others_f1_difference", ascending=False).iloc[0]
     reasons = []
     if best["class_f1_verdict"] == WORSE:
         reasons.append(f"`{label}` itself gets worse ({_points(best, 'class_f1')} F1)")
     elif not best["class_f1_low"] > -margin / 100:
         reasons.append(
-            f"it is not shown that `{label}` keeps its F1: {_points(best, 'class_f1')} reaches below −{margin:g}"
+            f"it is not shown that `{label}` keeps its F1: {_points(best, 'class_f1')} reaches below -{margin:g} points"
         )
     certain = best["others_f1_verdict"] == IMPROVED and best["others_f1_p_adjusted"] < ALPHA
     if best["others_f1_verdict"] == WORSE:
@@ -325,9 +328,8 @@ def _not_recommended(rows: pd.DataFrame, label: str, margin: float) -> tuple[str
         reasons.append(f"the other classes are not shown to gain ({_points(best, 'others_f1')} mean F1)")
     if not best["others_f1_against_control_difference"] > 0:
         reasons.append("leaving out as many items at random from all classes does the others no less good")
-    text = "; ".join(reasons)
-    most = "" if len(rows) == 1 else f" Where the others gain most, at {best['percent']} % left out:"
-    return NOT_RECOMMENDED, f"No cap on `{label}` is recommended.{most} {text}."
+    most = "Of what was tried" if len(rows) == 1 else "Where the others gain most"
+    return f"{most}, at {best['percent']} % left out: {'; '.join(reasons)}."
 
 
 def _points(row: pd.Series, name: str) -> str:
@@ -351,7 +353,7 @@ def _agreement(passing: Mapping[Any, pd.DataFrame]) -> str:
 def _notes(data: ExperimentData, why: str, trainers: Trainers, margin: float) -> list[str]:
     notes = [why] if why else []
     notes.append(
-        f'"Not worse" means here that the whole 95 % interval of the F1 of the class lies above −{margin:g} points; '
+        f'"Not worse" means here that the whole 95 % interval of the F1 of the class lies above -{margin:g} points; '
         f"{len(data.ruler):,} validation items decide."
     )
     if trainers.quick is not None:

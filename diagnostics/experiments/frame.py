@@ -200,7 +200,8 @@ class Result:
     """What an experiment found.
 
     outcome : RECOMMENDED, NOT_RECOMMENDED, CANNOT_TELL, or MEASURED where nothing is to be recommended
-    verdict : the answer to the experiment's question, one or two sentences
+    verdict : the answer to the experiment's question, one sentence
+    why : the numbers that it goes by, in a sentence or two
     table : its numbers, one row a measurement; a column `way` says QUICK or FULL
     notes : what a reader of the numbers should know, one sentence each
     agreement : whether quick and full trainings say the same, a sentence; "" if only one way was tried
@@ -214,6 +215,7 @@ class Result:
     notes: tuple[str, ...] = ()
     agreement: str = ""
     action: Action | None = None
+    why: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -102,14 +102,15 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
     accuracy = _accuracy(tables[deciding])
     return Result(
         outcome=MEASURED,
-        verdict=_verdict(accuracy, deciding, options["points"]),
+        verdict=_verdict(accuracy, options["points"]),
+        why=_why(accuracy, deciding, options["points"]),
         table=pd.concat(tables.values(), ignore_index=True)[list(TABLE_COLUMNS)],
         notes=tuple(_notes(trainers, deciding)),
         agreement=_agreement(tables),
         facts={
             "decided_by": deciding,
             "points": options["points"],
-            "large_enough": bool(accuracy["smallest_difference"] <= options["points"] / 100),
+            "large_enough": _is_enough(accuracy, options["points"]),
         },
     )
 
@@ -183,17 +184,22 @@ def _accuracy(table: pd.DataFrame) -> dict[Any, Any]:
     return table[table["metric"] == "accuracy"].iloc[0].to_dict()
 
 
-def _verdict(accuracy: Mapping[Any, Any], way: str, points: float) -> str:
-    smallest = 100 * accuracy["smallest_difference"]
-    enough = smallest <= points
-    n, n_items = accuracy["n_trainings"], accuracy["support"]
-    answer = "large enough" if enough else "too small"
+def _is_enough(accuracy: Mapping[Any, Any], points: float) -> bool:
+    return bool(accuracy["smallest_difference"] <= points / 100)
+
+
+def _verdict(accuracy: Mapping[Any, Any], points: float) -> str:
+    answer = "large enough" if _is_enough(accuracy, points) else "too small"
+    return f"The validation set is {answer} for differences of {_points(points)} of accuracy."
+
+
+def _why(accuracy: Mapping[Any, Any], way: str, points: float) -> str:
     return (
-        f"The validation set is {answer} for differences of {_points(points)} of accuracy: with {n_items:,} items and "
-        f"{n} trainings on each side, {smallest:.1f} points is the smallest that can be seen (80 % power). "
+        f"With {accuracy['support']:,} items and {accuracy['n_trainings']} trainings on each side, "
+        f"{100 * accuracy['smallest_difference']:.1f} points is the smallest that can be seen (80 % power). "
         f"From seed to seed accuracy moves by {100 * accuracy['sd']:.2f} points (standard deviation) around "
         f"{100 * accuracy['mean']:.1f} %{' with heads alone' if way == QUICK else ''}."
-        f"{'' if enough else _remedy(accuracy, points)}"
+        f"{'' if _is_enough(accuracy, points) else _remedy(accuracy, points)}"
     )
 
 

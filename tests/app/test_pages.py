@@ -15,7 +15,7 @@ from curation.runs import read_run
 from diagnostics.run_folder import HISTORY_FILE, LOG_FILE, LR_FINDER_FILE, QuickInfo, write_run_info
 
 MAIN = Path(app.__file__).with_name("main.py")
-PAGES = ["data", "train", "performance", "review", "rounds", "export"]
+PAGES = ["data", "train", "performance", "review", "rounds", "experiments", "export"]
 
 
 def opened(page: str, **params: str | list[str]) -> AppTest:

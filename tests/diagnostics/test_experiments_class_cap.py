@@ -40,7 +40,8 @@ def test_a_class_that_crowds_out_the_others_gets_a_cap(crowded):
     assert result.outcome == RECOMMENDED
     assert result.action.values["class"] == "a"
     assert result.action.values["keep"] in (60, 300)
-    assert f"A cap of {result.action.values['keep']} train items on `a` is recommended." in result.verdict
+    assert result.verdict == f"A cap of {result.action.values['keep']} train items on `a` is recommended."
+    assert "which lies above -2" in result.why
     assert "agree" in result.agreement
 
 
@@ -68,7 +69,7 @@ def test_heads_alone_do_not_recommend_but_ask_for_whole_models(crowded):
     result = class_cap.run(data, trainers, OPTIONS | {"full": False, "drop": (90,)})
     assert result.outcome == CANNOT_TELL
     assert result.action is None
-    assert "Train whole models to confirm it." in result.verdict
+    assert "train whole models to confirm it" in result.verdict
 
 
 def test_a_class_among_equals_gets_none(made_up):
@@ -76,7 +77,8 @@ def test_a_class_among_equals_gets_none(made_up):
     result = class_cap.run(data, by_both_ways(trainers), OPTIONS)
     assert result.outcome == NOT_RECOMMENDED
     assert result.action is None
-    assert result.verdict.startswith("No cap on `a` is recommended.")
+    assert result.verdict == "No cap on `a` is recommended."
+    assert "the other classes are not shown to gain" in result.why
 
 
 def test_that_heads_and_whole_models_disagree_is_said(crowded):

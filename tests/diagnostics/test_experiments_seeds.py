@@ -82,5 +82,5 @@ def test_whole_models_decide_and_a_disagreement_is_said(made_up):
     assert result.facts["decided_by"] == FULL
     assert set(result.table["way"]) == {QUICK, FULL}
     assert result.agreement.startswith("Heads and whole models disagree")
-    assert result.verdict.startswith("The validation set is too small for differences of 1 point of accuracy")
-    assert "training moves it too much" in result.verdict
+    assert result.verdict == "The validation set is too small for differences of 1 point of accuracy."
+    assert "training moves it too much" in result.why
