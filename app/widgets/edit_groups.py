@@ -40,7 +40,7 @@ def _result(found: EditsOverview) -> None:
     if found.experiment is None:
         return
     info, table = found.experiment.info, found.experiment.table
-    st.markdown(f"**{escape(info.verdict)}**")
+    st.markdown(f"**{escape(info.verdict)}** {escape(info.why)}")
     if not found.is_current:
         st.caption(
             f"That was on dataset version {info.dataset_version['number']}, under the classes and caps of then; there "

@@ -118,7 +118,8 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
     table = table[list(TABLE_COLUMNS)]
     return Result(
         outcome=MEASURED,
-        verdict=_verdict(table, edits, largest),
+        verdict=_verdict(table, edits),
+        why=_why(table, edits, largest),
         table=table,
         notes=tuple(_notes(data, edits, trainers)),
         agreement=_agreement(table, largest),
@@ -233,15 +234,19 @@ def _numbers(found: pd.Series, metric: str) -> dict[str, Any]:
 # ------------------------------------------------------------ what it says
 
 
-def _verdict(table: pd.DataFrame, edits: Edits, largest: str) -> str:
-    counts = edits.counts()
-    together, own, full = (
-        _macro_f1(table, way, group) for way, group in ((QUICK, ALL_EDITS), (QUICK, largest), (FULL, largest))
-    )
-    text = (
+def _verdict(table: pd.DataFrame, edits: Edits) -> str:
+    together = _macro_f1(table, QUICK, ALL_EDITS)
+    return (
         f"As far as a quick estimate can tell, the {len(edits.table):,} edits since {edits.since} together change "
-        f"macro F1 on validation by {points_text(together.iloc[0])}. The largest part is that of the "
-        f"{counted(largest, counts[largest])}: {points_text(own.iloc[0])} on top of the others."
+        f"macro F1 on validation by {points_text(together.iloc[0])}."
+    )
+
+
+def _why(table: pd.DataFrame, edits: Edits, largest: str) -> str:
+    own, full = (_macro_f1(table, way, largest) for way in (QUICK, FULL))
+    text = (
+        f"The largest part is that of the {counted(largest, edits.counts()[largest])}: {points_text(own.iloc[0])} on "
+        "top of the others."
     )
     return text if full.empty else f"{text} Whole models say of these {points_text(full.iloc[0])}."
 

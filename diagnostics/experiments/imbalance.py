@@ -65,10 +65,11 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
         tables.append(comparison_table(data, trainings, rare).assign(way=way))
     table = pd.concat(tables, ignore_index=True)[list(TABLE_COLUMNS)]
     helping = {str(way): _helping(rows) for way, rows in table.groupby("way", sort=False)}
-    outcome, verdict = _verdict(table, helping, rare)
+    outcome, verdict, why = _verdict(table, helping, rare)
     return Result(
         outcome=outcome,
         verdict=verdict,
+        why=why,
         table=table,
         notes=tuple(_notes(data, rare, trainers)),
         agreement=_agreement(helping),
@@ -197,19 +198,23 @@ def _helping(table: pd.DataFrame) -> list[str]:
     return [str(name) for name in found["imbalance"]]
 
 
-def _verdict(table: pd.DataFrame, helping: Mapping[str, list[str]], rare: Sequence[str]) -> tuple[str, str]:
+def _verdict(
+    table: pd.DataFrame, helping: Mapping[str, list[str]], rare: Sequence[str]
+) -> tuple[str, str, str]:
+    """Outcome, verdict, and the numbers it goes by."""
     way = FULL if FULL in helping else QUICK
     rows = table[table["way"] == way]
     macro = rows[rows["metric"] == MACRO_F1].sort_values("difference", ascending=False)
     best = helping[way][0] if helping[way] else str(macro["imbalance"].iloc[0])
     changes = f"{IMBALANCE[best].title} changes {_changes(rows, best, rare)}."
     if not helping[way] and (macro["high"] >= ONE_POINT).any():
-        return CANNOT_TELL, f"It cannot be told whether a remedy for imbalance helps. {changes}"
+        return CANNOT_TELL, "It cannot be told whether a remedy for imbalance helps.", changes
     if not helping[way]:
-        return NOT_RECOMMENDED, f"No remedy for imbalance helps by a point or more. {changes}"
+        return NOT_RECOMMENDED, "No remedy for imbalance helps by a point or more.", changes
     if way == QUICK:
-        return CANNOT_TELL, f"By heads alone a remedy helps. {changes} Train whole models to confirm it."
-    return RECOMMENDED, f"Use --imbalance {best} for the next training. {changes}"
+        verdict = f"By heads alone {IMBALANCE[best].title.lower()} helps: train whole models to confirm it."
+        return CANNOT_TELL, verdict, changes
+    return RECOMMENDED, f"Use --imbalance {best} for the next training.", changes
 
 
 def _changes(rows: pd.DataFrame, name: str, rare: Sequence[str]) -> str:

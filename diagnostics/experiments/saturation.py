@@ -67,6 +67,7 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
     return Result(
         outcome=MEASURED,
         verdict=verdict_of(table, n_more),
+        why=rest_of(table),
         table=table,
         notes=(
             RULE,
@@ -121,26 +122,28 @@ def curves_table(data: ExperimentData, curves: dict[int, Curve]) -> pd.DataFrame
 
 
 def verdict_of(table: pd.DataFrame, n_more: int) -> str:
-    """The table in two sentences."""
+    """The classes that labels help, in a sentence."""
     helped = table[table["verdict"] == HELPS]
+    if helped.empty:
+        return f"There is no class of which it can be told that {n_more} more labels would help."
+    named = "; ".join(_gain_text(row) for _, row in helped.head(3).iterrows())
+    classes = "1 class" if len(helped) == 1 else f"{len(helped)} classes"
+    return f"{n_more} more labels help {classes} of {len(table)}, most of all {named}."
+
+
+def rest_of(table: pd.DataFrame) -> str:
+    """How many classes there are of each other verdict, in a sentence; "" if there are none."""
     n = table["verdict"].value_counts()
     rest = [
         f"for {n[verdict]} {words}"
         for verdict, words in (
-            (SATURATED, "they are worth less than 1 point of F1"),
+            (SATURATED, "more labels are worth less than 1 point of F1"),
             (CANNOT_TELL, "it cannot be told"),
             (TOO_FEW, "there are too few items to judge"),
         )
         if verdict in n
     ]
-    if helped.empty:
-        first = f"There is no class of which it can be told that {n_more} more labels would help."
-    else:
-        named = "; ".join(_gain_text(row) for _, row in helped.head(3).iterrows())
-        classes = "1 class" if len(helped) == 1 else f"{len(helped)} classes"
-        first = f"{n_more} more labels help {classes} of {len(table)}, most of all {named}."
-    others = f"{', '.join(rest)}." if rest else ""
-    return f"{first} {others[:1].upper()}{others[1:]}".strip()
+    return f"{rest[0][0].upper()}{', '.join(rest)[1:]}." if rest else ""
 
 
 def _gain_text(row: pd.Series) -> str:

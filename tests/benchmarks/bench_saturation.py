@@ -129,7 +129,8 @@ def report(table: pd.DataFrame, title: str) -> None:
         f"{100 * (table['gain'] - table['truth']).mean():+.2f}, root mean square error "
         f"{100 * np.sqrt(((table['gain'] - table['truth']) ** 2).mean()):.2f}. “{HELPS}” {len(helped)} times, true "
         f"gain above 0 in {(helped['truth'] > 0).sum()}; “{SATURATED}” {len(saturated)} times, true gain below 1 point "
-        f"in {(saturated['truth'] < 0.01).sum()}"
+        f"in {(saturated['truth'] < 0.01).sum()}",
+        flush=True,
     )
 
 
@@ -146,7 +147,7 @@ def main() -> None:
         sizes, noise = SIZES[number % 2], 0.1 * (number // 2 % 2)
         found = study(number, sizes, noise, n_draws=arguments.draws, n_more=arguments.more)
         tables.append(found)
-        print(f"world {number}: {time.monotonic() - began_s:.0f} s", flush=True)
+        report(pd.concat(tables), f"{len(tables)} worlds, {time.monotonic() - began_s:.0f} s")
     table = pd.concat(tables)
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}")
     report(table, "All")

@@ -90,7 +90,7 @@ def test_the_relabels_of_wrong_labels_are_the_largest_part(result):
     assert table.loc[(RELABELS, "macro_f1"), "difference"] > 0.02
     assert table.loc[(ALL_EDITS, "macro_f1"), "verdict"] in (IMPROVED, CANNOT_TELL)
     assert "As far as a quick estimate can tell, the 33 edits since the source" in result.verdict
-    assert "the 15 relabels" in result.verdict
+    assert "the 15 relabels" in result.why
 
 
 def test_every_group_has_a_row_for_accuracy_and_macro_f1(result):
@@ -134,7 +134,7 @@ def test_whole_models_confirm_the_largest_group_alone(edited):
     assert set(full.loc[full["verdict"] != NONE_MADE, "group"]) == {RELABELS}
     assert full["difference"].tolist() == [0, 0]
     assert asked == [len(data.train_items)] * 4
-    assert "Whole models say of these" in found.verdict
+    assert "Whole models say of these" in found.why
     assert "on the relabels" in found.agreement
     assert (found.table["way"] == QUICK).sum() == 10
 

@@ -92,8 +92,8 @@ def test_heads_alone_recommend_nothing(data_and_trainers):
     found = imbalance.run(data, trainers, OPTIONS | {"full": False})
     assert found.outcome == CANNOT_TELL
     assert found.agreement == ""
-    assert found.verdict.startswith("By heads alone a remedy helps.")
-    assert found.verdict.endswith("Train whole models to confirm it.")
+    assert found.verdict == "By heads alone oversampling helps: train whole models to confirm it."
+    assert found.why.startswith("Oversampling changes macro F1 by +")
 
 
 def test_that_heads_and_whole_models_disagree_is_said(data_and_trainers):

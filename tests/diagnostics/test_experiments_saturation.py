@@ -65,7 +65,7 @@ def test_a_class_with_too_few_labels_is_named_and_has_no_numbers(watched):
     assert few["verdict"] == TOO_FEW
     assert np.isnan(few["gain"])
     assert any("Not judged" in note and note.endswith("d.") for note in result.notes)
-    assert "for 1 there are too few items to judge" in result.verdict.lower()
+    assert "for 1 there are too few items to judge" in result.why
 
 
 def test_a_thinned_out_class_weighs_as_much_as_before_and_subsets_are_nested(watched):
@@ -99,9 +99,12 @@ def test_heads_on_made_up_features_are_extrapolated(made_up):
 def test_the_verdict_names_the_classes_that_labels_help_and_how_many_are_left_open():
     rows = {"label": ["hat", "boot", "coat"], "gain": [0.03, 0.001, 0.02], "gain_low": [0.01, -0.002, -0.02]}
     rows |= {"gain_high": [0.05, 0.004, 0.06], "verdict": [HELPS, SATURATED, saturation.CANNOT_TELL]}
-    assert saturation.verdict_of(pd.DataFrame(rows), 50) == (
-        "50 more labels help 1 class of 3, most of all hat (+3.0 points of F1, +1.0 to +5.0). For 1 they are worth "
-        "less than 1 point of F1, for 1 it cannot be told."
+    table = pd.DataFrame(rows)
+    assert saturation.verdict_of(table, 50) == (
+        "50 more labels help 1 class of 3, most of all hat (+3.0 points of F1, +1.0 to +5.0)."
+    )
+    assert saturation.rest_of(table) == (
+        "For 1 more labels are worth less than 1 point of F1, for 1 it cannot be told."
     )
 
 
