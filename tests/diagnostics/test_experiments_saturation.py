@@ -88,7 +88,7 @@ def test_the_cost_is_known_before(watched):
 
 def test_heads_on_made_up_features_are_extrapolated(made_up):
     data, trainers = made_up({"a": 60, "b": 60}, ruler={"a": 40, "b": 40})
-    result = saturation.run(data, trainers, OPTIONS)
+    result = saturation.run(data, trainers, OPTIONS | {"draws": 2})
     curve = result.facts["curves"]["a"]
     assert curve["sizes"] == [15, 24, 38, 60]
     assert (np.diff([curve[name] for name in ("low", "measured", "high")], axis=0) >= 0).all()
