@@ -51,7 +51,7 @@ from diagnostics.training.embeddings import (
 )
 from diagnostics.training.heads import HeadFold, Heads, fit_heads
 from diagnostics.training.imbalance import NO_REMEDY, item_weights
-from diagnostics.training.plan import Plan, make_plan
+from diagnostics.training.plan import Plan, held_back_notes, make_plan
 from diagnostics.training.quick_scores import score_quick_round
 
 
@@ -361,6 +361,7 @@ def _notes(prepared: Prepared, heads: Heads, inputs: QuickInputs) -> Sequence[st
     return [
         f"Quick round: only heads were trained, on features of {prepared.source}. Its numbers are an estimate; a full "
         "training confirms them.",
+        *held_back_notes(plan),
         *absent_classes(
             np.where(plan.items["split"] == "train", plan.codes, NO_LABEL),
             plan.folds,
