@@ -5,6 +5,7 @@ import streamlit as st
 
 from app import context
 from app.widgets.comparison import CHANGES, class_differences, verdict_box, whole_cards
+from app.widgets.edit_groups import edit_groups
 from app.widgets.page import EM_DASH, SPLIT_NAMES, empty_state, heading
 from app.widgets.pictures import flip_strip
 from curation.project import Project
@@ -35,8 +36,9 @@ def show() -> None:
             action="Go to Train",
             icon=":material/model_training:",
         )
-        return
-    _comparison(project, runs)
+    else:
+        _comparison(project, runs)
+    edit_groups(project)
 
 
 def _close(project: Project) -> None:
