@@ -21,7 +21,7 @@ from curation.project import Project
 from curation.run_folders import list_runs
 from diagnostics.errors import ProjectError
 
-TRAINING_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash")
+TRAINING_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit")
 ROUND_COLUMNS = ("round", "version", "opened", "closed", "decisions", "runs")
 EXCLUDING = tuple(verdict for verdict, status in STATUS_OF.items() if verdict and status == EXCLUDED)
 

@@ -117,6 +117,7 @@ def _predict_before(
         config=run.info.config,
         base=newest_full_run(project),
         content_of=project.items.set_index("item_id")["content_hash"],
+        unit_of=project.items.set_index("item_id")["unit"],
         roots=tuple(project.info.roots),
         cache_dir=project.cache_dir,
         on_progress=on_progress,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from curation.dataset.duplicates import leaks_of
 from curation.dataset.findings import FINDING_COLUMNS
 from curation.dataset.intake import Intake
 from curation.dataset.sources import Columns
@@ -125,13 +126,19 @@ def _intake(rows: Sequence[tuple[str, str, str | None]], classes: Sequence[str],
         "source": "items.csv",
         "source_row": range(2, len(rows) + 2),
         "content_hash": [f"hash-{item_id}" for item_id in ids],
+        "group": None,
+        "unit": [f"hash-{item_id}" for item_id in ids],
         "width": 8,
         "height": 8,
     }
-    texts = dict.fromkeys(("item_id", "path", "split", "given_label", "source", "content_hash"), "str")
+    texts = dict.fromkeys(
+        ("item_id", "path", "split", "given_label", "source", "content_hash", "group"), "str"
+    )
+    items = pd.DataFrame(columns).astype(texts)[list(ITEM_COLUMNS)]
     return Intake(
-        items=pd.DataFrame(columns).astype(texts)[list(ITEM_COLUMNS)],
+        items=items,
         findings=pd.DataFrame(columns=list(FINDING_COLUMNS)),
+        leaks=leaks_of(items, None),
         classes=tuple(classes),
         roots=(ImageRoot("folder", images),),
         fingerprint="f" * 64,
