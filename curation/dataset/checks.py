@@ -246,7 +246,10 @@ def check_likeness(items: pd.DataFrame, likeness: Likeness) -> list[Finding]:
     findings = []
     n_plain = int((likeness.look == PLAIN).sum())
     if n_plain:
-        message = f"{_items(n_plain)} of one shade almost throughout: nearly the same images cannot be told among them."
+        message = (
+            f"{_items(n_plain)} {'is' if n_plain == 1 else 'are'} of one shade almost throughout, so that nearly the "
+            "same images cannot be told among them."
+        )
         findings.append(Finding("plain_image", message))
     if not likeness.complete:
         message = (

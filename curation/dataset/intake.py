@@ -200,12 +200,16 @@ def _image_finding(problem: Unusable, row: Row) -> Finding:
 
 
 def _with_splits(items: pd.DataFrame, spec: IntakeSpec) -> pd.DataFrame:
-    """Items whose split is still to be decided become train, or validation if none was given."""
+    """Items whose split is still to be decided become train, or validation if none was given.
+
+    What belongs with test items does not go to validation, which is to tell something else than the test does.
+    """
     undecided = items["split"] == ""
     given = spec.val is not None or bool((items["split"] == "val").any())
     items.loc[undecided, "split"] = "train"
     if not given:
-        train = items[items["split"] == "train"]
+        of_test = items["unit"].isin(items.loc[items["split"] == "test", "unit"])
+        train = items[(items["split"] == "train") & ~of_test]
         held_out = split_off_validation(
             train["unit"].tolist(),
             train["given_label"].tolist(),
