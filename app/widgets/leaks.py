@@ -49,8 +49,8 @@ def _action(project: Project, report: LeakReport) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         if n_in:
             st.markdown(
-                f":material/warning: **{n_in:,} training items belong with validation or test items.** Scores on these "
-                "look better than they are, until the training copies are left out."
+                f":material/warning: **{n_in:,} training {'item belongs' if n_in == 1 else 'items belong'} with validation "
+                "or test items.** Scores on these look better than they are, until the training copies are left out."
             )
             st.button(
                 "Leave the training copies out of training",
@@ -62,8 +62,8 @@ def _action(project: Project, report: LeakReport) -> None:
             )
         elif n_out:
             st.markdown(
-                f":material/check: **{n_out:,} training copies are left out of training.** Validation and test items "
-                "stay as they are."
+                f":material/check: **{n_out:,} training {'copy is' if n_out == 1 else 'copies are'} left out of "
+                "training.** Validation and test items stay as they are."
             )
         else:
             st.markdown(":material/check: **Nothing that leaks is trained on.**")

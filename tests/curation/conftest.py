@@ -51,8 +51,8 @@ def clock() -> Callable[[], datetime]:
 
 @pytest.fixture
 def make_project(tmp_path) -> MakeProject:
-    """make_project(rows=(item_id, split, given_label)..., classes=..., contents=, groups=) → an empty project in a folder
-    of its own; contents and groups are by item_id, for items that share them."""
+    """make_project(rows=(item_id, split, given_label)..., classes=..., contents=, groups=) → an empty project in a
+    folder of its own; contents and groups are by item_id, for items that share them."""
     numbers = iter(range(1000))
 
     def make(
