@@ -48,9 +48,10 @@ def _action(project: Project, report: LeakReport) -> None:
     n_in, n_out = report.n_in_training, report.n_left_out
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         if n_in:
+            belong = "item belongs" if n_in == 1 else "items belong"
             st.markdown(
-                f":material/warning: **{n_in:,} training {'item belongs' if n_in == 1 else 'items belong'} with validation "
-                "or test items.** Scores on these look better than they are, until the training copies are left out."
+                f":material/warning: **{n_in:,} training {belong} with validation or test items.** Scores on these look "
+                "better than they are, until the training copies are left out."
             )
             st.button(
                 "Leave the training copies out of training",

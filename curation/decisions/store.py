@@ -65,6 +65,7 @@ MAY_NOT_JOIN = "cannot join the training set, because it is"
 STATE_COLUMNS = (
     "item_id", "label", "verdict", "status", "annotator", "decided_at", "round", "event", "note",
 )  # fmt: skip
+LOCK_COLUMNS = ("at", "unlocked", "annotator", "reason")
 LABEL_COLUMNS = ("item_id", "split", "given_label", "label", "verdict", "status")
 
 
@@ -260,6 +261,13 @@ class DecisionStore:
         """Whether decisions on test items are taken."""
         with reading(self._engine) as connection:
             return log.is_test_unlocked(connection)
+
+    def test_log(self) -> pd.DataFrame:
+        """Who unlocked and locked the gold test set, when and why, the newest first: LOCK_COLUMNS."""
+        columns = [test_locks.c[name] for name in LOCK_COLUMNS]
+        with reading(self._engine) as connection:
+            found = connection.execute(sa.select(*columns).order_by(test_locks.c.number.desc())).all()
+        return pd.DataFrame.from_records([tuple(row) for row in found], columns=list(LOCK_COLUMNS))
 
     def last_event(self) -> int:
         """The number of the last event, 0 before the first."""

@@ -149,6 +149,10 @@ def test_the_test_split_is_locked_until_a_reason_is_given(project):
     next(button for button in at.button if button.label == "Unlock the test set").click().run()
     assert project.decisions.test_unlocked()
     assert "is open" in texts(at)
+    (log,) = at.dataframe
+    assert log.value[["unlocked", "annotator", "reason"]].to_numpy().tolist() == [
+        ["Unlocked", "ada", "two labels are beyond doubt wrong"]
+    ]
 
 
 def test_the_test_set_is_in_no_queue_unless_it_is_asked_for(project):
