@@ -50,7 +50,7 @@ def _action(project: Project, report: LeakReport) -> None:
         if n_in:
             belong = "item belongs" if n_in == 1 else "items belong"
             st.markdown(
-                f":material/warning: **{n_in:,} training {belong} with validation or test items.** Scores on these look "
+                f":material/warning: **{n_in:,} training {belong} with validation or test items.** Their scores look "
                 "better than they are, until the training copies are left out."
             )
             st.button(
