@@ -137,38 +137,112 @@ def lr_finder_figure(curve: pd.DataFrame) -> go.Figure:
 
 
 def class_difference_figure(table: pd.DataFrame, metric: str) -> go.Figure:
-    """Before and after of one metric a class, joined by a line; the biggest gain on top.
+    """The difference of one metric in every class with its 95 % interval; the biggest gain on top.
 
-    table : as diagnostics.compare gives it, columns label, <metric>_before, <metric>_after, <metric>_difference
+    table : as `diagnostics.compare.Comparison.classes`. Classes with a verdict, which is on F1, are coloured by it.
     """
     rows = table.dropna(subset=[f"{metric}_difference"]).sort_values(f"{metric}_difference")
-    before, after = rows[f"{metric}_before"], rows[f"{metric}_after"]
-    labels = rows["label"].astype(str).map(html.escape)
     figure = go.Figure()
-    gaps = np.full(len(rows), None)
-    figure.add_scatter(
-        x=np.column_stack([before, after, gaps]).ravel(),
-        y=np.repeat(labels.to_numpy(), 3),
-        mode="lines",
-        line={"width": 2, "color": NEUTRAL},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    marks = (("before", before, "circle-open"), ("after", after, "circle"))
-    for name, values, symbol in marks:
+    figure.add_vline(x=0, line={"width": 1, "color": NEUTRAL})
+    for verdict, colour in VERDICT_COLOURS.items():
+        own = rows[rows["verdict"] == verdict]
+        difference = own[f"{metric}_difference"]
         figure.add_scatter(
-            x=values,
-            y=labels,
+            x=difference,
+            y=own["label"].astype(str).map(html.escape),
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": own[f"{metric}_high"] - difference,
+                "arrayminus": difference - own[f"{metric}_low"],
+                "thickness": 2,
+                "width": 0,
+            },
             mode="markers",
-            name=name,
-            marker={"symbol": symbol, "size": 9, "color": FOLD_COLOURS[0], "line": {"width": 2}},
-            hovertemplate=f"%{{y}} {name}: %{{x:.3f}}<extra></extra>",
+            name=f"{verdict} (F1)",
+            marker={"size": 9, "color": colour},
+            customdata=own[[f"{metric}_{part}" for part in ("before", "after", "low", "high")]],
+            hovertemplate="%{y}: %{customdata[0]:.3f} → %{customdata[1]:.3f}, %{x:+.3f} "
+            "(%{customdata[2]:+.3f} to %{customdata[3]:+.3f})<extra></extra>",
         )
+    labels = rows["label"].astype(str).map(html.escape).tolist()
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=labels)
+    figure.update_layout(height=90 + ROW_PX * len(rows))
+    title = f"{METRIC_NAMES[metric]}, after minus before, with its 95 % interval"
+    return _plain(figure, x_title=title, y_title="", height=None)
+
+
+def class_cap_figure(table: pd.DataFrame) -> go.Figure:
+    """What leaving out items of a class changes, in points of F1 with 95 % intervals, for each share left out.
+
+    table : as diagnostics.experiments.class_cap gives it, one way to train
+    """
+    figure = go.Figure()
+    label = html.escape(str(table["label"].iloc[0]))
+    series = (
+        ("capped", "class_f1", f"{label} itself", "circle"),
+        ("capped", "others_f1", "the other classes", "diamond"),
+        ("left out from all classes", "others_f1", "the others, left out from all classes", "diamond-open"),
+    )
+    for position, (arm, name, title, symbol) in enumerate(series):
+        rows = table[table["arm"] == arm]
+        value, low, high = (100 * rows[f"{name}_{part}"].to_numpy() for part in ("difference", "low", "high"))
+        figure.add_scatter(
+            x=rows["percent"] + OFFSET * (position - 1),
+            y=value,
+            error_y={"array": high - value, "arrayminus": value - low, "thickness": 1.6, "width": 4},
+            mode="markers",
+            name=title,
+            customdata=np.column_stack([rows["percent"], low, high]),
+            marker={
+                "symbol": symbol,
+                "size": 9,
+                "color": FOLD_COLOURS[position],
+                "line": {"width": 2, "color": FOLD_COLOURS[position]},
+            },
+            hovertemplate="%{customdata[0]} % left out: %{y:+.1f} points "
+            f"(%{{customdata[1]:+.1f}} to %{{customdata[2]:+.1f}})<extra>{title}</extra>",
+        )
+    figure.add_hline(y=0, line={"width": 1, "color": NEUTRAL})
+    shares = sorted(set(table["percent"]) - {0})
+    figure.update_xaxes(tickvals=shares, ticktext=[f"{share} %" for share in shares])
+    return _plain(figure, x_title=f"Train items of {label} left out", y_title="Change of F1 (points)")
+
+
+OFFSET = 1.2
+
+
+def seeds_figure(table: pd.DataFrame) -> go.Figure:
+    """The mean F1 of each class over trainings and one standard deviation to both sides; the lowest at the bottom.
+
+    table : as diagnostics.experiments.seeds gives it, one way to train
+    """
+    names = {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
+    rows = table[table["metric"].isin([*names, "f1"])].dropna(subset=["mean"])
+    is_class = rows["metric"] == "f1"
+    rows = pd.concat([rows[is_class].sort_values("mean"), rows[~is_class].iloc[::-1]])
+    titles = [
+        f"<b>{names[metric]}</b>" if metric in names else html.escape(label)
+        for metric, label in zip(rows["metric"], rows["label"], strict=True)
+    ]
+    figure = go.Figure(
+        go.Scatter(
+            x=rows["mean"],
+            y=titles,
+            error_x={"array": rows["sd"], "thickness": 1.6, "width": 4},
+            mode="markers",
+            customdata=np.column_stack([rows["sd"], 100 * rows["smallest_difference"]]),
+            marker={"size": 9, "color": FOLD_COLOURS[0]},
+            hovertemplate="%{y}: %{x:.3f} ± %{customdata[0]:.3f}; differences from %{customdata[1]:.1f} points can be "
+            "seen<extra></extra>",
+        )
+    )
     figure.update_yaxes(type="category")
     figure.update_layout(height=90 + ROW_PX * len(rows))
-    return _plain(figure, x_title=METRIC_NAMES[metric], y_title="", height=None)
+    return _plain(figure, x_title="Mean ± standard deviation over trainings", y_title="", height=None)
 
 
+VERDICT_COLOURS = {"improved": "#2a8a96", "worse": "#b5762f", "cannot tell": NEUTRAL}
 METRIC_NAMES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
 
 

@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from curation.class_caps import n_cap_changes
 from curation.project import Project
 from diagnostics.errors import RunError
 from diagnostics.run_folder import INFO_FILE, Run, RunInfo, read_run_folder, write_text
@@ -21,7 +22,8 @@ RUN_NAME = re.compile(r"run-(\d{4,})")
 class PartialRun:
     """A run that was started and is not finished: what it was started with.
 
-    class_change : the last change of the classes then, so that going on later trains the same classes
+    class_change, cap_change : the last change of the classes, and of the caps on them, then, so that going on later
+        trains the same
     quick : only heads are to be trained, on the decisions up to the moment when it goes on
     """
 
@@ -32,6 +34,7 @@ class PartialRun:
     folder: Path
     class_change: int = 0
     quick: bool = False
+    cap_change: int = 0
 
 
 def list_runs(project: Project) -> list[RunInfo]:
@@ -73,6 +76,21 @@ def newest_full_run(project: Project) -> Run | None:
     return read_run(project, full[-1].run_id) if full else None
 
 
+def found_lr(project: Project, config: TrainConfig) -> float | None:
+    """The learning rate that the newest full run with the same options found for itself, None if there is none."""
+    alike = [
+        info
+        for info in list_runs(project)
+        if info.quick is None and info.config.lr is None and same_options(info.config, config)
+    ]
+    return alike[-1].resolved.lr if alike else None
+
+
+def same_options(first: TrainConfig, second: TrainConfig) -> bool:
+    """Whether two runs were asked for with the same options, whatever their seeds and learning rates."""
+    return replace(first, seed=0, lr=None) == replace(second, seed=0, lr=None)
+
+
 def list_partial_runs(project: Project) -> list[PartialRun]:
     """The runs that are not finished, oldest first; some may be running."""
     folders = _folders(project.partial_runs_dir)
@@ -93,7 +111,9 @@ def allocate_run(
             folder.mkdir()
         except FileExistsError:
             continue
-        started = PartialRun(run_id, now, config, version, folder, project.classes.number, quick)
+        started = PartialRun(
+            run_id, now, config, version, folder, project.classes.number, quick, n_cap_changes(project)
+        )
         _write_start(started)
         return started
 
@@ -121,6 +141,7 @@ def read_start(project: Project, run_id: str) -> PartialRun:
         folder=folder,
         class_change=values.get("class_change", 0),
         quick=values.get("quick", False),
+        cap_change=values.get("cap_change", 0),
     )
 
 
@@ -130,6 +151,7 @@ def _write_start(run: PartialRun) -> None:
         "created_at": run.created_at.isoformat(),
         "dataset_version": run.version,
         "class_change": run.class_change,
+        "cap_change": run.cap_change,
         "quick": run.quick,
         "config": run.config.to_json(),
     }

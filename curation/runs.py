@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from curation.rounds import DatasetVersion, dataset_version, training_items, ver
 from curation.run_folders import (
     PartialRun,
     allocate_run,
+    found_lr,
     list_partial_runs,
     list_runs,
     newest_full_run,
@@ -52,12 +54,16 @@ def train_project(
 
     quick : train only heads on features that are there, on the decisions up to now whether their round is closed or
         not; see `diagnostics.training.quick`
+    config : where it names no learning rate, that which an earlier full run with the same options found is used again:
+        rounds are to differ in their data, not in what the finder happened to see
     resume_run_id : go on with this unfinished run, with the options and the dataset version that it was started with;
         `config` and `quick` are not used then
     raises : Cancelled, which leaves a full run to be resumed; any other WinnowError, which removes a run that was new
     """
     started_at = now or datetime.now(UTC)
     if resume_run_id is None:
+        if config.lr is None and not quick:
+            config = replace(config, lr=found_lr(project, config))
         run = allocate_run(project, config, dataset_version(project).number, now=started_at, quick=quick)
     else:
         run = read_start(project, resume_run_id)
@@ -97,7 +103,7 @@ def _train(
 ) -> RunInfo:
     from diagnostics.training.run import train_run
 
-    version = dataset_version(project, run.version, class_change=run.class_change)
+    version = dataset_version(project, run.version, class_change=run.class_change, cap_change=run.cap_change)
     return train_run(
         training_items(project, version),
         project.task_at(project.class_log.at(version.class_change)),
@@ -106,7 +112,7 @@ def _train(
         run_dir=run.folder,
         cache_dir=project.cache_dir,
         run_id=run.run_id,
-        dataset_version=_as_dict(version),
+        dataset_version=version.to_json(),
         now=now,
         on_progress=on_progress,
         should_stop=should_stop,
@@ -141,7 +147,7 @@ def _train_quick(
         run_dir=run.folder,
         home=project.runs_dir / run.run_id,
         run_id=run.run_id,
-        dataset_version=_as_dict(version),
+        dataset_version=version.to_json(),
         now=now,
     )
 
@@ -151,12 +157,3 @@ def _confirmed(project: Project, version: DatasetVersion) -> frozenset[str]:
     labels = project.decisions.labels_at(version.event)
     is_confirmed = labels["verdict"].isin((LABEL_RIGHT, LABEL_WRONG, LABELLED))
     return frozenset(labels["item_id"][is_confirmed])
-
-
-def _as_dict(version: DatasetVersion) -> dict[str, int | str]:
-    return {
-        "number": version.number,
-        "fingerprint": version.fingerprint,
-        "event": version.event,
-        "class_change": version.class_change,
-    }

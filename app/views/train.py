@@ -15,8 +15,8 @@ from app.widgets.jobs import (
     watch_job,
 )
 from app.widgets.page import EM_DASH, heading
-from app.widgets.train_options import train_options
-from curation.jobs import latest_job, start_job, start_quick_round
+from app.widgets.train_options import seeds_field, train_options
+from curation.jobs import TRAIN, latest_job, start_job, start_quick_round
 from curation.project import Project
 from curation.rounds import close_round, current_round, dataset_version
 from curation.runs import read_run
@@ -32,7 +32,7 @@ def show() -> None:
         _start(project)
     watch_job(project, compact=False)
     job = latest_job(project, now=context.now())
-    if job is not None and job.state != "done":
+    if job is not None and job.verb == TRAIN and job.state != "done":
         job_log(project, job)
     run_id = context.current_run_id()
     if run_id is None:
@@ -48,7 +48,7 @@ def show() -> None:
 
 def _start(project: Project) -> None:
     last = latest_job(project, now=context.now())
-    if last is not None and last.state in ENDED_BADLY:
+    if last is not None and last.verb == TRAIN and last.state in ENDED_BADLY:
         job_problem(project, last)
     n_open = context.n_open_decisions()
     with st.container(border=True):
@@ -60,8 +60,12 @@ def _start(project: Project) -> None:
             )
         with st.expander("Options", icon=":material/tune:"):
             options = train_options()
+            n_seeds = seeds_field()
         config = TrainConfig.from_json(options)
         title = f"Train {config.folds} folds" if config.folds else "Train one model"
+        if n_seeds > 1:
+            title += f", {n_seeds} times"
+            options["seeds"] = n_seeds
         with st.container(horizontal=True):
             if n_open:
                 _start_button(
@@ -181,7 +185,10 @@ def _curves(project: Project, run: Run) -> None:
     with right:
         st.subheader("Learning rate finder", anchor=False)
         if run.lr_finder.empty:
-            st.caption("The learning rate of this run was set by hand.")
+            st.caption(
+                "The learning rate of this run was given: by hand, or by an earlier run with the same options, so that "
+                "the two can be compared."
+            )
             return
         st.caption("Loss at growing learning rates; the rate is taken where it falls steadily.")
         st.plotly_chart(
