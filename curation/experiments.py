@@ -386,6 +386,7 @@ def _quick_inputs(project: Project, data: ExperimentData, items: pd.DataFrame, w
         config=data.config,
         base=newest_full_run(project),
         content_of=project.items.set_index("item_id")["content_hash"],
+        unit_of=project.items.set_index("item_id")["unit"],
         roots=tuple(project.info.roots),
         cache_dir=project.cache_dir,
         on_progress=ignore_progress,
