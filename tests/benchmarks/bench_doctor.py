@@ -1,0 +1,193 @@
+"""What the training doctor says of runs that were made bad on purpose, and of good ones.
+
+    python tests/benchmarks/bench_doctor.py [--keep FOLDER] [--only NAME ...]
+
+Trains small models on the handwritten digits that ship with Winnow, most with one thing wrong on purpose, and prints
+the code of every issue and tip that each run gets. As expected: a bad run has the issue that it was made for, a good
+one has none. --keep leaves the projects in a folder, to be looked at with `winnow app`, and uses those that are there.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from curation.dataset.intake import IntakeSpec, take_in
+from curation.project import Project
+from curation.runs import train_project
+from curation.test_looks import looks_at_test, note_look
+from curation.training_checks import training_findings
+from data_samples import digits_folder
+from diagnostics.checks import ISSUE, TIP
+from diagnostics.progress import ignore_progress
+from diagnostics.training.config import TrainConfig
+
+Tables = dict[str, pd.DataFrame]
+Options = dict[str, object]
+ONE_MODEL: Options = {"folds": 0, "planted": 0.0, "n_threads": 1}
+SHORT: Options = {"epochs": 15, "lr": 0.01}
+
+
+def as_it_is(tables: Tables, _rng: np.random.Generator) -> Tables:
+    return tables
+
+
+def noisy_labels(tables: Tables, rng: np.random.Generator) -> Tables:
+    """Half of the training labels are drawn anew."""
+    train = tables["train"].copy()
+    wrong = rng.random(len(train)) < 0.5
+    train.loc[wrong, "label"] = rng.integers(0, 10, int(wrong.sum()))
+    return tables | {"train": train}
+
+
+def ten_validation_items(tables: Tables, _rng: np.random.Generator) -> Tables:
+    return tables | {"val": tables["val"].groupby("label").head(1)}
+
+
+def class_missing_from_validation(tables: Tables, _rng: np.random.Generator) -> Tables:
+    return tables | {"val": tables["val"][tables["val"]["label"] != 3]}
+
+
+def class_missing_from_training(tables: Tables, _rng: np.random.Generator) -> Tables:
+    return tables | {"train": tables["train"][tables["train"]["label"] != 3]}
+
+
+def leak(tables: Tables, _rng: np.random.Generator) -> Tables:
+    """Forty validation items are training items, too."""
+    copied = tables["train"].head(40)
+    return tables | {"val": pd.concat([tables["val"].head(110), copied], ignore_index=True)}
+
+
+def heavy_imbalance(tables: Tables, _rng: np.random.Generator) -> Tables:
+    """Three items of each class but one, which keeps all."""
+    train = tables["train"]
+    kept = train[(train["label"] == 1) | (train.groupby("label").cumcount() < 3)]
+    return tables | {"train": kept}
+
+
+def no_test_set(tables: Tables, _rng: np.random.Generator) -> Tables:
+    return {name: table for name, table in tables.items() if name != "test"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run. code : of the issue that it is made to have, "" for a good run; looks : at test, before it is judged."""
+
+    name: str
+    code: str
+    options: Options = field(default_factory=dict)
+    data: Callable[[Tables, np.random.Generator], Tables] = as_it_is
+    looks: int = 3
+
+
+CASES = (
+    Case("good: as by default, five folds", "", {"folds": 5, "planted": 0.02}),
+    Case("good: one model", ""),
+    Case("good: another seed, two folds", "", {"folds": 2, "seed": 7}),
+    Case("good: 15 epochs at a rate set by hand", "", SHORT),
+    Case("learning rate 5", "WD001", {"lr": 5.0, "epochs": 12}),
+    Case("learning rate 1", "WD001", {"lr": 1.0, "epochs": 12}),
+    Case("learning rate 1e-6", "WD002", {"lr": 1e-6, "epochs": 12}),
+    Case("learning rate 3e-5", "WD002", {"lr": 3e-5, "epochs": 12}),
+    Case("one epoch", "WD003", {"epochs": 1}),
+    Case("three epochs", "WD003", {"epochs": 3, "lr": 0.005}),
+    Case(
+        "50 epochs on labels of which half are noise", "WD004",
+        {"epochs": 50, "lr": 0.005, "label_smoothing": 0.0, "augment": "none", "weight_decay": 0.0}, noisy_labels,
+    ),
+    Case("only the last layer is trained, on random features", "WD005", {"epochs": 15, "frozen_epochs": 15}),
+    Case("learning rate 2e-4 in 20 epochs: a long warm-up", "WD006", {"lr": 2e-4, "epochs": 20}),
+    Case("learning rate 0.3: lost at first, found later", "", {"lr": 0.3, "epochs": 20}),
+    Case("ten validation items", "WD007", {}, ten_validation_items),
+    Case("no 3 in validation", "WD008", {}, class_missing_from_validation),
+    Case("no 3 in training", "WD009", {}, class_missing_from_training),
+    Case("three items of each class but one", "WD010", {}, heavy_imbalance),
+    Case("40 training items in validation, too", "WD011", {}, leak),
+    Case("no test set", "", SHORT, no_test_set),
+    Case("test never looked at", "", SHORT, looks=0),
+    Case("test looked at 40 times", "WD014", SHORT, looks=40),
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--keep", type=Path, help="Leave the projects here.")
+    parser.add_argument("--only", nargs="*", default=[], help="Parts of the names of the runs to make.")
+    options = parser.parse_args()
+    print(f"{platform.platform()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores\n")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.keep or Path(scratch)
+        print("| run | made to have | issues | tips | as expected | trained in |\n|---|---|---|---|---|---|")
+        told = []
+        for number, case in enumerate(CASES):
+            if not options.only or any(part in case.name for part in options.only):
+                told.append(_show(case, folder / f"{number:02d}"))
+    print(f"\n{sum(told)} of {len(told)} as expected.")
+
+
+def _show(case: Case, folder: Path) -> bool:
+    """Print what the doctor says of a run; returns whether that is what the run was made for."""
+    started = time.perf_counter()
+    project = _trained(case, folder)
+    seconds = time.perf_counter() - started
+    _look_at_test(project, case.looks)
+    found = training_findings(project)
+    codes = {
+        outcome: [finding.code for finding in found if finding.outcome == outcome] for outcome in (ISSUE, TIP)
+    }
+    as_expected = case.code in codes[ISSUE] if case.code else not codes[ISSUE]
+    print(
+        f"| {case.name} | {case.code or '–'} | {', '.join(codes[ISSUE]) or '–'} | {', '.join(codes[TIP]) or '–'} | "
+        f"{'yes' if as_expected else 'NO'} | {seconds:.0f} s |",
+        flush=True,
+    )
+    return as_expected
+
+
+def _look_at_test(project: Project, n: int) -> None:
+    for number in range(looks_at_test(project).n, n):
+        at = datetime.now(UTC) + timedelta(hours=2 * number)
+        note_look(project, ["run-0001"], place="report", annotator=f"reader {number % 2}", now=at)
+
+
+def _trained(case: Case, folder: Path) -> Project:
+    if (folder / "project").is_dir():
+        return Project.open(folder / "project")
+    project = _taken_in(case, folder)
+    train_project(project, TrainConfig.from_json(ONE_MODEL | case.options))
+    return project
+
+
+def _taken_in(case: Case, folder: Path) -> Project:
+    digits = digits_folder()
+    names = {"train": "train.csv", "val": "valid.csv", "test": "test.csv"}
+    tables = case.data(
+        {name: pd.read_csv(digits / file) for name, file in names.items()}, np.random.default_rng(0)
+    )
+    folder.mkdir(parents=True)
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    spec = IntakeSpec(
+        data=folder / "train.csv",
+        val=folder / "val.csv",
+        test=folder / "test.csv" if "test" in tables else None,
+        images=digits,
+        classes=tuple("0123456789"),
+    )
+    return Project.create(
+        folder / "project", take_in(spec, on_progress=ignore_progress), now=datetime.now(UTC)
+    )
+
+
+if __name__ == "__main__":
+    main()
