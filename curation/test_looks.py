@@ -27,6 +27,24 @@ class LooksAtTest:
     run_ids: tuple[str, ...]
     last: datetime | None
 
+    def __str__(self) -> str:
+        """What to say beside results on the test set.
+
+        >>> str(LooksAtTest(0, (), (), None))
+        'Nobody has looked at the test set yet.'
+        >>> at = datetime.fromisoformat("2026-11-21T10:00:00+00:00")
+        >>> str(LooksAtTest(14, ("ada", "bob"), ("run-0001",), at))
+        'Test was looked at 14 times, by 2 people, last on 2026-11-21. Choosing by it makes it a second validation set.'
+        """
+        if self.last is None:
+            return "Nobody has looked at the test set yet."
+        times = "once" if self.n == 1 else f"{self.n:,} times"
+        people = "1 person" if len(self.people) == 1 else f"{len(self.people)} people"
+        return (
+            f"Test was looked at {times}, by {people}, last on {self.last:%Y-%m-%d}. "
+            "Choosing by it makes it a second validation set."
+        )
+
 
 def note_look(project: Project, run_ids: Iterable[str], *, place: str, annotator: str, now: datetime) -> int:
     """Note that a person is shown results of these runs on the test set; returns how many new looks that makes.
@@ -61,23 +79,4 @@ def looks_at_test(project: Project) -> LooksAtTest:
         people=tuple(dict.fromkeys(row.annotator for row in rows)),
         run_ids=tuple(dict.fromkeys(row.run_id for row in rows)),
         last=max((row.at for row in rows), default=None),
-    )
-
-
-def looks_text(looks: LooksAtTest) -> str:
-    """What to say beside results on the test set.
-
-    >>> looks_text(LooksAtTest(0, (), (), None))
-    'Nobody has looked at the test set yet.'
-    >>> at = datetime.fromisoformat("2026-11-21T10:00:00+00:00")
-    >>> looks_text(LooksAtTest(14, ("ada", "bob"), ("run-0001",), at))
-    'Test was looked at 14 times, by 2 people, last on 2026-11-21. Choosing by it makes it a second validation set.'
-    """
-    if looks.last is None:
-        return "Nobody has looked at the test set yet."
-    times = "once" if looks.n == 1 else f"{looks.n:,} times"
-    people = "1 person" if len(looks.people) == 1 else f"{len(looks.people)} people"
-    return (
-        f"Test was looked at {times}, by {people}, last on {looks.last:%Y-%m-%d}. "
-        "Choosing by it makes it a second validation set."
     )

@@ -14,12 +14,12 @@ EXPLODED = 5.0  # times the loss of chance
 LEARNED_LITTLE = 0.5
 SLOW_GAIN, STEADY_DROP = 0.25, 0.05  # of `learned`, from one epoch to the next
 FITS_WELL = 0.9
-STILL_GAINING = 0.05  # of `learned`, over the last quarter of the epochs
+STILL_GAINING = 0.03  # of `learned`, an epoch, over the last tenth of the epochs
 FAR_ABOVE = 1.5
 NOTHING_LEARNED = 0.03
 DEAD_SHARE, DEAD_EPOCHS = 0.2, 3
 SMOOTHED_OVER = 3  # epochs
-UNDERFITS = 0.5
+UNDERFITS = 0.75  # of the way from the most common class to every training label
 
 NO_CURVE_OF_HEADS = "A quick round trains only heads, in one step: there are no epochs."
 NO_CURVES = "This run kept no curves."
@@ -64,8 +64,7 @@ def lr_too_high(facts: TrainingFacts, curves: Curves) -> Seen:
         return Seen(
             ISSUE,
             f"{seen} At the end the model had come {_percent(max(0.0, curves.learned[-1]))} of the way from "
-            "chance to knowing "
-            "every training label.",
+            "chance to knowing every training label.",
             f"{_smaller_rate(facts)} If the loss is then still no number, set mixed_precision to off.",
         )
     return Seen(
@@ -87,8 +86,8 @@ def lr_too_low(facts: TrainingFacts, curves: Curves) -> Seen:
         return Seen(PASSED, f"{course}.")
     return Seen(
         ISSUE,
-        f"{course}, in small even steps: {_percent(max(far, 0.0))} of the way from chance to knowing every training "
-        "label.",
+        f"{course}, in small even steps: {_percent(max(far, 0.0))} of the way from chance to knowing every "
+        "training label.",
         "Leave lr out, so that the learning rate finder chooses it, or set one ten times as large."
         if facts.lr_by_hand
         else "Set lr to three to ten times that, or train for several times as many epochs.",
@@ -98,33 +97,31 @@ def lr_too_low(facts: TrainingFacts, curves: Curves) -> Seen:
 @_with_curves(at_least=1)
 def too_few_epochs(facts: TrainingFacts, curves: Curves) -> Seen:
     """The training labels are not fitted yet, and the training loss was still falling when training ended."""
-    quarter = max(1, len(curves) // 4)
-    gain = float(curves.learned[-1] - curves.learned[-1 - quarter]) if len(curves) > quarter else np.nan
-    fit = facts.fit or Estimate(*(float(curves.learned[-1]),) * 3)
-    fitted = f"After {_epochs(len(curves))} the models give back {_percent(fit.value)} of the labels they learnt from"
+    tenth = max(1, len(curves) // 10)
+    gain = float(curves.learned[-1] - curves.learned[-1 - tenth]) / tenth if len(curves) > tenth else np.nan
+    fitted = f"After {_epochs(len(curves))} {_fitted(facts, curves)}"
+    fits = facts.fit is not None and facts.fit.high >= FITS_WELL
     more = (
         "Train for two to three times as many epochs, or leave epochs out to have them chosen from the data."
     )
-    if fit.high < FITS_WELL and len(curves) < FEWEST_EPOCHS:
+    if not fits and len(curves) < FEWEST_EPOCHS:
         return Seen(ISSUE, f"{fitted}: there was no time to learn more.", more)
-    if fit.high < FITS_WELL and gain >= STILL_GAINING:
-        return Seen(
-            ISSUE,
-            f"{fitted}, and the training loss was still falling: by {_percent(gain)} of the way from chance to "
-            f"knowing every label in the last {_epochs(quarter)}.",
-            more,
-        )
+    falling = (
+        f"the training loss was still falling, by {_percent(gain)} of the way from chance to knowing every "
+        "label in the last epoch"
+    )
+    if not fits and gain >= STILL_GAINING:
+        return Seen(ISSUE, f"{fitted}, and {falling}.", more)
     above = float(curves.train_loss[-1]) - curves.least_loss
     if gain >= STILL_GAINING and above > FAR_ABOVE * curves.valid_loss[-1]:
         return Seen(
             TIP,
             f"Training loss ended {above:.2f} above the least it can be, validation loss at "
-            f"{curves.valid_loss[-1]:.2f}, "
-            "and training loss was still falling: what is trained on is made harder (augmentation, label smoothing) "
-            "than what is measured.",
+            f"{curves.valid_loss[-1]:.2f}, and {falling}: what is trained on is made harder (augmentation, "
+            "label smoothing) than what is measured.",
             more,
         )
-    return Seen(PASSED, f"{fitted}.")
+    return Seen(PASSED, f"{fitted}; the training loss had come to rest.")
 
 
 @_with_curves(at_least=2 * SMOOTHED_OVER)
@@ -141,18 +138,16 @@ def overfitting(facts: TrainingFacts, curves: Curves) -> Seen:
         )
     fall = difference_of_proportions(proportion(means[best] * n, n), proportion(last * n, n))
     course = (
-        f"Accuracy on held-out items was {_percent(means[best])} around epoch {epoch}, "
-        f"{_percent(last)} at the end"
+        f"Accuracy on held-out items was {_percent(means[best])} around epoch {epoch}, {_percent(last)} at "
+        "the end"
     )
     if fall.low > 0:
         return Seen(
             ISSUE,
-            f"{course}: it fell by {_points(fall)} points (95 % interval), on {n:,} items, while the training "
-            "loss went "
-            f"on falling to {curves.train_loss[-1]:.2f}.",
+            f"{course}: it fell by {_points(fall)} points (95 % interval), on {n:,} items, while the "
+            f"training loss went on falling to {curves.train_loss[-1]:.2f}.",
             f"Train for about {epoch} epochs, or set keep_best; more or cleaner labels, augmentation and "
-            "weight decay "
-            "all help against it.",
+            "weight decay all help against it.",
         )
     return Seen(PASSED, f"{course}; a fall of {_points(fall)} points (95 % interval) is not told from none.")
 
@@ -163,20 +158,25 @@ def underfitting(facts: TrainingFacts, curves: Curves) -> Seen:
     if facts.fit is None:
         return Seen(SKIPPED, "This run did not keep what its models say of the items they learnt from.")
     known = (facts.fit.high - facts.majority) / max(1e-9, 1 - facts.majority)
-    fitted = (
-        f"The models give back {_percent(facts.fit.value)} of the labels they learnt from; always saying the "
-        "most common "
-        f"class gives {_percent(facts.majority)}"
-    )
-    if known < UNDERFITS:
+    fitted = f"{_fitted(facts, curves)}; always saying the most common class gives {_percent(facts.majority)}"
+    fitted = f"{fitted[0].upper()}{fitted[1:]}"
+    if known >= UNDERFITS:
+        return Seen(PASSED, f"{fitted}.")
+    held_out = f"{_percent(facts.accuracy.value)} of the validation items"
+    if facts.accuracy.high < facts.fit.low:
         return Seen(
-            ISSUE,
-            f"{fitted}. Training loss had come to rest at {curves.train_loss[-1]:.2f}.",
-            "Use a larger or a pretrained model, larger images, less weight decay, label smoothing and "
-            "augmentation. If "
-            "that changes nothing, the labels may not be in the pictures: review some.",
+            PASSED,
+            f"{fitted}. On {held_out} they are right, so that they do know their training items better: it "
+            "is not a lack of strength.",
         )
-    return Seen(PASSED, f"{fitted}.")
+    return Seen(
+        ISSUE,
+        f"{fitted}. They do no better on what they learnt from than on new items ({held_out}), and training "
+        "had come to rest.",
+        "Use a larger or a pretrained model, larger images, no frozen layers, less weight decay, label "
+        "smoothing and augmentation. If that changes nothing, the labels may not be in the pictures: review "
+        "some.",
+    )
 
 
 @_with_curves(at_least=DEAD_EPOCHS)
@@ -191,11 +191,9 @@ def dead_start(_facts: TrainingFacts, curves: Curves) -> Seen:
     return Seen(
         ISSUE,
         f"For {until} the training loss was not below {curves.chance_loss:.2f}, what knowing only how common "
-        "each class "
-        f"is gives; accuracy in epoch {n_dead} was {_percent(curves.accuracy[n_dead - 1])}.",
-        f"Set lr three to ten times {'smaller: the first steps broke the model' if exploded else 'larger'}. If "
-        "it stays "
-        "so, look at some pictures as the model sees them: they may be too small or all alike.",
+        f"each class is gives; accuracy in epoch {n_dead} was {_percent(curves.accuracy[n_dead - 1])}.",
+        f"Set lr three to ten times {'smaller: the first steps broke the model' if exploded else 'larger'}. "
+        "If it stays so, look at some pictures as the model sees them: they may be too small or all alike.",
     )
 
 
@@ -204,6 +202,13 @@ def _n_judged(facts: TrainingFacts, curves: Curves) -> int | None:
     if curves.held_out == VALIDATION:
         return min(facts.n_items("val"), MAX_EVALUATED)
     return facts.n_items("train") if curves.held_out == FOLD else None
+
+
+def _fitted(facts: TrainingFacts, curves: Curves) -> str:
+    if facts.fit is None:
+        learned = _percent(max(0.0, curves.learned[-1]))
+        return f"the loss had come {learned} of the way from chance to knowing every label"
+    return f"the models give back {_percent(facts.fit.value)} of the labels they learnt from"
 
 
 def _rate(facts: TrainingFacts) -> str:
@@ -248,8 +253,8 @@ CHECKS = (
     Check(
         "WD003",
         "Too few epochs",
-        "A model that was stopped early ranks items by what it has not learnt yet, not by what is wrong with "
-        "their labels.",
+        "A model that was stopped early ranks items by what it has not learnt yet, not by what is wrong "
+        "with their labels.",
         too_few_epochs,
         unless=("WD001", "WD002"),
     ),
@@ -257,21 +262,23 @@ CHECKS = (
         "WD004",
         "Overfitting",
         "A model that learns its training items by heart, wrong labels among them, gets worse on new ones. "
-        "What counts is "
-        "the accuracy: a validation loss above the training loss, or one that rises alone, is usual and harmless.",
+        "What counts is the accuracy: a validation loss above the training loss, or one that rises alone, "
+        "is usual and harmless.",
         overfitting,
     ),
     Check(
         "WD005",
         "Underfitting",
-        "A model too weak, or held back too much, to learn its own training items says little about anything else.",
+        "A model too weak, or held back too much, to learn its own training items says little about "
+        "anything else.",
         underfitting,
         unless=("WD001", "WD002", "WD003"),
     ),
     Check(
         "WD006",
         "Dead start",
-        "Epochs in which nothing is learnt are lost, and often the sign of a first step that broke the model.",
+        "Epochs in which nothing is learnt are lost, and often the sign of a first step that broke the "
+        "model.",
         dead_start,
         unless=("WD001", "WD002"),
     ),

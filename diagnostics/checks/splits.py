@@ -37,8 +37,7 @@ def validation_too_small(facts: TrainingFacts) -> Seen:
         ISSUE if half > WIDE else TIP,
         f"{seen}: a smaller change than that cannot be seen.",
         f"About {needed:,} items would give ± {100 * RATHER_WIDE:.0f} points. Predictions out of fold on the "
-        "training "
-        "items are many more: look at both.",
+        "training items are many more: look at both.",
     )
 
 
@@ -68,8 +67,7 @@ def missing_from_validation(facts: TrainingFacts) -> Seen:
         return Seen(
             ISSUE,
             f"{_classes(missing['label'])} without any validation item: neither recall nor F1 can be given, "
-            "and macro F1 "
-            "leaves them out.",
+            "and macro F1 leaves them out.",
             remedy,
         )
     if len(few):
@@ -92,8 +90,8 @@ def missing_from_training(facts: TrainingFacts) -> Seen:
         n = int(measured[["val", "test"]].to_numpy().sum())
         return Seen(
             ISSUE,
-            f"{_classes(measured['label'])} without any training item: the model can never predict it, and all its "
-            f"{n:,} validation and test items count as mistakes.",
+            f"{_classes(measured['label'])} without any training item: the model can never predict it, and "
+            f"all its {n:,} validation and test items count as mistakes.",
             remedy,
         )
     if len(missing):
@@ -116,17 +114,17 @@ def imbalance(facts: TrainingFacts) -> Seen:
     others = counts.drop(index=rare.index)
     named = f"{ratio}. {_classes(rare['label'])} with at most a tenth of the largest"
     remedy = (
-        "Find more items of these classes (Performance says how), weight them more in training, or try a cap on the "
-        "largest class."
+        "Find more items of these classes (Performance says how), weight them more in training, or try a "
+        "cap on the largest class."
     )
     recalls = [proportion(float(part["val_hits"].sum()), int(part["val"].sum())) for part in (rare, others)]
     worse = difference_of_proportions(*recalls)
     if worse.high < 0:
         return Seen(
             ISSUE,
-            f"{named}: {_percent(recalls[0].value)} of their validation items are recognised, of the other classes' "
-            f"{_percent(recalls[1].value)} (a difference of {-100 * worse.high:.0f} to {-100 * worse.low:.0f} "
-            "points).",
+            f"{named}: {_percent(recalls[0].value)} of their validation items are recognised, of the other "
+            f"classes' {_percent(recalls[1].value)} (a difference of {-100 * worse.high:.0f} to "
+            f"{-100 * worse.low:.0f} points).",
             remedy,
         )
     return Seen(TIP, f"{named}; that they are recognised less often cannot be told.", remedy)
@@ -147,9 +145,8 @@ CHECKS = (
     Check(
         "WD007",
         "Validation set too small",
-        "Every number measured on few items is uncertain: two trainings of the same data differ by more than "
-        "what a week "
-        "of labelling changes, and the best of several is picked by luck.",
+        "Every number measured on few items is uncertain: two trainings of the same data differ by more "
+        "than what a week of labelling changes, and the best of several is picked by luck.",
         validation_too_small,
     ),
     Check(
@@ -167,7 +164,8 @@ CHECKS = (
     Check(
         "WD010",
         "Imbalance",
-        "A model that sees one class ten times as often guesses it when in doubt, at the cost of the rare ones.",
+        "A model that sees one class ten times as often guesses it when in doubt, at the cost of the rare "
+        "ones.",
         imbalance,
     ),
 )

@@ -45,13 +45,13 @@ def never_tested(facts: TrainingFacts) -> Seen:
     if facts.n_full_runs < ENOUGH_RUNS:
         return Seen(
             PASSED,
-            f"Nobody has looked at the test set yet, which is as it should be with {facts.n_full_runs} full runs.",
+            f"Nobody has looked at the test set yet, which is as it should be with {facts.n_full_runs} full "
+            "runs.",
         )
     return Seen(
         ISSUE,
         f"There are {facts.n_full_runs} full runs, all judged by the validation set alone; nobody has looked "
-        "at the test "
-        "set yet.",
+        "at the test set yet.",
         "Look at it once: page Rounds, validation against test, says whether the two move together.",
     )
 
@@ -69,8 +69,8 @@ def tested_too_often(facts: TrainingFacts) -> Seen:
     return Seen(
         ISSUE if looks.n >= TOO_OFTEN else TIP,
         f"{seen}.",
-        "Decide by validation from now on, and look at test once, at the end. If decisions were already made by it, "
-        "collect a new test set.",
+        "Decide by validation from now on, and look at test once, at the end. If decisions were already "
+        "made by it, collect a new test set.",
     )
 
 
@@ -90,8 +90,7 @@ CHECKS = (
         "WD012",
         "Leaks: near duplicates",
         "Two pictures of one scene on both sides are as good as one item on both sides: the numbers are "
-        "better than the "
-        "model.",
+        "better than the model.",
         near_leaks,
     ),
     Check(
@@ -104,8 +103,7 @@ CHECKS = (
         "WD014",
         "Test set used too often",
         "Whoever picks the run that does best on test fits the test set by choosing: it becomes a second "
-        "validation set, "
-        "and its numbers too good.",
+        "validation set, and its numbers too good.",
         tested_too_often,
     ),
 )

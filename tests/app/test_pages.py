@@ -97,13 +97,13 @@ def test_the_data_page_tells_checks_that_found_nothing_from_checks_not_made(empt
 def test_an_in_sample_run_is_marked_loudly_on_train(empty_project, add_run):
     add_run(empty_project, "run-0001", in_sample=True)
     at = opened("performance")
-    at.segmented_control(key="performance_split").set_value("train").run()
+    at.segmented_control(key="performance_split_run-0001").set_value("train").run()
     assert "In sample" in at.warning[0].value
 
 
 def test_out_of_fold_numbers_are_called_so(project):
     at = opened("performance")
-    at.segmented_control(key="performance_split").set_value("train").run()
+    at.segmented_control(key="performance_split_run-0001").set_value("train").run()
     assert not at.warning
     assert "Out of fold" in texts(at)
 
