@@ -15,7 +15,7 @@ from curation.project import Project
 from curation.rounds import dataset_version, training_items
 from curation.run_classes import names_now
 from curation.runs import list_runs, read_run
-from diagnostics.compare import Comparison, compare_predictions
+from diagnostics.compare import PlainComparison, compare_predictions
 from diagnostics.confusion import confused_pairs_table, confusion_matrix_table
 from diagnostics.errors import RunError
 from diagnostics.metrics import ClassReport, class_report
@@ -71,7 +71,7 @@ class RunComparison:
     split: str
     version: int
     in_sample: bool
-    comparison: Comparison
+    comparison: PlainComparison
 
 
 def labelled_predictions(project: Project, split: str, run_id: str | None = None) -> LabelledPredictions:

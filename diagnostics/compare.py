@@ -1,24 +1,467 @@
-"""What changed between two runs on the same items, measured against the same labels."""
+"""Whether a model became better: two sides on the same items and labels, with intervals and verdicts.
 
+A side is one or more trainings. What is compared is the mean over its trainings, so that the verdict is about the data
+and the way to train, not about one lucky seed. The interval of a difference holds both sources of chance: the items it
+is measured on (`diagnostics.influence`) and the training (`diagnostics.training_noise`). Its variance is the sum of
+both parts, its quantile that of Student's t with Satterthwaite's degrees of freedom (F. E. Satterthwaite, Biometrics
+Bulletin 2, 1946).
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
+from scipy import sparse, stats
 
 from diagnostics.errors import DataError
-from diagnostics.metrics import N_RESAMPLES, ClassReport, class_report
+from diagnostics.fold_arrays import FoldArray
+from diagnostics.influence import CLASS_METRICS, WHOLE_METRICS, Metrics, Ratios, divide, ratios_of, squares
+from diagnostics.metrics import CONFIDENCE, N_RESAMPLES, ClassReport, class_report
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
+from diagnostics.training_noise import (
+    FOLDS,
+    NONE,
+    SEEDS,
+    TYPICAL,
+    TrainingNoise,
+    in_units,
+    influence_of,
+    measure_noise,
+    read_trainings,
+)
 
+IMPROVED, WORSE, CANNOT_TELL = "improved", "worse", "cannot tell"
 FIXED, BROKEN, STILL_WRONG = "fixed", "broken", "still wrong"
-METRICS = ("precision", "recall", "f1")
+ALPHA, POWER, ONE_POINT = 1 - CONFIDENCE, 0.8, 0.01
+
 F1_COLUMNS = (
     "label", "f1_before", "f1_after", "f1_difference", "f1_difference_low", "f1_difference_high", "support",
 )  # fmt: skip
+WHOLE_COLUMNS = (
+    "metric", "before", "after", "difference", "low", "high", "item_se", "training_se",
+    "p_value", "p_adjusted", "verdict", "n_needed",
+)  # fmt: skip
+CLASS_COLUMNS = (
+    "label", "support",
+    *(f"{metric}_{part}" for metric in CLASS_METRICS for part in ("before", "after", "difference", "low", "high")),
+    "p_value", "p_adjusted", "verdict", "n_needed",
+)  # fmt: skip
+VERDICT_RULE = (
+    "A row is called improved or worse when its p-value, corrected by Holm's method over accuracy and macro F1, or "
+    f"over the F1 of all classes, is below {ALPHA:.2f}. Intervals are 95 % each and not corrected."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseInIntervals:
+    """What of the noise of training is in the intervals.
+
+    before, after : of each side FOLDS, SEEDS, TYPICAL (of other runs) or NONE
+    n_trainings : of each side
+    """
+
+    before: str
+    after: str
+    n_trainings: tuple[int, int]
+
+    @property
+    def is_known(self) -> bool:
+        return NONE not in (self.before, self.after)
+
+    @property
+    def text(self) -> str:
+        """In a sentence."""
+        sides = {"before": self.before, "after": self.after}
+        if not self.is_known:
+            bare = " and ".join(name for name, source in sides.items() if source == NONE)
+            return (
+                f"The intervals hold the chance of the items only: there is one model on the side {bare}, and nothing "
+                "says how far another training would have come out from it. Train with folds or with several seeds."
+            )
+        words = {
+            FOLDS: "how far the models of its folds are apart",
+            SEEDS: "how far its trainings are apart",
+            TYPICAL: "what is typical of the other runs",
+        }
+        counts = dict(zip(sides, self.n_trainings, strict=True))
+        said = ", ".join(f"{name} ({counts[name]}) from {words[source]}" for name, source in sides.items())
+        return f"The intervals hold the chance of the items and that of training: {said}."
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
+    """Two sides on the same labelled items.
+
+    whole : WHOLE_COLUMNS, one row for accuracy and one for macro F1 (the mean F1 of the classes with a labelled item).
+        low, high : the 95 % interval of the difference; item_se, training_se : the two parts of its standard error;
+        p_adjusted : by Holm's method over both; n_needed : labelled items with which a difference of 1 point would be
+        seen with 80 % power, NaN where no number of items does because the training moves the numbers too much, or
+        where nothing is known of that
+    classes : CLASS_COLUMNS, one row a class. <metric>_low, <metric>_high : the 95 % interval of the difference; the
+        verdict is on F1, p_adjusted by Holm's method over all classes that can be judged; n_needed : labelled items
+        of this class
+    flips : one row an item whose prediction changed: item_id, label, predicted_before, predicted_after,
+        change ("fixed": wrong before and right after; "broken": the reverse; "still wrong": another wrong class);
+        predictions are those of all models of a side together
+
+    Numbers that are not defined are NaN: precision of a class that nobody predicts.
+    """
+
+    n_items: int
+    whole: pd.DataFrame
+    classes: pd.DataFrame
+    verdict: str
+    noise: NoiseInIntervals
+    flips: pd.DataFrame
+
+    def n_flips(self, change: str) -> int:
+        """How many items changed that way."""
+        return int((self.flips["change"] == change).sum())
+
+    def of(self, metric: str) -> pd.Series:
+        """The row of "accuracy" or "macro_f1"."""
+        return self.whole[self.whole["metric"] == metric].iloc[0]
+
+
+def compare_sides(
+    item_ids: np.ndarray,
+    codes: IntArray,
+    before: Sequence[FoldArray],
+    after: Sequence[FoldArray],
+    classes: tuple[str, ...],
+    *,
+    typical_noise: TrainingNoise | None = None,
+    units: np.ndarray | None = None,
+) -> Comparison:
+    """Compare trainings with others on the same items and labels; items without a label are left out.
+
+    item_ids, codes : (n_items,); codes are positions in `classes`, -1 = no label
+    before, after : one array a training, (n_models, n_items, n_classes) probabilities; a training predicts the class of
+        the largest mean over its models
+    typical_noise : for a side with one model only, what `noise_of` found in other runs on the same items; without it
+        the verdict is "cannot tell" then
+    units : (n_items,), equal values are one unit of chance: copies of one picture, photos of one product
+    raises : DataError if the arrays do not fit the items, or a side has no training
+    """
+    _check(item_ids, codes, before, after, classes)
+    ruler = _ruler(codes, len(classes), units)
+    first, second = (_side(trainings, ruler, typical_noise) for trainings in (before, after))
+    noise = NoiseInIntervals(first.source, second.source, (len(before), len(after)))
+    found = _difference(first, second, ruler)
+    whole = _whole_table(found, ruler, noise)
+    return Comparison(
+        n_items=len(ruler.codes),
+        whole=whole,
+        classes=_class_table(found, ruler, classes, noise),
+        verdict=_verdict_of_whole(whole["verdict"]),
+        noise=noise,
+        flips=_flips(item_ids[ruler.rows], ruler.codes, first.together, second.together, classes),
+    )
+
+
+def noise_of(
+    codes: IntArray,
+    trainings: Sequence[FoldArray],
+    classes: tuple[str, ...],
+    *,
+    units: np.ndarray | None = None,
+) -> TrainingNoise | None:
+    """How far apart trainings of one kind come out on these items; None if there is one model in all.
+
+    codes, trainings, units : as in `compare_sides`
+    """
+    ruler = _ruler(codes, len(classes), units)
+    read, _ = read_trainings(trainings, ruler.rows)
+    return measure_noise(read, ruler.codes, ruler.metrics, ruler.units)
+
+
+def _check(
+    item_ids: np.ndarray,
+    codes: IntArray,
+    before: Sequence[FoldArray],
+    after: Sequence[FoldArray],
+    classes: tuple[str, ...],
+) -> None:
+    if not before or not after:
+        raise DataError("A comparison needs at least one training on each side.")
+    wanted = (len(item_ids), len(classes))
+    found = {probs.shape[1:] for probs in (*before, *after)}
+    if len(codes) != len(item_ids) or found != {wanted}:
+        raise DataError(
+            "A comparison needs the same items and classes, in the same order, on both sides: expected "
+            f"{wanted[0]} items and {wanted[1]} classes, found {len(codes)} labels and probabilities of shape "
+            f"{', '.join(map(str, sorted(found)))}."
+        )
+
+
+# ------------------------------------------------------------ the items and one side
+
+
+@dataclass(frozen=True)
+class _Ruler:
+    """What both sides are measured on: the rows of the labelled items, their labels, and which of them are one unit."""
+
+    rows: IntArray
+    codes: IntArray
+    metrics: Metrics
+    units: sparse.csr_array | None
+
+
+def _ruler(codes: IntArray, n_classes: int, units: np.ndarray | None) -> _Ruler:
+    rows = np.flatnonzero(codes != NO_LABEL)
+    labels = codes[rows]
+    metrics = Metrics(np.bincount(labels, minlength=n_classes) > 0)
+    return _Ruler(rows, labels, metrics, None if units is None else _unit_matrix(units[rows]))
+
+
+def _unit_matrix(units: np.ndarray) -> sparse.csr_array:
+    """(n_units, n_items), 1 where an item belongs to a unit."""
+    positions = pd.factorize(units)[0]
+    n_items = len(positions)
+    n_units = int(positions.max(initial=-1)) + 1
+    return sparse.csr_array((np.ones(n_items), (positions, np.arange(n_items))), shape=(n_units, n_items))
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One side on the labelled items; arrays (n_columns,).
+
+    totals : (2, n_ratios), numerators and denominators, the mean over the trainings
+    values : the mean over the trainings
+    together : (n_items,), what all models of the side predict together
+    spread, by_items, df : of `values`, see TrainingNoise; spread is 0 if nothing is known
+    """
+
+    ratios: list[Ratios]
+    totals: FloatArray
+    values: FloatArray
+    together: IntArray
+    spread: FloatArray
+    by_items: FloatArray
+    df: float
+    source: str
+
+
+def _side(trainings: Sequence[FoldArray], ruler: _Ruler, typical: TrainingNoise | None) -> _Side:
+    read, together = read_trainings(trainings, ruler.rows)
+    ratios = [ratios_of(ruler.codes, training.predicted, ruler.metrics.n_classes) for training in read]
+    own = measure_noise(read, ruler.codes, ruler.metrics, ruler.units)
+    noise = own or typical
+    nothing = np.zeros(ruler.metrics.n_columns)
+    share = sum(1 / training.n_models for training in read) / len(read) ** 2
+    return _Side(
+        ratios=ratios,
+        totals=np.mean([each.totals for each in ratios], axis=0),
+        values=_mean_of_known([ruler.metrics.with_macro(each.values()) for each in ratios]),
+        together=together,
+        spread=noise.spread * share if noise else nothing,
+        by_items=noise.by_items * share if noise else nothing,
+        df=noise.df if noise else 1.0,
+        source=own.source if own else TYPICAL if noise else NONE,
+    )
+
+
+def _mean_of_known(values: Sequence[FloatArray]) -> FloatArray:
+    """Element by element the mean of what is not NaN; NaN where nothing is."""
+    table = np.array(values)
+    return divide(np.nansum(table, axis=0), np.isfinite(table).sum(axis=0).astype(float))
+
+
+# ------------------------------------------------------------ the difference
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """After minus before in every column, see `Metrics`; arrays (n_columns,).
+
+    items : the variance that the sample of items gives it; training : that of the training, 0 if it is not known
+    df : degrees of freedom of items + training
+    step : about how far one item moves it. The difference can only take values so far apart, so that much is added to
+        the half width of its interval (the continuity correction of A. L. Edwards, Psychometrika 13, 1948, to McNemar's
+        test)
+    """
+
+    before: FloatArray
+    after: FloatArray
+    items: FloatArray
+    training: FloatArray
+    df: FloatArray
+    step: FloatArray
+
+    @property
+    def value(self) -> FloatArray:
+        return self.after - self.before
+
+    @property
+    def se(self) -> FloatArray:
+        return np.sqrt(self.items + self.training)
+
+    @property
+    def p_values(self) -> FloatArray:
+        """Two-sided, of no difference; NaN where a number is not defined."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            distance = np.maximum(np.abs(self.value) - self.step, 0) / self.se
+            found: FloatArray = 2 * stats.t.sf(distance, self.df)
+        return found
+
+    def interval(self) -> tuple[FloatArray, FloatArray]:
+        half = stats.t.ppf((1 + CONFIDENCE) / 2, self.df) * self.se + self.step
+        return np.clip(self.value - half, -1, 1), np.clip(self.value + half, -1, 1)
+
+    def n_needed(self, part: slice, n_items: int | IntArray, alpha: float) -> FloatArray:
+        """Items with which the test at this level sees a difference of 1 point with 80 % power; NaN if none do.
+
+        part : of the columns; n_items : how many items of that kind there are
+        """
+        df = self.df[part]
+        reach = stats.t.ppf(1 - alpha / 2, df) + stats.t.ppf(POWER, df)
+        room = (ONE_POINT / reach) ** 2 - self.training[part]
+        possible = (room > 0) & (np.asarray(n_items) > 0)
+        return np.where(possible, np.ceil(self.items[part] * n_items / np.where(possible, room, 1)), np.nan)
+
+
+def _difference(before: _Side, after: _Side, ruler: _Ruler) -> _Difference:
+    """The variance of the items is the larger of two: at the observed numbers, and if both sides were alike.
+
+    The second is that of swapping the sides item by item at random, a test of McNemar's kind; where few items changed
+    the first is too small. It is never less than what one changed item makes.
+    """
+    denominators = _harmonic_mean(*(side.totals[1] for side in (before, after)))
+    step = ruler.metrics.one_item(denominators)
+    swapped = squares(_swaps(before, after, denominators, ruler))
+    observed = squares(sparse.csr_array(_influence(after, ruler) - _influence(before, ruler)))
+    items = np.maximum(np.maximum(swapped, observed), step**2)
+    training = np.maximum(before.spread + after.spread - before.by_items - after.by_items, 0)
+    doubt = items**2 / len(ruler.codes) + before.spread**2 / before.df + after.spread**2 / after.df
+    df = np.divide((items + training) ** 2, doubt, out=np.ones(len(items)), where=doubt > 0)
+    return _Difference(before.values, after.values, items, training, np.maximum(df, 1), step)
+
+
+def _swaps(before: _Side, after: _Side, denominators: FloatArray, ruler: _Ruler) -> sparse.csr_array:
+    """(n_units, n_columns): swapping the sides in a unit changes the sign of its part of the difference."""
+    alike = divide(before.totals[0] + after.totals[0], before.totals[1] + after.totals[1])
+    parts = [
+        _mean_of_parts([each.around(alike, denominators) for each in side.ratios]) for side in (before, after)
+    ]
+    return in_units(ruler.metrics.with_macro_column(sparse.csr_array(parts[1] - parts[0])), ruler.units)
+
+
+def _influence(side: _Side, ruler: _Ruler) -> sparse.csr_array:
+    return _mean_of_parts([influence_of(each, ruler.metrics, ruler.units) for each in side.ratios])
+
+
+def _mean_of_parts(parts: Sequence[sparse.csr_array]) -> sparse.csr_array:
+    return sparse.csr_array(sum(parts[1:], start=parts[0]) / len(parts))
+
+
+def _harmonic_mean(first: FloatArray, second: FloatArray) -> FloatArray:
+    return 2 * first * second / np.maximum(first + second, 1)
+
+
+# ------------------------------------------------------------ tables and verdicts
+
+
+def _whole_table(found: _Difference, ruler: _Ruler, noise: NoiseInIntervals) -> pd.DataFrame:
+    whole = slice(0, len(WHOLE_METRICS))
+    low, high = found.interval()
+    p_values = found.p_values[whole]
+    adjusted = holm(p_values)
+    n_needed = found.n_needed(whole, len(ruler.codes), ALPHA / len(WHOLE_METRICS))
+    table = pd.DataFrame(
+        {
+            "metric": WHOLE_METRICS,
+            "before": found.before[whole],
+            "after": found.after[whole],
+            "difference": found.value[whole],
+            "low": low[whole],
+            "high": high[whole],
+            "item_se": np.sqrt(found.items[whole]),
+            "training_se": np.sqrt(found.training[whole]) if noise.is_known else np.nan,
+            "p_value": p_values,
+            "p_adjusted": adjusted,
+            "verdict": _verdicts(found.value[whole], adjusted, noise),
+            "n_needed": n_needed if noise.is_known else np.nan,
+        }
+    )
+    return table[list(WHOLE_COLUMNS)]
+
+
+def _class_table(
+    found: _Difference, ruler: _Ruler, classes: tuple[str, ...], noise: NoiseInIntervals
+) -> pd.DataFrame:
+    support = np.bincount(ruler.codes, minlength=len(classes))
+    columns: dict[str, object] = {"label": list(classes), "support": support}
+    low, high = found.interval()
+    for metric in CLASS_METRICS:
+        own = ruler.metrics.columns(metric)
+        parts = {
+            "before": found.before,
+            "after": found.after,
+            "difference": found.value,
+            "low": low,
+            "high": high,
+        }
+        columns |= {f"{metric}_{part}": values[own] for part, values in parts.items()}
+    f1 = ruler.metrics.columns("f1")
+    adjusted = holm(found.p_values[f1])
+    n_judged = max(1, int(np.isfinite(adjusted).sum()))
+    columns |= {
+        "p_value": found.p_values[f1],
+        "p_adjusted": adjusted,
+        "verdict": _verdicts(found.value[f1], adjusted, noise),
+        "n_needed": found.n_needed(f1, support, ALPHA / n_judged) if noise.is_known else np.nan,
+    }
+    return pd.DataFrame(columns)[list(CLASS_COLUMNS)]
+
+
+def holm(p_values: FloatArray) -> FloatArray:
+    """P-values corrected for their number (S. Holm, Scandinavian Journal of Statistics 6, 1979); NaN stays NaN.
+
+    >>> holm(np.array([0.01, 0.04, np.nan, 0.03]))
+    array([0.03, 0.06,  nan, 0.06])
+    """
+    adjusted = np.full(len(p_values), np.nan)
+    known = np.flatnonzero(np.isfinite(p_values))
+    order = known[np.argsort(p_values[known], kind="stable")]
+    n_left = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p_values[order] * n_left))
+    return adjusted
+
+
+def _verdicts(differences: FloatArray, adjusted: FloatArray, noise: NoiseInIntervals) -> list[str]:
+    sure = (adjusted < ALPHA) & noise.is_known
+    is_up, is_down = sure & (differences > 0), sure & (differences < 0)
+    return [
+        IMPROVED if up else WORSE if down else CANNOT_TELL for up, down in zip(is_up, is_down, strict=True)
+    ]
+
+
+def _verdict_of_whole(verdicts: pd.Series) -> str:
+    """What is said of one of accuracy and macro F1 holds unless the other says the opposite."""
+    said = set(verdicts) - {CANNOT_TELL}
+    return str(said.pop()) if len(said) == 1 else CANNOT_TELL
+
+
+def _flips(
+    item_ids: np.ndarray, codes: IntArray, before: IntArray, after: IntArray, classes: tuple[str, ...]
+) -> pd.DataFrame:
+    changed = before != after
+    names = np.asarray(classes, dtype=object)
+    kinds = np.where(after == codes, FIXED, np.where(before == codes, BROKEN, STILL_WRONG))
+    return pd.DataFrame(
+        {
+            "item_id": item_ids[changed],
+            "label": names[codes[changed]],
+            "predicted_before": names[before[changed]],
+            "predicted_after": names[after[changed]],
+            "change": kinds[changed],
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlainComparison:
     """Two runs on the same labelled items.
 
     classes : one row a class: label, support, then <metric>_before, <metric>_after, <metric>_difference
@@ -52,7 +495,7 @@ def compare_predictions(
     predicted_before: IntArray,
     predicted_after: IntArray,
     classes: tuple[str, ...],
-) -> Comparison:
+) -> PlainComparison:
     """Compare two predictions of the same items against the same labels; items without a label are left out.
 
     item_ids, codes, predicted_before, predicted_after : (n_items,), aligned; codes are positions in `classes`
@@ -63,7 +506,7 @@ def compare_predictions(
     labelled = codes != NO_LABEL
     before = class_report(codes[labelled], predicted_before[labelled], classes)
     after = class_report(codes[labelled], predicted_after[labelled], classes)
-    return Comparison(
+    return PlainComparison(
         before=before,
         after=after,
         classes=_class_differences(before.table, after.table),
@@ -136,25 +579,8 @@ def _members(codes: IntArray, n_classes: int) -> sparse.csr_array:
 
 def _class_differences(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, pd.Series] = {"label": before["label"], "support": before["support"]}
-    for metric in METRICS:
+    for metric in CLASS_METRICS:
         columns[f"{metric}_before"] = before[metric]
         columns[f"{metric}_after"] = after[metric]
         columns[f"{metric}_difference"] = after[metric] - before[metric]
     return pd.DataFrame(columns)
-
-
-def _flips(
-    item_ids: np.ndarray, codes: IntArray, before: IntArray, after: IntArray, classes: tuple[str, ...]
-) -> pd.DataFrame:
-    changed = before != after
-    names = np.asarray(classes, dtype=object)
-    kinds = np.where(after == codes, FIXED, np.where(before == codes, BROKEN, STILL_WRONG))
-    return pd.DataFrame(
-        {
-            "item_id": item_ids[changed],
-            "label": names[codes[changed]],
-            "predicted_before": names[before[changed]],
-            "predicted_after": names[after[changed]],
-            "change": kinds[changed],
-        }
-    )
