@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import context
 from app.figures import METRIC_NAMES, class_difference_figure
+from app.widgets.agreement import agreement_section
 from app.widgets.page import EM_DASH, SPLIT_NAMES, empty_state, heading, interval_text, table_height
 from app.widgets.pictures import flip_strip
 from curation.project import Project
@@ -41,6 +42,7 @@ def show() -> None:
         )
         return
     _comparison(project, runs)
+    agreement_section(project)
 
 
 def _close(project: Project) -> None:

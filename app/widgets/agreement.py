@@ -1,0 +1,76 @@
+"""Validation against the gold test set, shown when a person asks for it: it is a look at test."""
+
+import streamlit as st
+
+from app import context
+from app.figures import agreement_figure
+from app.widgets.page import escape, interval_text
+from app.widgets.test_looks import looks_line
+from curation.agreement import METRICS, ProjectAgreement, validation_against_test, validation_alarm
+from curation.project import Project
+from curation.test_looks import note_look
+from diagnostics.metrics import Estimate
+
+SHOWN_KEY, PLACE = "agreement_shown", "agreement"
+
+
+def agreement_section(project: Project) -> None:
+    """The alarm, if there is one, and behind a button how both moved over the full runs."""
+    st.subheader("Validation against test", anchor=False)
+    alarm = validation_alarm(project)
+    if alarm is not None:
+        st.error(
+            f"**Validation rises and test does not.** {escape(alarm.text)}", icon=":material/notifications:"
+        )
+    run_ids = [info.run_id for info in context.finished_runs() if info.quick is None]
+    if st.session_state.get(SHOWN_KEY) != run_ids:
+        st.caption(
+            "Do both move together over all full runs? To see it is a look at the test set, and is counted as one. "
+            + ("" if alarm is not None else "No alarm: nothing says that validation rises alone.")
+        )
+        st.button(
+            "Compare with test",
+            icon=":material/visibility:",
+            on_click=_show,
+            args=(project, run_ids),
+            disabled=not run_ids,
+        )
+        return
+    looks_line(project)
+    _agreement(validation_against_test(project))
+
+
+@context.telling
+def _show(project: Project, run_ids: list[str]) -> None:
+    note_look(project, run_ids, place=PLACE, annotator=context.annotator(), now=context.now())
+    st.session_state[SHOWN_KEY] = run_ids
+
+
+def _agreement(found: ProjectAgreement) -> None:
+    st.markdown(escape(found.verdict))
+    if found.runs.empty:
+        st.caption("No full run has predictions for labelled items of both validation and test.")
+        return
+    for column, (metric, title) in zip(st.columns(len(METRICS)), METRICS.items(), strict=True):
+        with column:
+            st.plotly_chart(
+                agreement_figure(found.runs, metric, title),
+                config={"displayModeBar": False},
+                key=f"agreement_{metric}",
+                alt=f"{title} of every full run on validation and on test",
+            )
+            of_metric = found.metrics[metric]
+            if of_metric.enough:
+                _numbers(of_metric.same_way, of_metric.rank_correlation, of_metric.gap_trend)
+
+
+def _numbers(same_way: Estimate, rank_correlation: Estimate, gap_trend: Estimate) -> None:
+    st.caption(
+        f"Steps in the same direction: {_estimate(same_way)} · Kendall's rank correlation: "
+        f"{_estimate(rank_correlation)} · the gap (validation minus test) grows by {_estimate(gap_trend)} a run. "
+        "Intervals are 95 %."
+    )
+
+
+def _estimate(estimate: Estimate) -> str:
+    return f"{estimate.value:.2f} ({interval_text(estimate.low, estimate.high)})"
