@@ -1,10 +1,11 @@
 """What the training doctor says of runs that were made bad on purpose, and of good ones.
 
-    python tests/benchmarks/bench_doctor.py [--keep FOLDER] [--only NAME ...]
+    python tests/benchmarks/bench_doctor.py [--keep FOLDER] [--only NAME ...] [--histories CSV]
 
 Trains small models on the handwritten digits that ship with Winnow, most with one thing wrong on purpose, and prints
 the code of every issue and tip that each run gets. As expected: a bad run has the issue that it was made for, a good
 one has none. --keep leaves the projects in a folder, to be looked at with `winnow app`, and uses those that are there.
+--histories writes the curves that tests/diagnostics/test_training_checks.py reads.
 """
 
 import argparse
@@ -22,9 +23,9 @@ import pandas as pd
 
 from curation.dataset.intake import IntakeSpec, take_in
 from curation.project import Project
-from curation.runs import train_project
+from curation.runs import read_run, train_project
 from curation.test_looks import looks_at_test, note_look
-from curation.training_checks import training_findings
+from curation.training_checks import training_facts, training_findings
 from data_samples import digits_folder
 from diagnostics.checks import ISSUE, TIP
 from diagnostics.progress import ignore_progress
@@ -79,35 +80,43 @@ def no_test_set(tables: Tables, _rng: np.random.Generator) -> Tables:
 
 @dataclass(frozen=True)
 class Case:
-    """A run. code : of the issue that it is made to have, "" for a good run; looks : at test, before it is judged."""
+    """A run.
+
+    code : of the issue that it is made to have, "" for a good run
+    looks : at test, before it is judged
+    tested : its curves are among those that the tests read
+    """
 
     name: str
     code: str
     options: Options = field(default_factory=dict)
     data: Callable[[Tables, np.random.Generator], Tables] = as_it_is
     looks: int = 3
+    tested: bool = False
 
 
 CASES = (
     Case("good: as by default, five folds", "", {"folds": 5, "planted": 0.02}),
-    Case("good: one model", ""),
+    Case("good: one model", "", tested=True),
     Case("good: another seed, two folds", "", {"folds": 2, "seed": 7}),
     Case("good: 15 epochs at a rate set by hand", "", SHORT),
     Case("learning rate 5", "WD001", {"lr": 5.0, "epochs": 12}),
-    Case("learning rate 1", "WD001", {"lr": 1.0, "epochs": 12}),
+    Case("learning rate 1", "WD001", {"lr": 1.0, "epochs": 12}, tested=True),
     Case("learning rate 1e-6", "WD002", {"lr": 1e-6, "epochs": 12}),
-    Case("learning rate 3e-5", "WD002", {"lr": 3e-5, "epochs": 12}),
+    Case("learning rate 3e-5", "WD002", {"lr": 3e-5, "epochs": 12}, tested=True),
     Case("one epoch", "WD003", {"epochs": 1}),
-    Case("three epochs", "WD003", {"epochs": 3, "lr": 0.005}),
+    Case("three epochs", "WD003", {"epochs": 3, "lr": 0.005}, tested=True),
     Case(
         "80 epochs by heart, six of ten labels drawn anew", "WD004",
         {"epochs": 80, "lr": 0.005, "label_smoothing": 0.0, "weight_decay": 0.0}, noisy_labels,
+        tested=True,
     ),
     Case(
-        "random features of 8 px: only the last layer is trained", "WD005",
-        {"epochs": 25, "frozen_epochs": 25, "image_size_px": 8, "weight_decay": 1.0, "lr": 0.1, "augment": "standard"},
+        "only the last layer is trained, on random features of 8 px", "WD005",
+        {"epochs": 8, "frozen_epochs": 8, "image_size_px": 8, "weight_decay": 1.0, "lr": 0.1, "label_smoothing": 0.5},
+        tested=True,
     ),
-    Case("learning rate 1e-4: a long warm-up", "WD006", {"lr": 1e-4, "epochs": 20}),
+    Case("learning rate 1e-4: a long warm-up", "WD006", {"lr": 1e-4, "epochs": 20}, tested=True),
     Case("learning rate 0.3: lost at first, found later", "", {"lr": 0.3, "epochs": 20}),
     Case("ten validation items", "WD007", {}, ten_validation_items),
     Case("no 3 in validation", "WD008", {}, class_missing_from_validation),
@@ -126,15 +135,20 @@ def main() -> None:
     )
     parser.add_argument("--keep", type=Path, help="Leave the projects here.")
     parser.add_argument("--only", nargs="*", default=[], help="Parts of the names of the runs to make.")
+    parser.add_argument("--histories", type=Path, help="Write the mean curves to this CSV.")
     options = parser.parse_args()
     print(f"{platform.platform()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores\n")
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         print("| run | made to have | issues | tips | as expected | trained in |\n|---|---|---|---|---|---|")
-        told = []
+        told, curves = [], []
         for number, case in enumerate(CASES):
             if not options.only or any(part in case.name for part in options.only):
                 told.append(_show(case, folder / f"{number:02d}"))
+                if case.tested:
+                    curves.append(_curves(case, folder / f"{number:02d}"))
+        if options.histories:
+            pd.concat(curves).round(3).to_csv(options.histories, index=False)
     print(f"\n{sum(told)} of {len(told)} as expected.")
 
 
@@ -155,6 +169,21 @@ def _show(case: Case, folder: Path) -> bool:
         flush=True,
     )
     return as_expected
+
+
+def _curves(case: Case, folder: Path) -> pd.DataFrame:
+    """The mean curves of a run, and what else the checks of curves look at."""
+    project = Project.open(folder / "project")
+    run = read_run(project)
+    facts = training_facts(project, run)
+    means = run.history.groupby("epoch")[["train_loss", "valid_loss", "accuracy"]].mean()
+    about = {
+        "made_for": case.code or "good",
+        "label_smoothing": facts.label_smoothing,
+        "fit": facts.fit and facts.fit.value,
+        "n_val": facts.n_items("val"),
+    }
+    return means.assign(**about).reset_index()
 
 
 def _look_at_test(project: Project, n: int) -> None:
