@@ -25,8 +25,7 @@ class Agreement:
     n_steps, n_agreeing : from a run to the next, where both moved; and where both moved the same way
     same_way : the share of these steps, Wilson's interval; the steps share runs, so it is a little too narrow
     rank_correlation : Kendall's tau-b, in [-1, 1]
-    gap : validation minus test in each run, (n_runs,)
-    gap_trend : by how much the gap grows from a run to the next: Theil's slope (H. Theil 1950), Sen's interval (P. K.
+    gap_trend : by how much the gap, validation minus test, grows from a run to the next: Theil's slope (H. Theil 1950), Sen's interval (P. K.
         Sen, JASA 63, 1968)
     """
 
@@ -35,7 +34,6 @@ class Agreement:
     n_agreeing: int
     same_way: Estimate
     rank_correlation: Estimate
-    gap: FloatArray
     gap_trend: Estimate
 
     @property
@@ -77,7 +75,6 @@ def agreement(val: FloatArray, test: FloatArray) -> Agreement:
         n_agreeing=n_agreeing,
         same_way=proportion(n_agreeing, n_steps) if enough else NOT_KNOWN,
         rank_correlation=kendall(val, test) if enough else NOT_KNOWN,
-        gap=val - test,
         gap_trend=_trend(val - test) if enough else NOT_KNOWN,
     )
 

@@ -3,8 +3,9 @@
     python tests/benchmarks/bench_agreement.py [--keep FOLDER] [--folds N] [--epochs N]
 
 Two projects on the handwritten digits that ship with Winnow, four runs each. Honest: every run has more training items.
-Planted: every run has the same training items and more copies of validation items among them, under other names, as if
-validation had been labelled into training. Prints both metrics on validation and test, the verdict and the alarm.
+Planted: three of ten validation labels are wrong, and every run has the same training items and more copies of
+validation items among them, with the labels of these: what a careless import does. Prints both metrics on validation
+and test, the verdict and the alarm.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from curation.agreement import METRICS, validation_against_test, validation_alarm
@@ -27,8 +29,8 @@ from diagnostics.progress import ignore_progress
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.run import train_run
 
-HONEST_TRAIN = (100, 200, 350, 600)
-PLANTED_TRAIN, PLANTED_COPIES = 150, (0, 50, 100, 150)
+HONEST_TRAIN = (30, 60, 150, 600)
+PLANTED_TRAIN, PLANTED_COPIES, WRONG = 200, (0, 50, 100, 150), 0.3
 
 
 def main() -> None:
@@ -37,19 +39,27 @@ def main() -> None:
     )
     parser.add_argument("--keep", type=Path, help="Leave the projects here.")
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=20)
     options = parser.parse_args()
     print(f"{platform.platform()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores\n")
-    config = TrainConfig(folds=options.folds, epochs=options.epochs, lr=0.01, planted=0.0, n_threads=1)
+    config = TrainConfig(
+        folds=options.folds, epochs=options.epochs, lr=0.01, planted=0.0, n_threads=1, label_smoothing=0.0,
+        augment="none",
+    )  # fmt: skip
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
-        _show("honest", folder / "honest", [(n, 0) for n in HONEST_TRAIN], config)
-        _show("planted", folder / "planted", [(PLANTED_TRAIN, n) for n in PLANTED_COPIES], config)
+        _show("honest", folder / "honest", [(n, 0) for n in HONEST_TRAIN], config, wrong=0.0)
+        _show(
+            "planted", folder / "planted", [(PLANTED_TRAIN, n) for n in PLANTED_COPIES], config, wrong=WRONG
+        )
 
 
-def _show(name: str, folder: Path, sizes: Sequence[tuple[int, int]], config: TrainConfig) -> None:
-    """sizes : of each run, training items and copies of validation items among them"""
-    project = Project.open(folder) if folder.is_dir() else _take_in(folder)
+def _show(
+    name: str, folder: Path, sizes: Sequence[tuple[int, int]], config: TrainConfig, *, wrong: float
+) -> None:
+    """sizes : of each run, training items and copies of validation items; wrong : the share of validation labels"""
+    project_dir = folder / "project"
+    project = Project.open(project_dir) if project_dir.is_dir() else _take_in(folder, wrong)
     for number, (n_train, n_copies) in enumerate(sizes, start=1):
         run_id = f"run-{number:04d}"
         if not (project.runs_dir / run_id / "run.json").is_file():
@@ -91,10 +101,20 @@ def _train(project: Project, run_id: str, n_train: int, n_copies: int, config: T
     )
 
 
-def _take_in(folder: Path) -> Project:
+def _take_in(folder: Path, wrong: float) -> Project:
     digits = digits_folder()
-    spec = IntakeSpec(data=digits / "train.csv", val=digits / "valid.csv", test=digits / "test.csv")
-    return Project.create(folder, take_in(spec, on_progress=ignore_progress), now=datetime.now(UTC))
+    val = pd.read_csv(digits / "valid.csv")
+    rng = np.random.default_rng(0)
+    moved = rng.random(len(val)) < wrong
+    val.loc[moved, "label"] = (val.loc[moved, "label"] + rng.integers(1, 10, int(moved.sum()))) % 10
+    folder.mkdir(parents=True)
+    val.to_csv(folder / "val.csv", index=False)
+    spec = IntakeSpec(
+        data=digits / "train.csv", val=folder / "val.csv", test=digits / "test.csv", images=digits
+    )
+    return Project.create(
+        folder / "project", take_in(spec, on_progress=ignore_progress), now=datetime.now(UTC)
+    )
 
 
 if __name__ == "__main__":
