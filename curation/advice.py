@@ -117,7 +117,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class ClassAdvice:
-    """What to do next about one class. also : the names of the other rules that apply, less urgent ones."""
+    """What to do next about one class. also : the names of the other rules that apply."""
 
     label: str
     advice: str
@@ -248,24 +248,23 @@ def _go_on(facts: ClassFacts) -> str:
 
 
 def _look_at_validation(facts: ClassFacts) -> tuple[Action, ...]:
-    return (_review("Look at its validation items", split="val", given=facts.label),)
+    return (_review("Its validation items", split="val", given=facts.label),)
 
 
 def _open_pair(facts: ClassFacts) -> tuple[Action, ...]:
     pair = (("split", "train"), ("pair", facts.label), ("pair", _pair(facts).other))
-    return (Action("Review the pair, edit classes", "review", pair),)
+    return (Action("Review the pair", "review", pair),)
 
 
 def _open_predictions(facts: ClassFacts) -> tuple[Action, ...]:
-    return (
-        _review("Review what is predicted as it", split="train", predicted=facts.label),
-        _review("… among the unlabelled", split="unlabelled", predicted=facts.label, decided="open"),
-    )
+    labelled = _review("Review predictions", split="train", predicted=facts.label)
+    unlabelled = _review("Unlabelled ones", split="unlabelled", predicted=facts.label, decided="open")
+    return (labelled, unlabelled) if facts.n_unlabelled else (labelled,)
 
 
 def _open_neighbours(facts: ClassFacts) -> tuple[Action, ...]:
     return (
-        _review("Nearest unlabelled items", split="unlabelled", like=facts.label, decided="open"),
+        _review("Nearest unlabelled", split="unlabelled", like=facts.label, decided="open"),
         _review("Search the paths", split="unlabelled", search=facts.label, decided="open"),
     )
 
@@ -292,14 +291,15 @@ RULES: tuple[Rule, ...] = (
     Rule("does well", does_well, _nothing_to_do, _none),
     Rule("go on reviewing", always, _go_on, _open_class),
 )
-URGENT = tuple(rule.name for rule in RULES[:5])
+TOO_FEW, DOES_WELL, GO_ON = RULES[0].name, RULES[-2].name, RULES[-1].name
+NEEDED = tuple(rule.name for rule in RULES if rule.name not in (TOO_FEW, DOES_WELL, GO_ON))
 
 
 def advise(facts: ClassFacts) -> ClassAdvice:
-    """The first rule that applies; `also` names the further urgent ones."""
+    """The first rule that applies; `also` names the others that ask for something."""
     rules = [rule for rule in RULES if rule.applies(facts)]
     first = rules[0]
-    also = tuple(rule.name for rule in rules[1:] if rule.name in URGENT)
+    also = tuple(rule.name for rule in rules[1:] if rule.name in NEEDED)
     return ClassAdvice(facts.label, first.name, first.text(facts), first.actions(facts), also)
 
 
@@ -307,14 +307,14 @@ def advise(facts: ClassFacts) -> ClassAdvice:
 
 
 def class_advice(project: Project, run_id: str | None = None) -> list[ClassAdvice]:
-    """One line a class, the urgent ones first in the order of RULES, then by ascending F1.
+    """One line a class: those that need something first, in the order of RULES, then by ascending F1.
 
     run_id : None = the newest run
     raises : RunError if there is no such run, or none at all
     """
     run_id = read_run(project, run_id).info.run_id
     facts = class_facts(project, run_id)
-    order = {rule.name: number for number, rule in enumerate(RULES)}
+    order = {name: number for number, name in enumerate((*NEEDED, TOO_FEW, GO_ON, DOES_WELL))}
     f1_of = {each.label: each.f1.value for each in facts}
     lines = [advise(_with_neighbours(project, run_id, each)) for each in facts]
     return sorted(lines, key=lambda line: (order[line.advice], np.nan_to_num(f1_of[line.label], nan=2.0)))

@@ -25,8 +25,8 @@ class Agreement:
     n_steps, n_agreeing : from a run to the next, where both moved; and where both moved the same way
     same_way : the share of these steps, Wilson's interval; the steps share runs, so it is a little too narrow
     rank_correlation : Kendall's tau-b, in [-1, 1]
-    gap_trend : by how much the gap, validation minus test, grows from a run to the next: Theil's slope (H. Theil 1950), Sen's interval (P. K.
-        Sen, JASA 63, 1968)
+    gap_trend : by how much the gap, validation minus test, grows from a run to the next: Theil's slope (H. Theil 1950),
+        Sen's interval (P. K. Sen, JASA 63, 1968)
     """
 
     n_runs: int

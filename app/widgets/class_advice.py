@@ -5,41 +5,42 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.widgets.page import escape
-from curation.advice import URGENT, Action, ClassAdvice, class_advice
+from curation.advice import NEEDED, TOO_FEW, Action, ClassAdvice, class_advice
 from curation.project import Project
 
-MAX_SHOWN = 6
+MAX_SHOWN = 4
 PAGES = {"review": "views/review.py", "experiments": "views/experiments.py"}
 SLOW = "Comparing unlabelled items with the known items of classes that are missed …"
 
 
 def advice_section(project: Project, run_id: str) -> None:
-    """The urgent lines; the others are folded."""
+    """The lines of classes that need something; the others are folded."""
     st.subheader("What to do next", anchor=False)
     with st.spinner(SLOW, show_time=True):
         lines = class_advice(project, run_id)
-    urgent = [line for line in lines if line.advice in URGENT]
-    shown, folded = urgent[:MAX_SHOWN], [*urgent[MAX_SHOWN:], *(line for line in lines if line not in urgent)]
-    st.caption(_summary(len(urgent), len(lines)))
+    n_needed = sum(line.advice in NEEDED for line in lines)
+    n_too_few = sum(line.advice == TOO_FEW for line in lines)
+    st.caption(_summary(n_needed, n_too_few, len(lines)))
+    shown, folded = lines[: min(MAX_SHOWN, n_needed)], lines[min(MAX_SHOWN, n_needed) :]
     _lines(shown)
     if folded:
         with st.expander(f"{len(folded)} more classes" if shown else f"All {len(folded)} classes"):
             _lines(folded)
 
 
-def _summary(n_urgent: int, n_classes: int) -> str:
-    judged = (
-        "Judged on validation, never on test, by 95 % intervals: what they cannot tell apart is left alone."
+def _summary(n_needed: int, n_too_few: int, n_classes: int) -> str:
+    found = f"{n_needed} of {n_classes} classes need something" if n_needed else "No class stands out"
+    unjudged = f"; {n_too_few} cannot be judged, their validation items are too few" if n_too_few else ""
+    return (
+        f"{found}{unjudged}. Judged on validation, never on test, by 95 % intervals: what they cannot tell "
+        "apart is left alone."
     )
-    if not n_urgent:
-        return f"Nothing stands out in {n_classes} classes. {judged}"
-    return f"{n_urgent} of {n_classes} classes need something. {judged}"
 
 
 def _lines(lines: Sequence[ClassAdvice]) -> None:
     for line in lines:
-        with st.container(border=True):
-            text, buttons = st.columns([5, 1.7], vertical_alignment="center")
+        with st.container(border=True, gap="xxsmall"):
+            text, buttons = st.columns([5, 1.4], vertical_alignment="center")
             also = f" :gray[Also: {escape(', '.join(line.also))}.]" if line.also else ""
             text.markdown(
                 f"**{escape(line.label)}**: {escape(line.advice)}  \n{escape(line.text)}{also}",

@@ -95,7 +95,7 @@ CHECKS = (
     ),
     Check(
         "WD013",
-        "Test set never used",
+        "Test set missing or never used",
         "Only items that nothing was chosen by tell whether the gains on validation are real.",
         never_tested,
     ),

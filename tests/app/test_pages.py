@@ -119,7 +119,7 @@ def test_each_class_has_a_line_that_leads_to_what_to_do_next(project):
     at = opened("performance")
     assert "What to do next" in [heading.value for heading in at.subheader]
     assert "too few validation items to judge" in texts(at)
-    button = next(button for button in at.button if button.label == "Look at its validation items")
+    button = next(button for button in at.button if button.label == "Its validation items")
     button.click().run()
     assert not at.exception
     assert at.title[0].value == "Review"
