@@ -176,8 +176,8 @@ def _curves(project: Project, run: Run) -> None:
     with left:
         st.subheader(f"Loss of {run.info.run_id}", anchor=False)
         st.caption(
-            "One colour a fold; high peaks are cut off. What the curves say is in the training check above: a validation "
-            "loss that rises alone is no overfitting yet."
+            "One colour a fold; high peaks are cut off. What the curves say is in the training check above: a "
+            "validation loss that rises alone is no overfitting yet."
         )
         st.plotly_chart(loss_curves_figure(run.history), config=plain, key="loss_curves", alt="Loss curves")
     with right:
