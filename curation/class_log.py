@@ -37,7 +37,7 @@ class ClassLog:
             with reading(self._engine) as own:
                 return self.now(own)
         last = connection.execute(_LAST).scalar() or 0
-        return self._at(last, connection)
+        return self.known_at(last, connection)
 
     def at(self, number: int) -> ClassList:
         """The classes after change `number`; 0 = as the source has them.
@@ -53,7 +53,15 @@ class ClassLog:
                     f"There is no class change {number}; the project has {last}. "
                     "If its project.db came from a backup, restore the runs from the same one."
                 )
-            return self._at(number, connection)
+            return self.known_at(number, connection)
+
+    def known_at(self, number: int, connection: Connection) -> ClassList:
+        """The classes after change `number`, which this transaction has seen."""
+        if number not in self._lists:
+            found = fold(self._source, self._changes(connection, number))
+            with self._lock:
+                self._lists[number] = found
+        return self._lists[number]
 
     def changes(self, connection: Connection | None = None) -> list[ClassChange]:
         """Every change, in order."""
@@ -61,13 +69,6 @@ class ClassLog:
             with reading(self._engine) as own:
                 return self.changes(own)
         return self._changes(connection, self.now(connection).number)
-
-    def _at(self, number: int, connection: Connection) -> ClassList:
-        if number not in self._lists:
-            found = fold(self._source, self._changes(connection, number))
-            with self._lock:
-                self._lists[number] = found
-        return self._lists[number]
 
     def _changes(self, connection: Connection, number: int) -> list[ClassChange]:
         """The changes up to this one; those known already are not read again."""

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from curation.database import acts, events, item_states, log_head, rounds, test_locks
+from curation.database import acts, class_changes, events, item_states, log_head, rounds, test_locks
 from curation.decisions.events import UNDO, Event, ItemState
 
 N_PER_QUERY = 2_000
@@ -49,12 +49,16 @@ _OPEN_ROUND = sa.select(sa.func.max(rounds.c.number)).where(rounds.c.closed_even
 _ACT_OF_CLIENT = sa.select(acts).where(
     acts.c.client_id == sa.bindparam("client_id"), acts.c.client_seq == sa.bindparam("client_seq")
 )
-_STEPS = (
-    sa.select(acts.c.undo_top, acts.c.redo_top)
-    .where(acts.c.annotator == sa.bindparam("annotator"))
-    .order_by(acts.c.act.desc())
-    .limit(1)
-)
+_own = acts.alias("own")
+_OWN_LAST_ACT = sa.select(sa.func.max(_own.c.act)).where(_own.c.annotator == sa.bindparam("annotator"))
+_READ_MOMENT = sa.select(
+    log_head.c.event,
+    log_head.c.act,
+    acts.c.undo_top,
+    acts.c.redo_top,
+    sa.select(sa.func.coalesce(sa.func.max(class_changes.c.number), 0)).scalar_subquery(),
+    _OPEN_ROUND.scalar_subquery(),
+).select_from(log_head.outerjoin(acts, acts.c.act == _OWN_LAST_ACT.scalar_subquery()))
 _READ_STATES = sa.select(*(item_states.c[name] for name in STATE_FIELDS)).where(
     item_states.c.item_id.in_(sa.bindparam("item_ids", expanding=True))
 )
@@ -75,11 +79,21 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """Which acts an annotator's next undo and next redo are about; None = there is none."""
+class Moment:
+    """What holds around an annotator's next act, read at once.
 
-    undo_top: int | None = None
-    redo_top: int | None = None
+    event, act : the last numbers given
+    undo_top, redo_top : which acts the annotator's next undo and next redo are about; None = there is none
+    class_change : the last change of the classes, 0 = none
+    round : the open one
+    """
+
+    event: int
+    act: int
+    undo_top: int | None
+    redo_top: int | None
+    class_change: int
+    round: int
 
 
 def take_head(connection: Connection) -> Head:
@@ -90,6 +104,17 @@ def take_head(connection: Connection) -> Head:
 def read_head(connection: Connection) -> Head:
     """The last numbers given, as of this transaction."""
     return Head(*connection.execute(_READ_HEAD).one())
+
+
+def take_moment(connection: Connection, annotator: str) -> Moment:
+    """What holds around an annotator's next act; until the transaction ends no other writer can change it."""
+    take_head(connection)
+    return read_moment(connection, annotator)
+
+
+def read_moment(connection: Connection, annotator: str) -> Moment:
+    """What holds around an annotator's next act, as of this transaction."""
+    return Moment(*connection.execute(_READ_MOMENT, {"annotator": annotator}).one())
 
 
 def open_round(connection: Connection) -> int:
@@ -113,12 +138,6 @@ def act_of_client(connection: Connection, client_id: str, client_seq: int) -> Ro
 def read_act(connection: Connection, act: int) -> Row[Any]:
     """One act."""
     return connection.execute(sa.select(acts).where(acts.c.act == act)).one()
-
-
-def steps_of(connection: Connection, annotator: str) -> Steps:
-    """What an annotator can undo and do again, from their last act."""
-    row = connection.execute(_STEPS, {"annotator": annotator}).one_or_none()
-    return Steps() if row is None else Steps(*row)
 
 
 def undone_after(connection: Connection, act: int) -> int | None:

@@ -186,18 +186,18 @@ class DecisionStore:
         """
         author = _author(annotator, now, client_id, client_seq)
         with writing(self._engine) as connection:
-            head = log.take_head(connection)
+            moment = log.take_moment(connection, author.annotator)
             if (repeated := _repeated(connection, author)) is not None:
                 return repeated
-            classes = self._class_log.now(connection)
+            classes = self._class_log.known_at(moment.class_change, connection)
             decisions = [shown_decision(decision, classes) for decision in decisions]
             resolved, states = self._checked(connection, decisions, classes)
             changes, n_already, conflicts = _sorted_out(
                 decisions, resolved, states, classes, author.annotator
             )
-            act = _decide_row(connection, head, author, len(changes))
+            act = _decide_row(moment, len(changes))
             act |= {"n_refused": n_refused, "reason": reason}
-            return _append(connection, head, author, act, changes, n_already, conflicts)
+            return _append(connection, moment, author, act, changes, n_already, conflicts)
 
     def undo(
         self, annotator: str, now: datetime, *, client_id: str | None = None, client_seq: int | None = None
@@ -243,15 +243,12 @@ class DecisionStore:
         """
         rows = self._known_rows(item_ids)
         with reading(self._engine) as connection:
-            return self._states(connection, item_ids, rows)
+            return self._states(connection, item_ids, rows, self._class_log.now(connection))
 
     def _states(
-        self, connection: Connection, item_ids: Sequence[str], rows: IntArray
+        self, connection: Connection, item_ids: Sequence[str], rows: IntArray, classes: ClassList
     ) -> dict[str, ItemState]:
-        if not len(item_ids):
-            return {}
         stored = log.read_states(connection, item_ids)
-        classes = self._class_log.now(connection)
         return {
             item_id: shown_state(stored.get(item_id) or self._untouched(item_id, row), classes)
             for item_id, row in zip(item_ids, rows, strict=True)
@@ -290,10 +287,10 @@ class DecisionStore:
         """`outlook` and the `states` of these items, all of the same moment, for less than the two apart."""
         rows = self._known_rows(item_ids)
         with reading(self._engine) as connection:
-            steps = log.steps_of(connection, annotator.strip())
-            event = log.read_head(connection).event
-            states = self._states(connection, item_ids, rows)
-        return Outlook(event, steps.undo_top is not None, steps.redo_top is not None), states
+            moment = log.read_moment(connection, annotator.strip())
+            classes = self._class_log.known_at(moment.class_change, connection)
+            states = self._states(connection, item_ids, rows, classes)
+        return Outlook(moment.event, moment.undo_top is not None, moment.redo_top is not None), states
 
     def state_table(
         self, up_to_event: int | None = None, *, classes: ClassList | None = None
@@ -445,22 +442,21 @@ class DecisionStore:
 
     def _step(self, kind: str, author: _Author) -> ActResult | None:
         with writing(self._engine) as connection:
-            head = log.take_head(connection)
+            moment = log.take_moment(connection, author.annotator)
             if (repeated := _repeated(connection, author)) is not None:
                 return repeated
-            steps = log.steps_of(connection, author.annotator)
-            target = steps.undo_top if kind == UNDO else steps.redo_top
+            target = moment.undo_top if kind == UNDO else moment.redo_top
             if target is None:
                 return None
             done = log.events_of_act(connection, target)
             item_ids = [event.item_id for event in done]
             if locked := self._locked_test_items(connection, self._known_rows(item_ids)):
                 raise _refusal([locked], len(item_ids))
-            classes = self._class_log.now(connection)
+            classes = self._class_log.known_at(moment.class_change, connection)
             stored = log.read_states(connection, item_ids)
             changes, conflicts = _step_changes(connection, kind, done, stored, classes)
             act = _step_row(connection, kind, target)
-            return _append(connection, head, author, act, changes, 0, conflicts)
+            return _append(connection, moment, author, act, changes, 0, conflicts)
 
     def _set_lock(self, unlocked: bool, author: _Author, reason: str) -> None:
         with writing(self._engine) as connection:
@@ -520,11 +516,10 @@ def _step_changes(
     return changes, conflicts
 
 
-def _decide_row(connection: Connection, head: log.Head, author: _Author, n_changes: int) -> dict[str, Any]:
-    steps = log.steps_of(connection, author.annotator)
+def _decide_row(moment: log.Moment, n_changes: int) -> dict[str, Any]:
     if n_changes == 0:
-        return {"kind": DECIDE, "undo_top": steps.undo_top, "redo_top": steps.redo_top}
-    return {"kind": DECIDE, "undo_below": steps.undo_top, "undo_top": head.act + 1, "redo_top": None}
+        return {"kind": DECIDE, "undo_top": moment.undo_top, "redo_top": moment.redo_top}
+    return {"kind": DECIDE, "undo_below": moment.undo_top, "undo_top": moment.act + 1, "redo_top": None}
 
 
 def _step_row(connection: Connection, kind: str, target: int) -> dict[str, Any]:
@@ -539,7 +534,7 @@ def _step_row(connection: Connection, kind: str, target: int) -> dict[str, Any]:
 
 def _append(
     connection: Connection,
-    head: log.Head,
+    moment: log.Moment,
     author: _Author,
     act: dict[str, Any],
     changes: Sequence[_Change],
@@ -548,13 +543,12 @@ def _append(
 ) -> ActResult:
     """Write the act and its events; an act that changes nothing is written only if it must be remembered."""
     if not changes and act["kind"] == DECIDE and author.client_id is None:
-        return ActResult(0, 0, n_already, conflicts, head.event, act["n_refused"], act["reason"])
-    round_number = log.open_round(connection)
+        return ActResult(0, 0, n_already, conflicts, moment.event, act["n_refused"], act["reason"])
     new_events = [
-        _event(number, head.act + 1, act["kind"], change, author, round_number)
-        for number, change in enumerate(changes, head.event + 1)
+        _event(number, moment.act + 1, act["kind"], change, author, moment.round)
+        for number, change in enumerate(changes, moment.event + 1)
     ]
-    result = ActResult(head.act + 1, len(changes), n_already, conflicts, head.event + len(changes))
+    result = ActResult(moment.act + 1, len(changes), n_already, conflicts, moment.event + len(changes))
     row = {
         "target": None,
         "undo_below": None,

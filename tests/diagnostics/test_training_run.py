@@ -22,7 +22,7 @@ from diagnostics.reasons import QUALITY_COLUMNS
 from diagnostics.run_folder import read_run_folder
 from diagnostics.similar import similar_training_items
 from diagnostics.task import Task, label_codes
-from diagnostics.training import embeddings, fit, workers
+from diagnostics.training import embeddings, fit, fold, workers
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.heads import HeadFold, fit_heads
 from diagnostics.training.quick import QuickInputs, keep_folds, train_quick_run
@@ -188,20 +188,25 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_nothing_had_happened(
     pd.testing.assert_frame_equal(resumed.history[columns], run.history[columns])
 
 
-def test_models_trained_side_by_side_give_the_same_as_one_after_the_other(
-    run, items, folder, tmp_path, monkeypatch
-):
+@pytest.fixture
+def two_at_a_time(monkeypatch):
+    """Runs of this test train two models at a time, however small they are, until `monkeypatch` is undone."""
     monkeypatch.setattr(workers, "WORTH_PROCESSES_PIXELS", 0)
+    monkeypatch.setattr(fold, "n_parallel_models", lambda n_models, *, n_threads: 2)
+
+
+def test_models_trained_side_by_side_give_the_same_as_one_after_the_other(
+    run, items, folder, tmp_path, two_at_a_time
+):
     side_by_side = train(items, folder, tmp_path / "run", without(QUICK, n_threads=2))
     np.testing.assert_array_equal(side_by_side.predictions.pred_probs, run.predictions.pred_probs)
     assert side_by_side.history["fold"].tolist() == run.history["fold"].tolist()
 
 
 def test_models_trained_side_by_side_stop_on_request_and_can_go_on_one_after_the_other(
-    run, items, folder, tmp_path, monkeypatch
+    run, items, folder, tmp_path, two_at_a_time, monkeypatch
 ):
     config, seen = without(QUICK, n_threads=2), []
-    monkeypatch.setattr(workers, "WORTH_PROCESSES_PIXELS", 0)
     with pytest.raises(Cancelled):
         train(
             items,
