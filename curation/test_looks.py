@@ -1,6 +1,7 @@
 """Who looked at results on the gold test set, and how often: choosing by it makes it a second validation set.
 
-A look is noted by whatever shows such results to a person. The same person, run and place within an hour count once.
+A look is noted by whatever shows such results to a person, with every run that it shows. The same person, run and place
+within an hour count once.
 """
 
 from collections.abc import Iterable
@@ -19,8 +20,10 @@ MAX_PLACE = 32
 
 @dataclass(frozen=True, slots=True)
 class LooksAtTest:
-    """How often results on the test set were looked at: n times, by these people, of these runs; `last` is None before
-    the first time."""
+    """How often results on the test set were looked at: n times, by these people, of these runs.
+
+    A look at several runs together is one. last : None before the first
+    """
 
     n: int
     people: tuple[str, ...]
@@ -34,20 +37,21 @@ class LooksAtTest:
         'Nobody has looked at the test set yet.'
         >>> at = datetime.fromisoformat("2026-11-21T10:00:00+00:00")
         >>> str(LooksAtTest(14, ("ada", "bob"), ("run-0001",), at))
-        'Test was looked at 14 times, by 2 people, last on 2026-11-21. Choosing by it makes it a second validation set.'
+        'Test was looked at 14 times, by 2 people, last on 2026-11-21; choosing by it makes it a second validation set.'
         """
         if self.last is None:
             return "Nobody has looked at the test set yet."
         times = "once" if self.n == 1 else f"{self.n:,} times"
         people = "1 person" if len(self.people) == 1 else f"{len(self.people)} people"
         return (
-            f"Test was looked at {times}, by {people}, last on {self.last:%Y-%m-%d}. "
-            "Choosing by it makes it a second validation set."
+            f"Test was looked at {times}, by {people}, last on {self.last:%Y-%m-%d}; "
+            "choosing by it makes it a second validation set."
         )
 
 
 def note_look(project: Project, run_ids: Iterable[str], *, place: str, annotator: str, now: datetime) -> int:
-    """Note that a person is shown results of these runs on the test set; returns how many new looks that makes.
+    """Note that a person is shown results of these runs on the test set; returns how many of the runs are new to the
+    count.
 
     place : the page or the verb, at most 32 characters
     raises : ProjectError without a name or a place
@@ -71,11 +75,11 @@ def note_look(project: Project, run_ids: Iterable[str], *, place: str, annotator
 
 def looks_at_test(project: Project) -> LooksAtTest:
     """All looks so far; people and runs in the order in which they first appear."""
-    columns = (test_looks.c.annotator, test_looks.c.run_id, test_looks.c.at)
+    columns = (test_looks.c.annotator, test_looks.c.place, test_looks.c.at, test_looks.c.run_id)
     with reading(project.engine) as connection:
         rows = connection.execute(sa.select(*columns).order_by(test_looks.c.number)).all()
     return LooksAtTest(
-        n=len(rows),
+        n=len({(row.annotator, row.place, row.at) for row in rows}),
         people=tuple(dict.fromkeys(row.annotator for row in rows)),
         run_ids=tuple(dict.fromkeys(row.run_id for row in rows)),
         last=max((row.at for row in rows), default=None),

@@ -67,9 +67,17 @@ def _agreement(found: ProjectAgreement) -> None:
 def _numbers(same_way: Estimate, rank_correlation: Estimate, gap_trend: Estimate) -> None:
     st.caption(
         f"Steps in the same direction: {_estimate(same_way)} · Kendall's rank correlation: "
-        f"{_estimate(rank_correlation)} · the gap (validation minus test) grows by {_estimate(gap_trend)} a run. "
-        "Intervals are 95 %."
+        f"{_estimate(rank_correlation)} · validation minus test changes by {_points(gap_trend.value)} points a run "
+        f"({_points(gap_trend.low)} to {_points(gap_trend.high)}). Intervals are 95 %."
     )
+
+
+def _points(value: float) -> str:
+    """
+    >>> _points(-0.0111), _points(-1e-9)
+    ('-1.1', '+0.0')
+    """
+    return f"{round(100 * value, 1) + 0.0:+.1f}"
 
 
 def _estimate(estimate: Estimate) -> str:
