@@ -1,14 +1,17 @@
-"""Check rows and items: are their fields usable, do labels look alike, does an image occur twice?"""
+"""Check rows and items: are their fields usable, do labels look alike, does an image or a group occur twice?"""
 
 import difflib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from curation.dataset.duplicates import COPY_KINDS, EXACT, MIRRORED
 from curation.dataset.findings import Finding
 from curation.dataset.image_checks import Unusable
+from curation.dataset.near_duplicates import PLAIN, Likeness
 from curation.dataset.sources import SPLIT_OF_VALUE
 from diagnostics.errors import ImageError
 from diagnostics.image_files import check_relative
@@ -201,7 +204,7 @@ def check_copies(items: pd.DataFrame) -> list[Finding]:
         more = f" and {len(group) - MAX_NAMED} more" if len(group) > MAX_NAMED else ""
         labels = sorted(set(group["given_label"].dropna()))
         where = (first["source"], int(first["source_row"]), first["path"], first["item_id"])
-        if _leaks(set(group["split"])):
+        if _leaks(set(group["split"]) - {"unlabelled"}):
             findings.append(Finding("leak", f"The same image is in several splits: {named}{more}.", *where))
         if len(labels) > 1:
             message = f"The same image has the labels {', '.join(map(repr, labels))}: {named}{more}."
@@ -213,6 +216,104 @@ def check_copies(items: pd.DataFrame) -> list[Finding]:
                 )
             )
     return findings
+
+
+def check_leaks(items: pd.DataFrame, leaks: pd.DataFrame) -> list[Finding]:
+    """Nearly the same image in two splits of which one is held out, and unlabelled copies of held-out items.
+
+    leaks : LEAK_COLUMNS; equal files in labelled splits are left to `check_copies`
+    """
+    unlabelled = leaks["split"] == "unlabelled"
+    told = leaks[leaks["kind"].isin(COPY_KINDS) & (unlabelled | (leaks["kind"] != EXACT))]
+    by_id = items.set_index("item_id")
+    findings = []
+    rows: Iterable[Row] = told.itertuples(index=False)
+    for row in rows:
+        item, other = by_id.loc[row.item_id], by_id.loc[row.other_id]
+        pair = f"{item['path']} ({row.split}) and {other['path']} ({row.other_split})"
+        code = "unlabelled_copy" if row.split == "unlabelled" else "near_leak"
+        same = (
+            "are the same image."
+            if row.kind == EXACT
+            else f"are {_nearly(row.likeness, row.kind == MIRRORED)}."
+        )
+        findings.append(Finding(code, f"{pair} {same}", *_where(item), row.item_id))
+    return findings
+
+
+def check_likeness(items: pd.DataFrame, likeness: Likeness) -> list[Finding]:
+    """Images that are nearly the same within a split, how many say nothing, and whether there were too many pairs."""
+    findings = []
+    n_plain = int((likeness.look == PLAIN).sum())
+    if n_plain:
+        message = (
+            f"{_items(n_plain)} {'is' if n_plain == 1 else 'are'} of one shade almost throughout, so that nearly the "
+            "same images cannot be told among them."
+        )
+        findings.append(Finding("plain_image", message))
+    if not likeness.complete:
+        message = (
+            f"There are more than {len(likeness.first):,} pairs of nearly the same images, as among the frames of a "
+            "film; not all of them were looked at."
+        )
+        findings.append(Finding("many_alike", message))
+    first_row = pd.Series(np.arange(len(items)), index=likeness.look).groupby(level=0).first()
+    pairs = zip(
+        first_row.reindex(likeness.first), first_row.reindex(likeness.second), likeness.cosine.tolist(),
+        likeness.mirrored.tolist(), strict=True,
+    )  # fmt: skip
+    for first, second, cosine, mirrored in pairs:
+        findings += _near_pair(items.iloc[first], items.iloc[second], _nearly(cosine, mirrored))
+    looks = items.assign(look=likeness.look).drop_duplicates(["look", "content_hash"])
+    looks = looks[(looks["look"] != PLAIN) & looks["look"].duplicated(keep=False)]
+    for _, alike in looks.groupby("look", sort=False):
+        for position in range(1, len(alike)):
+            findings += _near_pair(alike.iloc[0], alike.iloc[position], _nearly(1.0, mirrored=False))
+    return findings
+
+
+def _near_pair(first: "pd.Series[Any]", second: "pd.Series[Any]", nearly: str) -> list[Finding]:
+    """Nothing where it is a leak."""
+    if _leaks({first["split"], second["split"]}):
+        return []
+    labels = sorted({first["given_label"], second["given_label"]} - {None}, key=str)
+    pair = f"{first['path']} ({first['split']}) and {second['path']} ({second['split']}) are {nearly}"
+    if len(labels) > 1:
+        message = f"{pair} and have the labels {', '.join(map(repr, labels))}."
+        return [Finding("near_conflict", message, *_where(first), first["item_id"])]
+    return [Finding("near_duplicate", f"{pair}.", *_where(first), first["item_id"])]
+
+
+def check_groups(items: pd.DataFrame) -> list[Finding]:
+    """Groups that are in several splits of which one is held out, and sources with items that are of no group."""
+    findings = []
+    for source, no_group in items.assign(no_group=items["group"].isna()).groupby("source", sort=False)[
+        "no_group"
+    ]:
+        if no_group.any():
+            message = (
+                f"{int(no_group.sum())} of {_items(len(no_group))} of {source} say no group; "
+                "each is a group of its own."
+            )
+            findings.append(Finding("no_group", message, str(source)))
+    held_out = items["split"].isin(["val", "test"])
+    mixed = items[items["group"].isin(items.loc[held_out, "group"].dropna())]
+    for group, members in mixed.groupby("group", sort=True):
+        counts = members["split"].value_counts().reindex(SPLITS).dropna().astype(int)
+        if _leaks(set(counts.index)):
+            spread = ", ".join(f"{split} ({_items(n)})" for split, n in counts.items())
+            findings.append(
+                Finding("group_leak", f"Group {group!r} is in {spread}.", *_where(members.iloc[0]))
+            )
+    return findings
+
+
+def _nearly(likeness: float, mirrored: bool) -> str:
+    return f"nearly the same image (alike to {likeness:.3f}{', one mirrored' if mirrored else ''})"
+
+
+def _where(item: "pd.Series[Any]") -> tuple[str, int, str]:
+    return item["source"], int(item["source_row"]), item["path"]
 
 
 def _leaks(splits: set[str]) -> bool:
