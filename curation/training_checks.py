@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from curation.dataset.duplicates import EXACT, HELD_OUT
 from curation.project import Project
 from curation.reports import labelled_predictions
 from curation.rounds import dataset_version, training_items
@@ -13,8 +14,6 @@ from diagnostics.checks import TrainingFinding, check_training
 from diagnostics.checks.facts import COUNT_COLUMNS, TestLooks, TrainingFacts, fit_of
 from diagnostics.run_folder import Run
 from diagnostics.task import NO_LABEL
-
-EXACT_LEAKS = ("leak",)
 
 
 def training_findings(project: Project, run_id: str | None = None) -> list[TrainingFinding]:
@@ -28,6 +27,7 @@ def training_findings(project: Project, run_id: str | None = None) -> list[Train
 def training_facts(project: Project, run: Run) -> TrainingFacts:
     """What the checks look at, validation and test by the labels of the newest dataset version."""
     looks = looks_at_test(project)
+    leaking = _leaking(project, run)
     return TrainingFacts(
         history=run.history,
         lr=run.info.resolved.lr,
@@ -36,11 +36,20 @@ def training_facts(project: Project, run: Run) -> TrainingFacts:
         quick=run.info.quick is not None,
         counts=_counts(project, run),
         fit=fit_of(run.predictions),
-        n_exact_leaks=int(project.findings["code"].isin(EXACT_LEAKS).sum()),
-        n_near_leaks=None,
+        n_exact_leaks=int((leaking == EXACT).sum()),
+        n_near_leaks=int((leaking != EXACT).sum()) if project.near_looked_for else None,
         looks=TestLooks(looks.n, len(looks.people), len(looks.run_ids)),
         n_full_runs=sum(info.quick is None for info in list_runs(project)),
     )
+
+
+def _leaking(project: Project, run: Run) -> pd.Series:
+    """Of each item that the run learnt from and that belongs with a held-out one, how: the gravest of LEAK_KINDS."""
+    predictions = run.predictions
+    learnt = predictions.item_ids[predictions.splits == "train"]
+    leaks = project.leaks
+    leaks = leaks[leaks["item_id"].isin(learnt) & leaks["other_split"].isin(HELD_OUT)]
+    return leaks.drop_duplicates("item_id")["kind"]
 
 
 def _counts(project: Project, run: Run) -> pd.DataFrame:

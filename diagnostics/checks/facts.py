@@ -36,8 +36,8 @@ class TrainingFacts:
     counts : COUNT_COLUMNS, one row a class: labelled items of each split, and how many validation items of the class
         are predicted right
     fit : the share of training labels that the models that learnt from them give back; None if it was not kept
-    n_exact_leaks, n_near_leaks : validation and test items that are also training items, or nearly so; None = nobody
-        has looked
+    n_exact_leaks, n_near_leaks : training items that validation or test hold out as well, or nearly the same ones, or
+        others of their group; None = nobody has looked
     looks : at the gold test set
     n_full_runs : of the project, this one among them
     """

@@ -8,27 +8,28 @@ ENOUGH_RUNS = 4
 
 
 def exact_leaks(facts: TrainingFacts) -> Seen:
-    """Validation or test items that are training items, too."""
-    return _leaks(facts, facts.n_exact_leaks, "the same as a training item", "Exact duplicates")
+    """Training items that are validation or test items, too."""
+    return _leaks(facts, facts.n_exact_leaks, "the same as a validation or test item", "Exact duplicates")
 
 
 def near_leaks(facts: TrainingFacts) -> Seen:
-    """Validation or test items that are nearly a training item."""
-    return _leaks(facts, facts.n_near_leaks, "nearly the same as a training item", "Near duplicates")
+    """Training items that are nearly a validation or test item, or belong together with one."""
+    what = "nearly the same as a validation or test item, or of one group with it"
+    return _leaks(facts, facts.n_near_leaks, what, "Near duplicates")
 
 
 def _leaks(facts: TrainingFacts, n: int | None, what: str, kind: str) -> Seen:
-    measured = facts.n_items("val") + facts.n_items("test")
-    if not measured:
+    if not facts.n_items("val") + facts.n_items("test"):
         return Seen(NOT_APPLICABLE, "There are neither validation nor test items.")
     if n is None:
         return Seen(SKIPPED, f"{kind} were not looked for when the data were taken in.")
+    n_train = facts.n_items("train")
     if n == 0:
-        return Seen(PASSED, f"None of {measured:,} validation and test items is {what}.")
+        return Seen(PASSED, f"None of {n_train:,} training items is {what}.")
     return Seen(
         ISSUE,
-        f"{n:,} times a validation or test item is {what} ({measured:,} items are measured on).",
-        "Remove one of each two: page Data lists them, with file and row.",
+        f"{n:,} of {n_train:,} training items {'is' if n == 1 else 'are'} {what}.",
+        "Page Data shows them in pairs and leaves them out of training (winnow leaks PROJECT --exclude).",
     )
 
 

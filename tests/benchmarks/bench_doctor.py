@@ -11,6 +11,7 @@ one has none. --keep leaves the projects in a folder, to be looked at with `winn
 import argparse
 import os
 import platform
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -62,8 +63,9 @@ def class_missing_from_training(tables: Tables, _rng: np.random.Generator) -> Ta
 
 
 def leak(tables: Tables, _rng: np.random.Generator) -> Tables:
-    """Forty validation items are training items, too."""
+    """Copies of forty training items are validation items."""
     copied = tables["train"].head(40)
+    copied = copied.assign(copy_of=copied["path"], path=copied["path"].str.replace("train/", "valid/"))
     return tables | {"val": pd.concat([tables["val"].head(110), copied], ignore_index=True)}
 
 
@@ -207,13 +209,16 @@ def _taken_in(case: Case, folder: Path) -> Project:
         {name: pd.read_csv(digits / file) for name, file in names.items()}, np.random.default_rng(0)
     )
     folder.mkdir(parents=True)
+    shutil.copytree(digits / "images", folder / "images")
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
+        for row in table.reindex(columns=["path", "copy_of"]).dropna().itertuples():
+            shutil.copyfile(digits / row.copy_of, folder / row.path)
+        table.drop(columns="copy_of", errors="ignore").to_csv(folder / f"{name}.csv", index=False)
     spec = IntakeSpec(
         data=folder / "train.csv",
         val=folder / "val.csv",
         test=folder / "test.csv" if "test" in tables else None,
-        images=digits,
+        images=folder,
         classes=tuple("0123456789"),
     )
     return Project.create(
