@@ -137,36 +137,39 @@ def lr_finder_figure(curve: pd.DataFrame) -> go.Figure:
 
 
 def class_difference_figure(table: pd.DataFrame, metric: str) -> go.Figure:
-    """Before and after of one metric a class, joined by a line; the biggest gain on top.
+    """The difference of one metric in every class with its 95 % interval; the biggest gain on top.
 
-    table : as diagnostics.compare gives it, columns label, <metric>_before, <metric>_after, <metric>_difference
+    table : as `diagnostics.compare.Comparison.classes`. Classes with a verdict, which is on F1, are coloured by it.
     """
     rows = table.dropna(subset=[f"{metric}_difference"]).sort_values(f"{metric}_difference")
-    before, after = rows[f"{metric}_before"], rows[f"{metric}_after"]
-    labels = rows["label"].astype(str).map(html.escape)
     figure = go.Figure()
-    gaps = np.full(len(rows), None)
-    figure.add_scatter(
-        x=np.column_stack([before, after, gaps]).ravel(),
-        y=np.repeat(labels.to_numpy(), 3),
-        mode="lines",
-        line={"width": 2, "color": NEUTRAL},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    marks = (("before", before, "circle-open"), ("after", after, "circle"))
-    for name, values, symbol in marks:
+    figure.add_vline(x=0, line={"width": 1, "color": NEUTRAL})
+    for verdict, colour in VERDICT_COLOURS.items():
+        own = rows[rows["verdict"] == verdict]
+        difference = own[f"{metric}_difference"]
         figure.add_scatter(
-            x=values,
-            y=labels,
+            x=difference,
+            y=own["label"].astype(str).map(html.escape),
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": own[f"{metric}_high"] - difference,
+                "arrayminus": difference - own[f"{metric}_low"],
+                "thickness": 2,
+                "width": 0,
+            },
             mode="markers",
-            name=name,
-            marker={"symbol": symbol, "size": 9, "color": FOLD_COLOURS[0], "line": {"width": 2}},
-            hovertemplate=f"%{{y}} {name}: %{{x:.3f}}<extra></extra>",
+            name=f"{verdict} (F1)",
+            marker={"size": 9, "color": colour},
+            customdata=own[[f"{metric}_{part}" for part in ("before", "after", "low", "high")]],
+            hovertemplate="%{y}: %{customdata[0]:.3f} → %{customdata[1]:.3f}, %{x:+.3f} "
+            "(%{customdata[2]:+.3f} to %{customdata[3]:+.3f})<extra></extra>",
         )
-    figure.update_yaxes(type="category")
+    labels = rows["label"].astype(str).map(html.escape).tolist()
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=labels)
     figure.update_layout(height=90 + ROW_PX * len(rows))
-    return _plain(figure, x_title=METRIC_NAMES[metric], y_title="", height=None)
+    title = f"{METRIC_NAMES[metric]}, after minus before, with its 95 % interval"
+    return _plain(figure, x_title=title, y_title="", height=None)
 
 
 def agreement_figure(runs: pd.DataFrame, metric: str, title: str) -> go.Figure:
@@ -196,6 +199,7 @@ def agreement_figure(runs: pd.DataFrame, metric: str, title: str) -> go.Figure:
     return _plain(figure, x_title="Run", y_title=title)
 
 
+VERDICT_COLOURS = {"improved": "#2a8a96", "worse": "#b5762f", "cannot tell": NEUTRAL}
 METRIC_NAMES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
 
 

@@ -79,9 +79,13 @@ def share(value: float) -> str:
     return "–" if value != value else f"{100 * value:.1f} %"
 
 
-def difference(value: float) -> str:
-    """A difference of two shares in percentage points, with its sign, or a dash where it is not defined."""
-    return "–" if value != value else f"{100 * value:+.1f}"
+def difference_with_interval(value: float, low: float, high: float) -> str:
+    """A difference of two shares in percentage points with its 95 % interval, or a dash where it is not defined.
+
+    >>> difference_with_interval(0.043, 0.012, 0.074)
+    '+4.3 (+1.2 to +7.4)'
+    """
+    return "–" if value != value else f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 @contextmanager

@@ -1,21 +1,14 @@
 """Validation against the gold test set over the full runs of a project, on the labels of the newest dataset version."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from curation.project import Project
-from curation.reports import labelled_predictions
-from curation.rounds import dataset_version, training_items
-from curation.run_classes import names_now
+from curation.reports import compare_runs, labelled_predictions
 from curation.runs import list_runs, read_run
 from diagnostics.agreement import FEWEST_RUNS, Agreement, Alarm, agreement, alarm_of
-from diagnostics.compare import Comparison, compare_sides
-from diagnostics.fold_arrays import FoldArray
-from diagnostics.run_folder import Run
-from diagnostics.task import FloatArray, IntArray, label_codes
 
 METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
 RUN_COLUMNS = (
@@ -108,14 +101,14 @@ def validation_alarm(project: Project) -> RunAlarm | None:
 
     It tells nothing else about test, so that it can watch over every round without being a look.
     """
-    full = _full_runs(project)
+    full = [run_id for run_id in _full_runs(project) if _measured(project, run_id) is not None]
     for before in dict.fromkeys(full[:1] + full[-2:-1]):
-        if before == full[-1]:
-            continue
-        val, test = (_compared(project, before, full[-1], split) for split in ("val", "test"))
-        found = alarm_of(val, test) if val is not None and test is not None else None
-        if found is not None:
-            return RunAlarm(before, full[-1], found)
+        if before != full[-1]:
+            val, test = (
+                compare_runs(project, split, before, full[-1]).comparison for split in ("val", "test")
+            )
+            if (found := alarm_of(val, test)) is not None:
+                return RunAlarm(before, full[-1], found)
     return None
 
 
@@ -135,40 +128,3 @@ def _measured(project: Project, run_id: str) -> dict[str, object] | None:
             names = (f"{split}_{metric}{end}" for end in ("", "_low", "_high"))
             row |= dict(zip(names, (estimate.value, estimate.low, estimate.high), strict=True))
     return row | {"version": int(read_run(project, run_id).info.dataset_version["number"])}
-
-
-def _compared(project: Project, before: str, after: str, split: str) -> Comparison | None:
-    """Two runs on the labelled items of a split that both predicted; None without any."""
-    version = dataset_version(project)
-    change = project.class_log.at(version.class_change)
-    classes = project.task_at(change).classes
-    items = training_items(project, version)
-    items = items[(items["split"] == split) & items["label"].notna()]
-    runs = [read_run(project, run_id) for run_id in (before, after)]
-    rows = [pd.Index(run.predictions.item_ids).get_indexer(pd.Index(items["item_id"])) for run in runs]
-    both = (rows[0] >= 0) & (rows[1] >= 0)
-    if not both.any():
-        return None
-    old, new = (
-        [_probabilities(run, found[both], names_now(project, run.info, change), classes)]
-        for run, found in zip(runs, rows, strict=True)
-    )
-    kept = items[both]
-    return compare_sides(
-        kept["item_id"].to_numpy(dtype=object), label_codes(kept["label"], classes), old, new, classes
-    )
-
-
-def _probabilities(run: Run, rows: IntArray, names: Sequence[str], classes: Sequence[str]) -> FoldArray:
-    """(n_models, n_items, n_classes) in the classes of now; those that were merged count together."""
-    predictions = run.predictions
-    own: FloatArray = (
-        np.asarray(predictions.pred_probs[rows])[None]
-        if predictions.fold_probs is None
-        else np.stack(
-            [predictions.fold_probs[model, rows] for model in range(predictions.fold_probs.shape[0])]
-        )
-    )
-    becomes = np.zeros((len(names), len(classes)), dtype=np.float32)
-    becomes[np.arange(len(names)), [classes.index(name) for name in names]] = 1
-    return own.astype(np.float32) @ becomes

@@ -38,7 +38,7 @@ LIVE = (QUEUED, RUNNING)
 RESUMABLE = (FAILED, CANCELLED, LOST)
 
 ONE_AT_A_TIME = ("train",)
-QUICK = "--quick"
+QUICK, SEEDS = "--quick", "--seeds"
 HEARTBEAT_S = 1.0
 STALE_S = 30.0
 TERM_GRACE_S = 0.8
@@ -249,7 +249,7 @@ def cancel_job(project: Project, job_id: str, *, now: datetime | None = None) ->
 
 def resume_job(project: Project, job_id: str, *, now: datetime | None = None) -> JobRow:
     """Start a job again that failed, was cancelled or lost; its run goes on where it was last kept: after a
-    finished fold, or an epoch that ended at most 5 s before.
+    finished fold, or an epoch that ended at most 5 s before. Of several trainings the finished ones stay.
 
     raises : ProjectError if the job is running or done, or another one is running
     """
@@ -258,7 +258,7 @@ def resume_job(project: Project, job_id: str, *, now: datetime | None = None) ->
     if row.state not in RESUMABLE:
         raise ProjectError(f"{job_id} is {row.state}; there is nothing to resume.")
     argv: Sequence[str] = row.argv
-    if row.run_id is not None and (project.partial_runs_dir / row.run_id).is_dir():
+    if SEEDS not in argv and row.run_id is not None and (project.partial_runs_dir / row.run_id).is_dir():
         argv = [row.verb, str(project.folder), "--resume", row.run_id]
     return start_job(project, row.verb, argv, now=now)
 

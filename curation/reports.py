@@ -1,26 +1,31 @@
-"""What the pages and the command line say about runs: one split of one run, or two runs on the same items.
+"""What the pages and the command line say about runs: one split of one run, or two sides on the same items.
 
 The ruler is always the labels of the newest dataset version, for old runs too: a corrected validation label counts for
 every run from the moment its round is closed. Classes that were renamed or merged since count under their present
-names; what a run predicts is the most likely of its own classes. The numbers come from stored predictions; nothing is
-predicted here.
+names; what a run predicts is the most likely of its own classes, and in comparisons, which average over models, the
+largest sum under one present name. The numbers come from stored predictions; nothing is predicted here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from curation.project import Project
-from curation.rounds import dataset_version, training_items
+from curation.replicates import is_replicate, replicates_of
+from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_classes import names_now
 from curation.runs import list_runs, read_run
-from diagnostics.compare import PlainComparison, compare_predictions
+from diagnostics.compare import Comparison, compare_sides, noise_of
 from diagnostics.confusion import confused_pairs_table, confusion_matrix_table
 from diagnostics.errors import RunError
+from diagnostics.fold_arrays import FoldArray, FoldRows
 from diagnostics.metrics import ClassReport, class_report
 from diagnostics.run_folder import Run, RunInfo
-from diagnostics.task import SPLITS, IntArray, label_codes
+from diagnostics.task import SPLITS, FloatArray, IntArray, label_codes
+from diagnostics.training_noise import TrainingNoise
 
 REPORTED_SPLITS = tuple(split for split in SPLITS if split != "unlabelled")
 
@@ -59,19 +64,39 @@ class LabelledPredictions:
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """Two runs on the items of one split that both predicted, against the labels of dataset version `version`.
+    """Two sides on the items of one split that all their runs predicted, on the labels of dataset version `version`.
 
-    name_before, name_after : the runs' ids, marked if they are quick ones
+    run_before, run_after : the runs that were asked for; name_before, name_after : marked if they are quick ones
+    runs_before, runs_after : the ids of all trainings of each side, replicates that differ in the seed alone
+    in_sample : a model was trained on these very items, so that memorised errors look right
+    n_corrected : items measured here whose label is another one than when the earlier run was trained
+    n_taken_out : labelled items of the split then that are not measured any more, because they were excluded
+    notes : what else a reader of the numbers should know, one sentence each
     """
 
     run_before: str
     run_after: str
     name_before: str
     name_after: str
+    runs_before: tuple[str, ...]
+    runs_after: tuple[str, ...]
     split: str
     version: int
     in_sample: bool
-    comparison: PlainComparison
+    n_corrected: int
+    n_taken_out: int
+    notes: tuple[str, ...]
+    comparison: Comparison
+
+    @property
+    def ruler_text(self) -> str:
+        """On which labels the numbers stand, in a sentence or two."""
+        text = f"Both sides are measured on the labels of dataset version {self.version}."
+        if self.n_corrected:
+            text += f" {self.n_corrected:,} of them were corrected since {self.run_before} was trained."
+        if self.n_taken_out:
+            text += f" {self.n_taken_out:,} items it was measured on then are excluded now."
+        return text
 
 
 def labelled_predictions(project: Project, split: str, run_id: str | None = None) -> LabelledPredictions:
@@ -89,27 +114,163 @@ def compare_runs(
 
     before, after : run ids; not named: the newest full run (the newest of all if none is full), and the newest one of
         its kind on an earlier dataset version; a quick run is compared with a full one only if there is no other
+
+    Each side is all replicates of its run, see `curation.replicates`; two replicates of each other are compared alone.
+    raises : RunError for a split without labels, an unknown run, or nothing to compare with
     """
-    run_after = read_run(project, after or _newest_to_compare(project))
-    run_before = read_run(project, before or _run_before(project, run_after))
-    old, new = (_labelled_predictions(project, run, split) for run in (run_before, run_after))
-    _, in_old, in_new = np.intersect1d(old.item_ids, new.item_ids, assume_unique=True, return_indices=True)
+    second = read_run(project, after or _newest_to_compare(project))
+    first = read_run(project, before or run_before(project, second.info))
+    sides = [_trainings(project, run) for run in (first, second)]
+    if is_replicate(first.info, second.info):
+        sides = [[first], [second]]
+    ruler = _ruler(project, split, [run for side in sides for run in side])
+    old, new = ([_probs_on(project, run, ruler) for run in side] for side in sides)
+    lacks_noise = any(len(side) == 1 and side[0].shape[0] == 1 for side in (old, new))
+    then = _labels_then(project, first.info, split, ruler.version)
     return RunComparison(
-        run_before=run_before.info.run_id,
-        run_after=run_after.info.run_id,
-        name_before=run_before.info.name,
-        name_after=run_after.info.name,
+        run_before=first.info.run_id,
+        run_after=second.info.run_id,
+        name_before=first.info.name,
+        name_after=second.info.name,
+        runs_before=tuple(run.info.run_id for run in sides[0]),
+        runs_after=tuple(run.info.run_id for run in sides[1]),
         split=split,
-        version=new.version,
-        in_sample=old.in_sample or new.in_sample,
-        comparison=compare_predictions(
-            new.item_ids[in_new],
-            new.codes[in_new],
-            old.predicted[in_old],
-            new.predicted[in_new],
-            new.classes,
+        version=ruler.version.number,
+        in_sample=any(_is_in_sample(run, ruler) for side in sides for run in side),
+        n_corrected=int((ruler.labels != then.reindex(ruler.labels.index)).sum()),
+        n_taken_out=int((~then.dropna().index.isin(ruler.all_labelled)).sum()),
+        notes=tuple(_notes(first.info, second.info)),
+        comparison=compare_sides(
+            ruler.labels.index.to_numpy(dtype=object),
+            ruler.codes,
+            old,
+            new,
+            ruler.classes,
+            typical_noise=_typical_noise(project, ruler) if lacks_noise else None,
+            units=ruler.units,
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Ruler:
+    """What runs are measured on: the labelled items of a split that all of them predicted.
+
+    labels : by item_id; all_labelled : the ids of all labelled items of the split
+    units : (n_items,), items of equal content are one
+    """
+
+    split: str
+    version: DatasetVersion
+    classes: tuple[str, ...]
+    labels: pd.Series
+    all_labelled: pd.Index
+    units: np.ndarray
+
+    @property
+    def codes(self) -> IntArray:
+        return label_codes(self.labels, self.classes)
+
+
+def _ruler(project: Project, split: str, runs: Sequence[Run]) -> _Ruler:
+    if split not in REPORTED_SPLITS:
+        raise RunError(
+            f"There is no report on {split!r}: only {', '.join(REPORTED_SPLITS)} have labels to compare with."
+        )
+    version = dataset_version(project, None)
+    items = training_items(project, version).set_index("item_id")
+    items = items[(items["split"] == split) & items["label"].notna()]
+    measured = items
+    for run in runs:
+        measured = measured[measured.index.isin(run.predictions.item_ids)]
+    classes = project.task_at(project.class_log.at(version.class_change)).classes
+    return _Ruler(
+        split, version, classes, measured["label"], items.index, measured["content_hash"].to_numpy()
+    )
+
+
+def _trainings(project: Project, run: Run) -> list[Run]:
+    """The run and its replicates, oldest first."""
+    return [
+        run if info.run_id == run.info.run_id else read_run(project, info.run_id)
+        for info in replicates_of(project, run.info)
+    ]
+
+
+class _NamedProbs:
+    """What the models of a run say of some items, summed under the present names of its classes.
+
+    probs : (n_models, n_items, n_classes_of_run); names : (n_classes_of_run, n_classes), 1 where the name is the same
+    """
+
+    def __init__(self, probs: FoldArray, names: FloatArray) -> None:
+        self._probs, self._names = probs, names
+        self.shape = (probs.shape[0], probs.shape[1], names.shape[1])
+
+    def __getitem__(self, key: Any) -> FloatArray:
+        found: FloatArray = np.asarray(self._probs[key], dtype=np.float32) @ self._names
+        return found
+
+
+def _probs_on(project: Project, run: Run, ruler: _Ruler) -> FoldArray:
+    """(n_models, n_items, n_classes); one model where each item of train was predicted by the one that left it out, and
+    in runs that did not keep what their models say."""
+    predictions = run.predictions
+    rows = pd.Index(predictions.item_ids).get_indexer(ruler.labels.index)
+    if predictions.fold_probs is None or ruler.split == "train":
+        said = FoldRows(predictions.pred_probs[None], rows)
+    else:
+        said = FoldRows(np.asarray(predictions.fold_probs), rows)
+    now = names_now(project, run.info, project.class_log.at(ruler.version.class_change))
+    names = np.array(now, dtype=object)[:, None] == np.array(ruler.classes, dtype=object)[None, :]
+    return _NamedProbs(said, names.astype(np.float32))
+
+
+def _typical_noise(project: Project, ruler: _Ruler) -> TrainingNoise | None:
+    """How far models are apart on these items, from the newest full run that says; None if none does."""
+    full = [info for info in list_runs(project) if info.quick is None]
+    for info in reversed(full):
+        trainings = [run for run in _trainings(project, read_run(project, info.run_id)) if _knows(run, ruler)]
+        probs = [_probs_on(project, run, ruler) for run in trainings]
+        noise = noise_of(ruler.codes, probs, ruler.classes, units=ruler.units) if probs else None
+        if noise is not None:
+            return noise
+    return None
+
+
+def _knows(run: Run, ruler: _Ruler) -> bool:
+    return bool(ruler.labels.index.isin(run.predictions.item_ids).all())
+
+
+def _is_in_sample(run: Run, ruler: _Ruler) -> bool:
+    rows = pd.Index(run.predictions.item_ids).get_indexer(ruler.labels.index)
+    return bool((run.predictions.kinds[rows] == "in_sample").any())
+
+
+def _labels_then(project: Project, info: RunInfo, split: str, now: DatasetVersion) -> pd.Series:
+    """The labels that a split had when a run was trained, by item_id, under the present names of the classes."""
+    version = info.dataset_version
+    then = DatasetVersion(
+        int(version["number"]), str(version["fingerprint"]), int(version["event"]), now.class_change
+    )
+    items = training_items(project, then).set_index("item_id")
+    labels: pd.Series = items["label"][items["split"] == split]
+    return labels
+
+
+def _notes(before: RunInfo, after: RunInfo) -> list[str]:
+    notes = []
+    quick = [info.run_id for info in (before, after) if info.quick is not None]
+    if quick:
+        notes.append(
+            f"{' and '.join(quick)}: only heads were trained, on features that were there. How far other features "
+            "would have moved the numbers is in no interval; a full training can say something else."
+        )
+    if (before.quick is None) != (after.quick is None):
+        notes.append(
+            "One run is quick and one is not: most of the difference may be that of the two ways to train."
+        )
+    return notes
 
 
 def _labelled_predictions(project: Project, run: Run, split: str) -> LabelledPredictions:
@@ -142,16 +303,20 @@ def _labelled_predictions(project: Project, run: Run, split: str) -> LabelledPre
     )
 
 
-def _run_before(project: Project, after: Run) -> str:
-    """The newest run of the same kind on an earlier dataset version; failing that, the one just before, of any kind."""
-    runs = [info for info in list_runs(project) if info.run_id < after.info.run_id]
-    alike = [info for info in runs if (info.quick is None) == (after.info.quick is None)]
-    version = _version_of(after.info)
+def run_before(project: Project, after: RunInfo) -> str:
+    """What a run is compared with if nothing is said: the newest run of the same kind on an earlier dataset version;
+    failing that, the one just before, of any kind.
+
+    raises : RunError if no run finished before it
+    """
+    runs = [info for info in list_runs(project) if info.run_id < after.run_id]
+    alike = [info for info in runs if (info.quick is None) == (after.quick is None)]
+    version = _version_of(after)
     earlier = [info for info in alike if _version_of(info) < version]
     candidates = earlier or alike or runs
     if not candidates:
         raise RunError(
-            f"There is nothing to compare {after.info.run_id} with: no run finished before it. "
+            f"There is nothing to compare {after.run_id} with: no run finished before it. "
             "Review some items, close the round (winnow rounds PROJECT --close) and train again."
         )
     newest: str = max(info.run_id for info in candidates)

@@ -7,8 +7,9 @@ both parts, its quantile that of Student's t with Satterthwaite's degrees of fre
 Bulletin 2, 1946).
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,17 @@ from scipy import sparse, stats
 
 from diagnostics.errors import DataError
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.influence import CLASS_METRICS, WHOLE_METRICS, Metrics, Ratios, divide, ratios_of, squares
-from diagnostics.metrics import CONFIDENCE, N_RESAMPLES, ClassReport, class_report
+from diagnostics.influence import (
+    CLASS_METRICS,
+    WHOLE_METRICS,
+    Metrics,
+    Ratios,
+    divide,
+    mean_of_parts,
+    ratios_of,
+    squares,
+)
+from diagnostics.metrics import CONFIDENCE
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
 from diagnostics.training_noise import (
     FOLDS,
@@ -53,6 +63,14 @@ VERDICT_RULE = (
 )
 
 
+SOURCE_TEXTS = {
+    FOLDS: "how far the models of the folds are apart",
+    SEEDS: "how far the trainings are apart",
+    TYPICAL: "how far models are apart in another run, because one model alone does not say",
+}
+METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1"}
+
+
 @dataclass(frozen=True, slots=True)
 class NoiseInIntervals:
     """What of the noise of training is in the intervals.
@@ -71,22 +89,15 @@ class NoiseInIntervals:
 
     @property
     def text(self) -> str:
-        """In a sentence."""
-        sides = {"before": self.before, "after": self.after}
+        """In a sentence or two."""
+        counts = f"{_count(self.n_trainings[0])} before, {_count(self.n_trainings[1])} after"
         if not self.is_known:
-            bare = " and ".join(name for name, source in sides.items() if source == NONE)
             return (
-                f"The intervals hold the chance of the items only: there is one model on the side {bare}, and nothing "
-                "says how far another training would have come out from it. Train with folds or with several seeds."
+                f"{counts}. The intervals hold the chance of the items only: one model alone does not say how far "
+                "another training would have come out from it. Train in folds or with several seeds."
             )
-        words = {
-            FOLDS: "how far the models of its folds are apart",
-            SEEDS: "how far its trainings are apart",
-            TYPICAL: "what is typical of the other runs",
-        }
-        counts = dict(zip(sides, self.n_trainings, strict=True))
-        said = ", ".join(f"{name} ({counts[name]}) from {words[source]}" for name, source in sides.items())
-        return f"The intervals hold the chance of the items and that of training: {said}."
+        words = " and ".join(dict.fromkeys(SOURCE_TEXTS[source] for source in (self.before, self.after)))
+        return f"{counts}. The intervals hold the chance of the items and that of training, which comes from {words}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +187,21 @@ def noise_of(
     return measure_noise(read, ruler.codes, ruler.metrics, ruler.units)
 
 
+def f1_differences(
+    codes: IntArray, predicted_before: IntArray, predicted_after: IntArray, classes: tuple[str, ...]
+) -> pd.DataFrame:
+    """F1 of each class before and after, and the difference with its 95 % interval: F1_COLUMNS, one row a class.
+
+    codes, predicted_before, predicted_after : (n_items,) positions in `classes`; items without a label are left out
+    One model a side, so that the intervals hold the chance of the items only, see `compare_sides`.
+    """
+    sure = np.eye(len(classes), dtype=np.float16)
+    before, after = ([sure[predicted][None]] for predicted in (predicted_before, predicted_after))
+    found = compare_sides(np.arange(len(codes)), codes, before, after, classes).classes
+    renamed = found.rename(columns={"f1_low": "f1_difference_low", "f1_high": "f1_difference_high"})
+    return renamed[list(F1_COLUMNS)]
+
+
 def _check(
     item_ids: np.ndarray,
     codes: IntArray,
@@ -193,6 +219,56 @@ def _check(
             f"{wanted[0]} items and {wanted[1]} classes, found {len(codes)} labels and probabilities of shape "
             f"{', '.join(map(str, sorted(found)))}."
         )
+
+
+def verdict_text(comparison: Comparison) -> str:
+    """The verdict on the whole in words, with the numbers behind it; the verdict ends at the first colon."""
+    decided = comparison.whole[comparison.whole["verdict"] != CANNOT_TELL]
+    if comparison.verdict != CANNOT_TELL:
+        rows = decided.sort_values("metric", ascending=False).to_dict("records")
+        return f"{comparison.verdict.capitalize()}: {'; '.join(map(_row_text, rows))}."
+    if len(decided):
+        both = " and ".join(f"{row['verdict']} in {_row_text(row)}" for row in decided.to_dict("records"))
+        return f"Cannot tell: {both}."
+    row = comparison.of("macro_f1")
+    return f"Cannot tell: {_row_text(row)}. {needed_text(row['n_needed'], comparison)}"
+
+
+def needed_text(n_needed: float, comparison: Comparison, *, n_items: int | None = None) -> str:
+    """What it would take to see a difference of 1 point, where the verdict is "cannot tell".
+
+    n_items : how many items of that kind there are; all if not given
+    """
+    n_there = comparison.n_items if n_items is None else n_items
+    if not comparison.noise.is_known:
+        return "With one model on a side nothing is known of the chance in training."
+    if not n_there:
+        return "There is no labelled item."
+    if np.isnan(n_needed):
+        return (
+            "As far as these items tell, trainings differ among themselves by so much that no number of items would "
+            "show a difference of 1 point; more trainings (seeds) would."
+        )
+    if n_needed <= n_there:
+        return f"{n_there:,} items are enough to see most differences of 1 point; this one may be smaller."
+    rounded = round(n_needed, 2 - len(str(int(n_needed))))
+    return (
+        f"To see a difference of 1 point, about {rounded:,.0f} labelled items would be needed; "
+        f"there are {n_there:,}."
+    )
+
+
+def _row_text(row: Mapping[Hashable, Any] | pd.Series) -> str:
+    if np.isnan(row["difference"]):
+        return f"{METRIC_NAMES[row['metric']]} is not defined"
+    return (
+        f"{METRIC_NAMES[row['metric']]} {row['before']:.3f} → {row['after']:.3f}, {row['difference']:+.3f} "
+        f"({row['low']:+.3f} to {row['high']:+.3f})"
+    )
+
+
+def _count(n_trainings: int) -> str:
+    return "1 training" if n_trainings == 1 else f"{n_trainings} trainings"
 
 
 # ------------------------------------------------------------ the items and one side
@@ -227,7 +303,7 @@ def _unit_matrix(units: np.ndarray) -> sparse.csr_array:
 class _Side:
     """One side on the labelled items; arrays (n_columns,).
 
-    totals : (2, n_ratios), numerators and denominators, the mean over the trainings
+    totals : (2, n_columns), numerators and denominators, the mean over the trainings
     values : the mean over the trainings
     together : (n_items,), what all models of the side predict together
     spread, by_items, df : of `values`, see TrainingNoise; spread is 0 if nothing is known
@@ -245,15 +321,15 @@ class _Side:
 
 def _side(trainings: Sequence[FoldArray], ruler: _Ruler, typical: TrainingNoise | None) -> _Side:
     read, together = read_trainings(trainings, ruler.rows)
-    ratios = [ratios_of(ruler.codes, training.predicted, ruler.metrics.n_classes) for training in read]
+    ratios = [ratios_of(ruler.codes, training.predicted, ruler.metrics) for training in read]
     own = measure_noise(read, ruler.codes, ruler.metrics, ruler.units)
     noise = own or typical
     nothing = np.zeros(ruler.metrics.n_columns)
     share = sum(1 / training.n_models for training in read) / len(read) ** 2
     return _Side(
         ratios=ratios,
-        totals=np.mean([each.totals for each in ratios], axis=0),
-        values=_mean_of_known([ruler.metrics.with_macro(each.values()) for each in ratios]),
+        totals=np.mean([each.totals() for each in ratios], axis=0),
+        values=_mean_of_known([each.values() for each in ratios]),
         together=together,
         spread=noise.spread * share if noise else nothing,
         by_items=noise.by_items * share if noise else nothing,
@@ -313,12 +389,14 @@ class _Difference:
         """Items with which the test at this level sees a difference of 1 point with 80 % power; NaN if none do.
 
         part : of the columns; n_items : how many items of that kind there are
+        The variance of an item is what it is here, and what a point more of changed items adds.
         """
         df = self.df[part]
         reach = stats.t.ppf(1 - alpha / 2, df) + stats.t.ppf(POWER, df)
         room = (ONE_POINT / reach) ** 2 - self.training[part]
         possible = (room > 0) & (np.asarray(n_items) > 0)
-        return np.where(possible, np.ceil(self.items[part] * n_items / np.where(possible, room, 1)), np.nan)
+        of_one_item = self.items[part] * n_items + ONE_POINT * (self.step[part] * n_items) ** 2
+        return np.where(possible, np.ceil(of_one_item / np.where(possible, room, 1)), np.nan)
 
 
 def _difference(before: _Side, after: _Side, ruler: _Ruler) -> _Difference:
@@ -333,26 +411,22 @@ def _difference(before: _Side, after: _Side, ruler: _Ruler) -> _Difference:
     observed = squares(sparse.csr_array(_influence(after, ruler) - _influence(before, ruler)))
     items = np.maximum(np.maximum(swapped, observed), step**2)
     training = np.maximum(before.spread + after.spread - before.by_items - after.by_items, 0)
-    doubt = items**2 / len(ruler.codes) + before.spread**2 / before.df + after.spread**2 / after.df
+    doubt = items**2 / max(1, len(ruler.codes)) + before.spread**2 / before.df + after.spread**2 / after.df
     df = np.divide((items + training) ** 2, doubt, out=np.ones(len(items)), where=doubt > 0)
     return _Difference(before.values, after.values, items, training, np.maximum(df, 1), step)
 
 
 def _swaps(before: _Side, after: _Side, denominators: FloatArray, ruler: _Ruler) -> sparse.csr_array:
     """(n_units, n_columns): swapping the sides in a unit changes the sign of its part of the difference."""
-    alike = divide(before.totals[0] + after.totals[0], before.totals[1] + after.totals[1])
+    alike = ruler.metrics.with_macro(divide(*(before.totals + after.totals)))
     parts = [
-        _mean_of_parts([each.around(alike, denominators) for each in side.ratios]) for side in (before, after)
+        mean_of_parts([each.around(alike, denominators) for each in side.ratios]) for side in (before, after)
     ]
-    return in_units(ruler.metrics.with_macro_column(sparse.csr_array(parts[1] - parts[0])), ruler.units)
+    return in_units(sparse.csr_array(parts[1] - parts[0]), ruler.units)
 
 
 def _influence(side: _Side, ruler: _Ruler) -> sparse.csr_array:
-    return _mean_of_parts([influence_of(each, ruler.metrics, ruler.units) for each in side.ratios])
-
-
-def _mean_of_parts(parts: Sequence[sparse.csr_array]) -> sparse.csr_array:
-    return sparse.csr_array(sum(parts[1:], start=parts[0]) / len(parts))
+    return mean_of_parts([influence_of(each, ruler.units) for each in side.ratios])
 
 
 def _harmonic_mean(first: FloatArray, second: FloatArray) -> FloatArray:
@@ -458,129 +532,3 @@ def _flips(
             "change": kinds[changed],
         }
     )
-
-
-@dataclass(frozen=True, slots=True)
-class PlainComparison:
-    """Two runs on the same labelled items.
-
-    classes : one row a class: label, support, then <metric>_before, <metric>_after, <metric>_difference
-    flips : one row an item whose prediction changed: item_id, label, predicted_before, predicted_after,
-        change ("fixed": wrong before and right after; "broken": the reverse; "still wrong": another wrong class)
-    """
-
-    before: ClassReport
-    after: ClassReport
-    classes: pd.DataFrame
-    flips: pd.DataFrame
-
-    @property
-    def accuracy_difference(self) -> float:
-        """After minus before, in [-1, 1]."""
-        return self.after.accuracy.value - self.before.accuracy.value
-
-    @property
-    def macro_f1_difference(self) -> float:
-        """After minus before, in [-1, 1]."""
-        return self.after.macro_f1.value - self.before.macro_f1.value
-
-    def n_flips(self, change: str) -> int:
-        """How many items changed that way."""
-        return int((self.flips["change"] == change).sum())
-
-
-def compare_predictions(
-    item_ids: np.ndarray,
-    codes: IntArray,
-    predicted_before: IntArray,
-    predicted_after: IntArray,
-    classes: tuple[str, ...],
-) -> PlainComparison:
-    """Compare two predictions of the same items against the same labels; items without a label are left out.
-
-    item_ids, codes, predicted_before, predicted_after : (n_items,), aligned; codes are positions in `classes`
-    raises : DataError if the arrays do not have one entry an item
-    """
-    if not len(item_ids) == len(codes) == len(predicted_before) == len(predicted_after):
-        raise DataError("A comparison needs the same items, in the same order, on both sides.")
-    labelled = codes != NO_LABEL
-    before = class_report(codes[labelled], predicted_before[labelled], classes)
-    after = class_report(codes[labelled], predicted_after[labelled], classes)
-    return PlainComparison(
-        before=before,
-        after=after,
-        classes=_class_differences(before.table, after.table),
-        flips=_flips(
-            item_ids[labelled],
-            codes[labelled],
-            predicted_before[labelled],
-            predicted_after[labelled],
-            classes,
-        ),
-    )
-
-
-def f1_differences(
-    codes: IntArray,
-    predicted_before: IntArray,
-    predicted_after: IntArray,
-    classes: tuple[str, ...],
-    *,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """F1 of each class before and after, and the difference with its 95 % interval: F1_COLUMNS, one row a class.
-
-    codes, predicted_before, predicted_after : (n_items,) positions in `classes`; items without a label are left out
-    seed : of the bootstrap: both predictions are measured on the same 1,000 resamples of the items, and the interval
-        holds the middle 95 % of the differences (Efron & Tibshirani 1993, chapter 13)
-
-    A number that is not defined is NaN: F1 of a class that nobody has and nobody predicts.
-    """
-    labelled = codes != NO_LABEL
-    triples = np.stack([codes, predicted_before, predicted_after], axis=1)[labelled]
-    cells, n_of_cell = np.unique(triples, axis=0, return_counts=True)
-    table = pd.DataFrame({"label": classes})
-    both = _f1_of_cells(cells, n_of_cell[None, :], len(classes))
-    table["f1_before"], table["f1_after"] = (f1[0] for f1 in both)
-    table["f1_difference"] = table["f1_after"] - table["f1_before"]
-    low, high = np.full(len(classes), np.nan), np.full(len(classes), np.nan)
-    if len(cells):
-        rng = np.random.default_rng(seed)
-        drawn = rng.multinomial(n_of_cell.sum(), n_of_cell / n_of_cell.sum(), size=N_RESAMPLES)
-        before, after = _f1_of_cells(cells, drawn, len(classes))
-        known = table["f1_difference"].notna().to_numpy()
-        low[known], high[known] = np.nanpercentile((after - before)[:, known], [2.5, 97.5], axis=0)
-    table["f1_difference_low"], table["f1_difference_high"] = low, high
-    table["support"] = np.bincount(codes[labelled], minlength=len(classes))
-    return table[list(F1_COLUMNS)]
-
-
-def _f1_of_cells(cells: IntArray, counts: IntArray, n_classes: int) -> tuple[FloatArray, FloatArray]:
-    """F1 before and after, each (n_samples, n_classes), of samples with so many items in each cell.
-
-    cells : (n_cells, 3) of label, predicted before, predicted after; counts : (n_samples, n_cells)
-    """
-    n_labelled = counts @ _members(cells[:, 0], n_classes)
-    found = []
-    for predicted in (cells[:, 1], cells[:, 2]):
-        right = np.where(predicted == cells[:, 0], predicted, NO_LABEL)
-        n_right = counts @ _members(right, n_classes)
-        total = n_labelled + counts @ _members(predicted, n_classes)
-        with np.errstate(invalid="ignore"):
-            found.append(2 * n_right / total)
-    return found[0], found[1]
-
-
-def _members(codes: IntArray, n_classes: int) -> sparse.csr_array:
-    """(n_cells, n_classes), 1 where a cell is of the class; rows of -1 are empty."""
-    rows = np.flatnonzero(codes != NO_LABEL)
-    return sparse.csr_array((np.ones(len(rows)), (rows, codes[rows])), shape=(len(codes), n_classes))
-
-
-def _class_differences(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    columns: dict[str, pd.Series] = {"label": before["label"], "support": before["support"]}
-    for metric in CLASS_METRICS:
-        columns[f"{metric}_before"] = before[metric]
-        columns[f"{metric}_after"] = after[metric]
-        columns[f"{metric}_difference"] = after[metric] - before[metric]
-    return pd.DataFrame(columns)

@@ -17,6 +17,8 @@ from diagnostics.task import BoolArray, FloatArray, IntArray
 
 WHOLE_METRICS = ("accuracy", "macro_f1")
 CLASS_METRICS = ("precision", "recall", "f1")
+ACCURACY, MACRO_F1 = 0, 1
+N_RATIOS_OF_ITEM, F1_OF_LABEL, F1_OF_PREDICTED = 6, 4, 5
 
 
 @dataclass(frozen=True)
@@ -37,95 +39,102 @@ class Metrics:
     def n_columns(self) -> int:
         return len(WHOLE_METRICS) + len(CLASS_METRICS) * self.n_classes
 
+    @property
+    def n_present(self) -> int:
+        return int(self.present.sum())
+
     def columns(self, metric: str) -> slice:
-        """The columns of "accuracy", "macro_f1", or of one of CLASS_METRICS for all classes."""
-        if metric in WHOLE_METRICS:
-            return slice(WHOLE_METRICS.index(metric), WHOLE_METRICS.index(metric) + 1)
+        """The columns of one of CLASS_METRICS."""
         start = len(WHOLE_METRICS) + CLASS_METRICS.index(metric) * self.n_classes
         return slice(start, start + self.n_classes)
 
-    def with_macro(self, ratios: FloatArray) -> FloatArray:
-        """Numbers of all columns from those of the ratios (accuracy and the classes', in that order)."""
-        f1 = ratios[-self.n_classes :][self.present]
-        macro = f1.mean() if len(f1) else np.nan
-        return np.concatenate([ratios[:1], [macro], ratios[1:]])
+    def with_macro(self, values: FloatArray) -> FloatArray:
+        """(n_columns,) the same numbers with the mean F1 of the present classes in its place."""
+        f1 = values[self.columns("f1")][self.present]
+        filled = values.copy()
+        filled[MACRO_F1] = f1.mean() if len(f1) else np.nan
+        return filled
 
     def one_item(self, denominators: FloatArray) -> FloatArray:
-        """(n_columns,), about how far one item moves each number; denominators : (n_ratios,) of the ratios."""
-        steps = np.ones(len(denominators))
-        steps[-self.n_classes :] = 2
-        found = self.with_macro(
-            np.divide(steps, denominators, out=np.zeros(len(steps)), where=denominators > 0)
-        )
-        found[1] /= max(1, int(self.present.sum()))
-        return found
-
-    def with_macro_column(self, ratios: sparse.csr_array) -> sparse.csr_array:
-        """The same for the items' parts, (n_items, n_ratios) → (n_items, n_columns)."""
-        n_present = max(1, int(self.present.sum()))
-        macro = ratios[:, -self.n_classes :] @ (self.present / n_present)
-        parts = [ratios[:, :1], sparse.csr_array(macro[:, None]), ratios[:, 1:]]
-        return sparse.csr_array(sparse.hstack(parts, format="csr"))
+        """(n_columns,), about how far one item moves each number; denominators : (n_columns,) of the ratios."""
+        steps = np.divide(1.0, denominators, out=np.zeros(self.n_columns), where=denominators > 0)
+        steps[self.columns("f1")] *= 2
+        filled = self.with_macro(steps)
+        filled[MACRO_F1] /= max(1, self.n_present)
+        return filled
 
 
 @dataclass(frozen=True)
 class Ratios:
-    """One prediction of the items: what each item adds to the numerator and the denominator of every ratio.
+    """One prediction of the items. An item counts 1 in the denominator of six ratios: accuracy, (macro F1,) precision
+    of the predicted class, recall of the label, F1 of the label and F1 of the predicted class; and in the numerators of
+    the same if the prediction is right.
 
-    numerators, denominators : (n_items, 1 + 3 n_classes) sparse; accuracy, precision, recall and F1 of each class
+    columns : (n_items, 6), which column each of them is; right : (n_items,) 1 or 0
     """
 
-    numerators: sparse.csr_array
-    denominators: sparse.csr_array
+    metrics: Metrics
+    columns: IntArray
+    right: FloatArray
 
-    @property
-    def totals(self) -> tuple[FloatArray, FloatArray]:
-        """Numerator and denominator of every ratio."""
-        return self.numerators.sum(axis=0), self.denominators.sum(axis=0)
+    def totals(self) -> FloatArray:
+        """(2, n_columns), numerator and denominator of every ratio."""
+        columns = self.columns.ravel()
+        weights = np.repeat(self.right, N_RATIOS_OF_ITEM)
+        counts = [np.bincount(columns, each, minlength=self.metrics.n_columns) for each in (weights, None)]
+        return np.array(counts, dtype=float)
 
     def values(self) -> FloatArray:
-        """(n_ratios,), NaN where a ratio is not defined: precision of a class that nobody predicts."""
-        return divide(*self.totals)
+        """(n_columns,), NaN where a number is not defined: precision of a class that nobody predicts."""
+        return self.metrics.with_macro(divide(*self.totals()))
 
     def influences(self) -> sparse.csr_array:
-        """(n_items, n_ratios); each column sums to 0."""
-        return self.around(self.values(), self.totals[1])
+        """(n_items, n_columns); each column sums to 0."""
+        return self.around(self.values(), self.totals()[1])
 
     def around(self, values: FloatArray, denominators: FloatArray) -> sparse.csr_array:
-        """(numerator - value × denominator) / `denominators`, of each item; 0 where a value is not defined."""
-        known = np.where(np.isfinite(values) & (denominators > 0), values, 0.0)
+        """(n_items, n_columns), (numerator - value × denominator) / `denominators` of each item; 0 where a value is not
+        defined."""
+        known = np.where(np.isfinite(values), values, 0.0)
         scale = np.divide(1.0, denominators, out=np.zeros(len(known)), where=denominators > 0)
-        parts = self.numerators - self.denominators @ sparse.diags_array(known)
-        return sparse.csr_array(parts @ sparse.diags_array(scale))
+        scale *= np.isfinite(values)
+        parts = (self.right[:, None] - known[self.columns]) * scale[self.columns]
+        parts[:, F1_OF_LABEL] += parts[:, F1_OF_PREDICTED] * self.right
+        parts[:, F1_OF_PREDICTED] *= 1 - self.right
+        predicted = self.columns[:, F1_OF_PREDICTED] - self.metrics.columns("f1").start
+        counted = parts[:, F1_OF_LABEL] + parts[:, F1_OF_PREDICTED] * self.metrics.present[predicted]
+        parts[:, MACRO_F1] = counted / max(1, self.metrics.n_present)
+        n_items = len(parts)
+        starts = np.arange(0, N_RATIOS_OF_ITEM * n_items + 1, N_RATIOS_OF_ITEM)
+        return sparse.csr_array(
+            (parts.ravel(), self.columns.ravel(), starts), shape=(n_items, self.metrics.n_columns)
+        )
 
 
-def ratios_of(codes: IntArray, predicted: IntArray, n_classes: int) -> Ratios:
-    """The parts of every ratio; codes, predicted : (n_items,) positions of classes, all of them known."""
-    n_items, rows = len(codes), np.arange(len(codes))
-    right = np.flatnonzero(codes == predicted)
-    n_columns = 1 + 3 * n_classes
-    precision, recall, f1 = (1 + metric * n_classes for metric in range(3))
+def ratios_of(codes: IntArray, predicted: IntArray, metrics: Metrics) -> Ratios:
+    """What every item adds to every ratio; codes, predicted : (n_items,) positions of classes, all of them known."""
+    precision, recall, f1 = (metrics.columns(metric).start for metric in CLASS_METRICS)
+    whole = np.zeros_like(codes)
+    columns = [
+        whole + ACCURACY,
+        whole + MACRO_F1,
+        precision + predicted,
+        recall + codes,
+        f1 + codes,
+        f1 + predicted,
+    ]
+    return Ratios(metrics, np.stack(columns, axis=1), (codes == predicted).astype(float))
 
-    def matrix(*parts: tuple[IntArray, IntArray, float]) -> sparse.csr_array:
-        where = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-        values = np.concatenate([np.full(len(part[0]), part[2]) for part in parts])
-        return sparse.csr_array((values, where), shape=(n_items, n_columns))
 
-    hits = codes[right]
-    numerators = matrix(
-        (right, np.zeros_like(right), 1.0),
-        (right, precision + hits, 1.0),
-        (right, recall + hits, 1.0),
-        (right, f1 + hits, 2.0),
-    )
-    denominators = matrix(
-        (rows, np.zeros_like(rows), 1.0),
-        (rows, precision + predicted, 1.0),
-        (rows, recall + codes, 1.0),
-        (rows, f1 + codes, 1.0),
-        (rows, f1 + predicted, 1.0),
-    )
-    return Ratios(numerators, denominators)
+def squares(influences: sparse.csr_array) -> FloatArray:
+    """(n_columns,), the sum of squares of each column; no entry of a row may be split in two."""
+    sums = np.bincount(influences.indices, influences.data**2, minlength=influences.shape[1])
+    return sums.astype(float)
+
+
+def mean_of_parts(parts: list[sparse.csr_array]) -> sparse.csr_array:
+    """The mean of matrices of one shape."""
+    return sparse.csr_array(sum(parts[1:], start=parts[0]) / len(parts))
 
 
 def divide(numerators: FloatArray, denominators: FloatArray) -> FloatArray:
@@ -133,9 +142,3 @@ def divide(numerators: FloatArray, denominators: FloatArray) -> FloatArray:
     out: FloatArray = np.full(np.shape(numerators), np.nan)
     np.divide(numerators, denominators, out=out, where=denominators > 0)
     return out
-
-
-def squares(influences: sparse.csr_array) -> FloatArray:
-    """(n_columns,), the sum of squares of each column."""
-    found: FloatArray = influences.power(2).sum(axis=0)
-    return found

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from diagnostics.chunks import chunks_of, native_rows
+from diagnostics.chunks import chunks_of
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.influence import Metrics, Ratios, ratios_of, squares
+from diagnostics.influence import Metrics, Ratios, mean_of_parts, ratios_of, squares
 from diagnostics.task import FloatArray, IntArray
 
 FOLDS, SEEDS, TYPICAL, NONE = "folds", "seeds", "typical", "none"
@@ -73,7 +73,7 @@ def read_trainings(trainings: Sequence[FoldArray], rows: IntArray) -> tuple[list
         for training, probs in zip(found, trainings, strict=True):
             total = np.zeros_like(of_all)
             for model in range(training.n_models):
-                said = native_rows(probs[model], rows[part])
+                said = np.asarray(probs[model, rows[part]], dtype=np.float32)
                 training.by_model[model, part] = said.argmax(axis=1)
                 total += said
             training.predicted[part] = total.argmax(axis=1)
@@ -122,17 +122,17 @@ def _spread(
     predictions : (n_predictions, n_items), two at least
     A number that is not defined for some of the predictions has no spread.
     """
-    ratios = [ratios_of(codes, predicted, metrics.n_classes) for predicted in predictions]
-    values = np.array([metrics.with_macro(each.values()) for each in ratios])
-    influences = [influence_of(each, metrics, units) for each in ratios]
-    mean = sum(influences[1:], start=influences[0]) / len(influences)
-    by_items = sum(squares(influence - mean) for influence in influences) / (len(influences) - 1)
+    ratios = [ratios_of(codes, predicted, metrics) for predicted in predictions]
+    values = np.array([each.values() for each in ratios])
+    influences = [influence_of(each, units) for each in ratios]
+    mean = squares(mean_of_parts(influences))
+    by_items = sum(squares(influence) - mean for influence in influences) / (len(influences) - 1)
     return np.nan_to_num(values.var(axis=0, ddof=1)), np.asarray(by_items)
 
 
-def influence_of(ratios: Ratios, metrics: Metrics, units: sparse.csr_array | None) -> sparse.csr_array:
+def influence_of(ratios: Ratios, units: sparse.csr_array | None) -> sparse.csr_array:
     """(n_units, n_columns), how far each item, or all that count as one, moves each number."""
-    return in_units(metrics.with_macro_column(ratios.influences()), units)
+    return in_units(ratios.influences(), units)
 
 
 def in_units(influences: sparse.csr_array, units: sparse.csr_array | None) -> sparse.csr_array:

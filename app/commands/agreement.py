@@ -6,7 +6,7 @@ import typer
 
 from app.commands.looks import look_at_test
 from app.commands.options import AsJson, ProjectFolder
-from app.printing import difference, print_json, print_line, print_table, with_interval
+from app.printing import difference_with_interval, print_json, print_line, print_table, with_interval
 
 
 def agreement(
@@ -44,8 +44,8 @@ def agreement(
             same, gap = of_metric.same_way, of_metric.gap_trend
             print_line(
                 f"{title}: {of_metric.n_agreeing} of {of_metric.n_steps} steps in the same direction "
-                f"({with_interval(same.value, same.low, same.high)}); validation minus test grows by "
-                f"{difference(gap.value)} points a run ({difference(gap.low)} to {difference(gap.high)})"
+                f"({with_interval(same.value, same.low, same.high)}); validation minus test changes by "
+                f"{difference_with_interval(gap.value, gap.low, gap.high)} points a run"
             )
     print_line(str(looks))
     return None

@@ -12,7 +12,7 @@ from app.commands.options import AsJson, ProjectFolder, RunId, Split, now, with_
 from app.commands.ranking import rank_files, rank_project, refuse_options
 from app.printing import (
     IN_SAMPLE_NOTE,
-    difference,
+    difference_with_interval,
     plain,
     print_json,
     print_line,
@@ -52,6 +52,13 @@ def train(
             help="Train only heads on features that are there, on the decisions up to now. Seconds.",
         ),
     ] = False,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="So many trainings, with --seed and the seeds after it; those that are there are kept.",
+        ),
+    ] = 1,
     job: Annotated[str | None, typer.Option(hidden=True)] = None,
     json: AsJson = False,
     **options: Any,
@@ -59,22 +66,38 @@ def train(
     """Train on the newest dataset version, predict every item, score it."""
     from curation.jobs import running_job
     from curation.project import Project
+    from curation.replicates import train_seeds
     from curation.runs import read_run, train_project
     from diagnostics.training.config import TrainConfig
+
+    if seeds > 1 and (quick or resume is not None):
+        raise typer.BadParameter(
+            "--seeds is for full trainings and goes on by itself with those that are not finished; "
+            "leave out --quick and --resume."
+        )
 
     opened = Project.open(project)
     config = TrainConfig.from_json({name: value for name, value in options.items() if value is not None})
     argv = [str(opened.folder) if argument == str(project) else argument for argument in sys.argv[1:]]
     with progress_bar(quiet=json) as show, running_job(opened, "train", argv, job_id=job) as watched:
-        run_id = train_project(
-            opened, config, job=watched, on_progress=show, resume_run_id=resume, quick=quick
-        )
-    info = read_run(opened, run_id).info
+        if seeds > 1:
+            run_ids = train_seeds(opened, config, seeds, job=watched, on_progress=show, now=now)
+        else:
+            run_ids = [
+                train_project(
+                    opened, config, job=watched, on_progress=show, resume_run_id=resume, quick=quick
+                )
+            ]
+    infos = [read_run(opened, run_id).info for run_id in run_ids]
     if json:
-        return print_json({"run_id": run_id, "seconds": info.seconds, "info": plain(info)})
-    print_line(f"{info.name} finished in {info.seconds:.0f} s on {info.device}.")
-    if info.quick is not None:
-        print_line(f"Features of {info.quick.embeddings}. The numbers are an estimate.")
+        last = infos[-1]
+        return print_json(
+            {"run_id": last.run_id, "run_ids": run_ids, "seconds": last.seconds, "info": plain(last)}
+        )
+    for info in infos:
+        print_line(f"{info.name} finished in {info.seconds:.0f} s on {info.device}.")
+        if info.quick is not None:
+            print_line(f"Features of {info.quick.embeddings}. The numbers are an estimate.")
     print_line(f"Next: winnow report {project}, winnow rank {project}, winnow app {project}")
     return None
 
@@ -126,10 +149,9 @@ def report(
     looks = look_at_test(opened, [found.run_id], "report", annotator) if split is Split.test else None
     lines = class_advice(opened, found.run_id) if advice else []
     if json:
-        about = {} if looks is None else {"looks_at_test": looks}
         return print_json(
             {
-                **about,
+                **({} if looks is None else {"looks_at_test": looks}),
                 **({"advice": lines} if advice else {}),
                 "run_id": found.run_id,
                 "quick": found.quick,
@@ -258,54 +280,70 @@ def compare(
         str | None, typer.Option(help="A run. Default: the newest on an earlier version.")
     ] = None,
     after: Annotated[str | None, typer.Option(help="A run. Default: the newest.")] = None,
+    annotator: Annotated[str, typer.Option("--as", help="Who looks; kept for looks at test.")] = "",
     json: AsJson = False,
 ) -> None:
-    """What changed between two runs on the same items and labels, per class and item by item."""
+    """Improved, worse, or cannot tell: two runs on the same items and labels, whole, per class and item by item."""
     from curation.project import Project
     from curation.reports import compare_runs
-    from diagnostics.compare import BROKEN, FIXED, STILL_WRONG
+    from diagnostics.compare import BROKEN, FIXED, STILL_WRONG, VERDICT_RULE, verdict_text
 
-    found = compare_runs(Project.open(project), split.value, before, after)
+    opened = Project.open(project)
+    found = compare_runs(opened, split.value, before, after)
     result = found.comparison
+    looked_at = (*found.runs_before, *found.runs_after)
+    looks = look_at_test(opened, looked_at, "compare", annotator) if split is Split.test else None
     flips = {change: result.n_flips(change) for change in (FIXED, BROKEN, STILL_WRONG)}
     if json:
         return print_json(
             {
-                "before": {"run_id": found.run_before, **_headline(result.before)},
-                "after": {"run_id": found.run_after, **_headline(result.after)},
+                "verdict": result.verdict,
+                "text": verdict_text(result),
+                "before": {"run_id": found.run_before, "trainings": found.runs_before},
+                "after": {"run_id": found.run_after, "trainings": found.runs_after},
                 "split": found.split,
                 "dataset_version": found.version,
+                "n_items": result.n_items,
+                "n_corrected": found.n_corrected,
+                "n_taken_out": found.n_taken_out,
                 "in_sample": found.in_sample,
-                "accuracy_difference": result.accuracy_difference,
-                "macro_f1_difference": result.macro_f1_difference,
+                "noise": {
+                    "before": result.noise.before,
+                    "after": result.noise.after,
+                    "text": result.noise.text,
+                },
+                "notes": found.notes,
+                "whole": result.whole,
                 "n_flips": flips,
                 "classes": result.classes,
                 "flips": result.flips,
+                **({} if looks is None else {"looks_at_test": looks}),
             }
         )
+    print_line(verdict_text(result))
     print_line(
-        f"{found.name_before} → {found.name_after} on {split.value} ({result.after.n_items} items), "
-        f"labels of dataset version {found.version}" + (IN_SAMPLE_NOTE if found.in_sample else "")
+        f"{found.name_before} → {found.name_after} on {split.value} ({result.n_items:,} items)"
+        + (IN_SAMPLE_NOTE if found.in_sample else "")
     )
-    for title, old, new in (
-        ("accuracy", result.before.accuracy, result.after.accuracy),
-        ("macro F1", result.before.macro_f1, result.after.macro_f1),
-    ):
-        print_line(
-            f"{title}: {with_interval(old.value, old.low, old.high)} → {with_interval(new.value, new.low, new.high)}, "
-            f"{difference(new.value - old.value)} points"
-        )
+    for text in (found.ruler_text, result.noise.text, *found.notes):
+        print_line(text)
+    if looks is not None:
+        print_line(str(looks))
+    whole = {"": "left", "before": "right", "after": "right", "points": "right", "verdict": "left"}
+    print_table("Whole, differences in points with their 95 % interval", whole, _whole_rows(result.whole))
     columns = {
         "class": "left",
         "items": "right",
         "F1 before": "right",
         "F1 after": "right",
         "points": "right",
+        "verdict": "left",
+        "items for 1 point": "right",
     }
     rows = result.classes.sort_values(["f1_difference", "label"], ignore_index=True)
     print_table("Classes, largest loss first", columns, [_difference_row(row) for row in _records(rows)])
     print_line(", ".join(f"{n} {change}" for change, n in flips.items()))
-    print_line("Plain differences of one run each: they do not say whether a change is more than chance.")
+    print_line(VERDICT_RULE)
     return None
 
 
@@ -360,13 +398,31 @@ def _advice_row(line: "ClassAdvice") -> dict[str, object]:
     return {"class": line.label, "next": line.advice, "why": line.text + also}
 
 
+def _whole_rows(whole: Any) -> list[dict[str, object]]:
+    from diagnostics.compare import METRIC_NAMES
+
+    return [
+        {
+            "": METRIC_NAMES[row["metric"]],
+            "before": share(row["before"]),
+            "after": share(row["after"]),
+            "points": difference_with_interval(row["difference"], row["low"], row["high"]),
+            "verdict": row["verdict"],
+        }
+        for row in _records(whole)
+    ]
+
+
 def _difference_row(row: dict[str, Any]) -> dict[str, object]:
+    needed = row["n_needed"]
     return {
         "class": row["label"],
         "items": row["support"],
         "F1 before": share(row["f1_before"]),
         "F1 after": share(row["f1_after"]),
-        "points": difference(row["f1_difference"]),
+        "points": difference_with_interval(row["f1_difference"], row["f1_low"], row["f1_high"]),
+        "verdict": row["verdict"],
+        "items for 1 point": "–" if needed != needed else f"{needed:,.0f}",
     }
 
 

@@ -1,22 +1,19 @@
 """Rounds: what was decided in each, close the open one, and what a run on the corrected data changed."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from app import context
-from app.figures import METRIC_NAMES, class_difference_figure
 from app.widgets.agreement import agreement_section
-from app.widgets.page import EM_DASH, SPLIT_NAMES, empty_state, heading, interval_text, table_height
+from app.widgets.comparison import CHANGES, class_differences, verdict_box, whole_cards
+from app.widgets.page import EM_DASH, SPLIT_NAMES, empty_state, heading
 from app.widgets.pictures import flip_strip
+from app.widgets.test_looks import TEST, looks_line, note_picked_test
 from curation.project import Project
-from curation.reports import RunComparison, compare_runs
+from curation.reports import RunComparison, compare_runs, run_before
 from curation.rounds import close_round, current_round, rounds_table
-from diagnostics.compare import BROKEN, FIXED, STILL_WRONG
+from diagnostics.compare import FIXED
 from diagnostics.run_folder import RunInfo
-
-CHANGES = {FIXED: "Fixed", BROKEN: "Broken", STILL_WRONG: "Still wrong"}
 
 
 def show() -> None:
@@ -109,85 +106,37 @@ def _comparison(project: Project, runs: list[RunInfo]) -> None:
     before_column, after_column, split_column = st.columns([1, 1, 1.4], vertical_alignment="bottom")
     after = after_column.selectbox("After", ids[:-1], format_func=versions.__getitem__)
     earlier = ids[ids.index(after) + 1 :]
-    before = before_column.selectbox("Before", earlier, format_func=versions.__getitem__)
+    before = before_column.selectbox(
+        "Before",
+        earlier,
+        index=earlier.index(run_before(project, runs[ids.index(after)])),
+        format_func=versions.__getitem__,
+        help="Runs that differ from the one chosen in the seed alone are averaged with it.",
+    )
+    key = f"rounds_split_{before}_{after}"
     split = split_column.segmented_control(
         "Measured on",
         ["val", "test", "train"],
         format_func=SPLIT_NAMES.__getitem__,
         default="val",
         required=True,
+        key=key,
+        on_change=note_picked_test,
+        args=(key, (before, after), "rounds"),
     )
     found = compare_runs(project, str(split), before, after)
+    if split == TEST:
+        looks_line(project)
+    verdict_box(found.comparison)
     if found.in_sample:
         st.warning("In sample: at least one run predicts items it was trained on.", icon=":material/warning:")
-    _totals(found)
+    whole_cards(found.comparison)
     st.caption(
-        f"Both runs on the same {found.comparison.after.n_items:,} items, against the labels of dataset version "
-        f"{found.version}. One run each: nothing here says yet whether a difference is more than chance. Where the "
-        "intervals overlap widely, it may well be."
+        f"{found.comparison.n_items:,} items that both sides predicted. "
+        + " ".join((found.ruler_text, found.comparison.noise.text, *found.notes))
     )
-    _class_table(found)
-    metric = st.segmented_control(
-        "Metric",
-        list(METRIC_NAMES),
-        format_func=METRIC_NAMES.__getitem__,
-        default="f1",
-        required=True,
-        label_visibility="collapsed",
-    )
-    figure = class_difference_figure(found.comparison.classes, str(metric))
-    st.plotly_chart(
-        figure, config={"displayModeBar": False}, key="differences", alt="Before and after, class by class"
-    )
+    class_differences(found.comparison)
     _flips(found)
-
-
-def _totals(found: RunComparison) -> None:
-    comparison = found.comparison
-    pairs = (
-        ("Accuracy", comparison.before.accuracy, comparison.after.accuracy, comparison.accuracy_difference),
-        ("Macro F1", comparison.before.macro_f1, comparison.after.macro_f1, comparison.macro_f1_difference),
-    )
-    columns = st.columns(4)
-    for column, (title, before, after, difference) in zip(columns, pairs, strict=False):
-        with column.container(border=True, gap="xxsmall", height="stretch"):
-            st.metric(title, f"{after.value:.3f}", delta=f"{difference:+.3f}", delta_color="off")
-            st.caption(
-                f"before {before.value:.3f} ({interval_text(before.low, before.high)})  \n"
-                f"after {after.value:.3f} ({interval_text(after.low, after.high)})"
-            )
-    for column, change in zip(columns[2:], (FIXED, BROKEN), strict=True):
-        with column.container(border=True, gap="xxsmall", height="stretch"):
-            st.metric(CHANGES[change], f"{comparison.n_flips(change):,}")
-            st.caption("wrong before, right after" if change == FIXED else "right before, wrong after")
-
-
-def _class_table(found: RunComparison) -> None:
-    classes = found.comparison.classes.sort_values("f1_difference", ascending=False, na_position="last")
-    shown: dict[str, Any] = {"label": classes["label"], "support": classes["support"]}
-    for metric in METRIC_NAMES:
-        shown[metric] = [
-            f"{before:.2f} → {after:.2f}" if before == before and after == after else EM_DASH
-            for before, after in zip(classes[f"{metric}_before"], classes[f"{metric}_after"], strict=True)
-        ]
-        shown[f"{metric}_difference"] = classes[f"{metric}_difference"]
-    config = st.column_config
-    columns: dict[str, Any] = {
-        "label": config.TextColumn("Class"),
-        "support": config.NumberColumn("Items"),
-    }
-    for metric, title in METRIC_NAMES.items():
-        columns[metric] = config.TextColumn(title)
-        columns[f"{metric}_difference"] = config.NumberColumn(
-            "±", format="%+.3f", help=f"{title}, after minus before."
-        )
-    st.dataframe(
-        pd.DataFrame(shown),
-        hide_index=True,
-        placeholder=EM_DASH,
-        column_config=columns,
-        height=table_height(len(classes)),
-    )
 
 
 def _flips(found: RunComparison) -> None:

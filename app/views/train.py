@@ -15,7 +15,7 @@ from app.widgets.jobs import (
     watch_job,
 )
 from app.widgets.page import EM_DASH, heading
-from app.widgets.train_options import train_options
+from app.widgets.train_options import seeds_field, train_options
 from app.widgets.training_check import training_check
 from curation.jobs import latest_job, start_job, start_quick_round
 from curation.project import Project
@@ -62,8 +62,12 @@ def _start(project: Project) -> None:
             )
         with st.expander("Options", icon=":material/tune:"):
             options = train_options()
+            n_seeds = seeds_field()
         config = TrainConfig.from_json(options)
         title = f"Train {config.folds} folds" if config.folds else "Train one model"
+        if n_seeds > 1:
+            title += f", {n_seeds} times"
+            options["seeds"] = n_seeds
         with st.container(horizontal=True):
             if n_open:
                 _start_button(

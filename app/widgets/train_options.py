@@ -7,6 +7,7 @@ import streamlit as st
 from diagnostics.training.config import OPTIONS, Option, TrainConfig
 
 N_COLUMNS = 3
+MAX_SEEDS = 50
 UNSET = "chosen for you"
 TITLES = {
     "arch": "Architecture",
@@ -32,6 +33,22 @@ def train_options() -> dict[str, object]:
             if value != getattr(defaults, name):
                 chosen[name] = value
     return chosen
+
+
+def seeds_field() -> int:
+    """Draw the field for the number of trainings; returns it."""
+    return int(
+        st.number_input(
+            "Trainings (seeds)",
+            min_value=1,
+            max_value=MAX_SEEDS,
+            value=1,
+            key="train_seeds",
+            help="Train so many times on the same data, each with another seed, from the seed in the options on. "
+            "Comparisons then know how much a training moves the numbers by chance, and see smaller differences. "
+            "What is trained already with these options is kept.",
+        )
+    )
 
 
 def option_title(name: str) -> str:

@@ -11,8 +11,8 @@ from curation.what_if import read_what_if
 MAX_NAMED = 3
 EXPLANATION = (
     "F1 on the validation labels of now, of heads trained on the labels of the last full training and on those of now; "
-    "the features are the same. Intervals are 95 %, by paired bootstrap over the validation items; that the "
-    "models could have come out differently is not in them. A full training can say something else."
+    "the features are the same. Intervals are 95 % and hold the chance of the validation items; that the models could "
+    "have come out differently is not in them. A full training can say something else."
 )
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from app.figures import (
     class_difference_figure,
@@ -51,17 +52,24 @@ def test_the_chosen_learning_rate_is_marked():
     assert "0.001" in lr_finder_figure(curve).layout.annotations[0].text
 
 
-def test_the_biggest_gain_stands_on_top():
+def test_the_biggest_gain_stands_on_top_and_bars_are_the_intervals_of_the_differences():
     table = pd.DataFrame(
         {
             "label": ["cat", "dog", "owl"],
             "f1_before": [0.5, 0.5, np.nan],
             "f1_after": [0.6, 0.9, 0.5],
             "f1_difference": [0.1, 0.4, np.nan],
+            "f1_low": [-0.1, 0.2, np.nan],
+            "f1_high": [0.3, 0.7, np.nan],
+            "verdict": ["cannot tell", "improved", "cannot tell"],
         }
     )
-    after = class_difference_figure(table, "f1").data[-1]
-    assert list(after.y) == ["cat", "dog"]
+    figure = class_difference_figure(table, "f1")
+    assert figure.layout.yaxis.categoryarray == ("cat", "dog")
+    improved = next(trace for trace in figure.data if trace.name.startswith("improved"))
+    assert list(improved.y) == ["dog"]
+    assert list(improved.error_x.array) == pytest.approx([0.3])
+    assert list(improved.error_x.arrayminus) == pytest.approx([0.2])
 
 
 def test_images_of_one_size_are_one_point():

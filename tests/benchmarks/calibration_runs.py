@@ -6,7 +6,7 @@ the benchmark can be stopped and goes on where it was. Alone it only trains:
     python tests/benchmarks/calibration_runs.py DATA_FOLDER CACHE_FOLDER [--runs 12] [--set cifar10n]
 
 cifar10n : 2,000 photos with the labels of the annotators, small_cnn by Winnow's own training; 4,500 others held out
-digits : 300 of scikit-learn's digits, small_cnn by Winnow's own training; 1,497 others held out
+digits : 150 of scikit-learn's digits, small_cnn by Winnow's own training; 1,647 others held out
 banking77 : 3,000 texts with planted noise, TF-IDF and logistic regression by stochastic gradient descent; 5,505 others
 Held-out items are measured against their true labels, which no training sees.
 """
@@ -119,7 +119,9 @@ def _digits(data: Path, cache: Path) -> CalibrationSet:
     labels = digits.target.astype(str)
     table = pd.DataFrame({"path": names, "label": labels, "true": labels})
     table = table.sample(frac=1, random_state=SPLIT_SEED, ignore_index=True)
-    return _image_set("digits", table, ImageRoot.at(folder), cache, n_train=300, config=TrainConfig(epochs=4))
+    return _image_set(
+        "digits", table, ImageRoot.at(folder), cache, n_train=150, config=TrainConfig(epochs=15)
+    )
 
 
 def _image_set(

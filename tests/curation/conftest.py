@@ -93,7 +93,12 @@ def write_run(
     version: int = 0,
     event: int = 0,
     quick: QuickInfo | None = None,
+    config: TrainConfig | None = None,
+    fingerprint: str = "f",
+    models: Sequence[dict[str, Sequence[float]]] = (),
 ) -> RunInfo:
+    """models : what each model of the folds says, if the run keeps that."""
+    config = config or TrainConfig()
     items = project.items.assign(given_label=project.decisions.labels_at(0)["given_label"])
     items = items.set_index("item_id").loc[list(probs)]
     run_dir = project.runs_dir / run_id
@@ -107,14 +112,15 @@ def write_run(
         pred_probs=np.array(list(probs.values()), dtype=np.float32),
         embeddings=np.zeros((len(probs), 2), dtype=np.float16),
         classes=project.task.classes,
+        fold_probs=np.array([[model[item] for item in probs] for model in models]) if models else None,
     )
     write_predictions(run_dir, predictions)
     write_table(run_dir / SCORES_FILE, scores_table(predictions))
     info = RunInfo(
-        run_id=run_id, created_at=NOW, finished_at=NOW, seconds=1.0, config=TrainConfig(), resolved=TrainConfig(),
+        run_id=run_id, created_at=NOW, finished_at=NOW, seconds=1.0, config=config, resolved=config,
         classes=project.task.classes,
         dataset_version={
-            "number": version, "fingerprint": "f", "event": event, "class_change": project.classes.number
+            "number": version, "fingerprint": fingerprint, "event": event, "class_change": project.classes.number
         },
         device="cpu", n_threads=1, versions={"torch": "2"}, n_train=int(train.sum()), n_folds=5, in_sample=False,
         arch="small_cnn", pretrained=False, quick=quick,

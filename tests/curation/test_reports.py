@@ -3,8 +3,10 @@ import pytest
 from curation.decisions.events import Decision
 from curation.reports import compare_runs, labelled_predictions
 from curation.rounds import close_round
-from diagnostics.compare import BROKEN, FIXED
+from diagnostics.compare import BROKEN, CANNOT_TELL, FIXED
 from diagnostics.errors import RunError
+from diagnostics.run_folder import QuickInfo
+from diagnostics.training.config import TrainConfig
 
 CAT, DOG, FOX = (0.8, 0.1, 0.1), (0.1, 0.8, 0.1), (0.1, 0.1, 0.8)
 FIRST = {"a": CAT, "b": CAT, "c": FOX, "d": CAT, "v": CAT, "t": FOX, "u": CAT}
@@ -71,7 +73,8 @@ def test_two_runs_are_compared_item_by_item_on_the_same_labels(project, add_run,
         "b": FIXED,
         "c": BROKEN,
     }
-    assert found.comparison.accuracy_difference == 0.0
+    assert found.comparison.of("accuracy")["difference"] == 0.0
+    assert found.comparison.verdict == CANNOT_TELL
 
 
 def test_the_run_before_is_the_newest_on_an_earlier_version(project, add_run, clock):
@@ -88,3 +91,79 @@ def test_the_first_run_has_nothing_to_be_compared_with(project, add_run):
     add_run(project, "run-0001", FIRST)
     with pytest.raises(RunError, match="nothing to compare run-0001 with"):
         compare_runs(project)
+
+
+def many(make_project, n=40):
+    """Validation items v00, v01, … of cat and dog in turn."""
+    rows = [("a", "train", "cat"), ("b", "train", "dog")]
+    return make_project([*rows, *((f"v{i:02d}", "val", ("cat", "dog")[i % 2]) for i in range(n))])
+
+
+def says(project, *wrong):
+    """What a model says that is wrong about these items."""
+    truth = project.items.assign(label=project.decisions.labels_at(0)["given_label"]).set_index("item_id")[
+        "label"
+    ]
+    return {item: (CAT if (label == "cat") != (item in wrong) else DOG) for item, label in truth.items()}
+
+
+def test_runs_that_differ_in_the_seed_alone_are_averaged_on_their_side(make_project, add_run):
+    project = many(make_project)
+    for number, wrong in enumerate([("v00", "v01"), ("v00",), ("v02",)]):
+        add_run(project, f"run-000{number + 1}", says(project, *wrong), config=TrainConfig(seed=number))
+    add_run(project, "run-0004", says(project), fingerprint="g", config=TrainConfig(seed=0))
+    add_run(project, "run-0005", says(project), fingerprint="g", config=TrainConfig(seed=1))
+    found = compare_runs(project, "val", "run-0002", "run-0005")
+    assert found.runs_before == ("run-0001", "run-0002", "run-0003")
+    assert found.runs_after == ("run-0004", "run-0005")
+    assert found.comparison.of("accuracy")["before"] == pytest.approx(1 - 4 / 120)
+    assert found.comparison.noise.text.startswith("3 trainings before, 2 trainings after.")
+
+
+def test_two_seeds_of_the_same_training_are_compared_one_with_the_other(make_project, add_run):
+    project = many(make_project)
+    for number in (1, 2, 3):
+        add_run(project, f"run-000{number}", says(project), config=TrainConfig(seed=number))
+    found = compare_runs(project, "val", "run-0001", "run-0003")
+    assert (found.runs_before, found.runs_after) == (("run-0001",), ("run-0003",))
+
+
+def test_the_models_of_the_folds_say_how_much_training_moves_the_numbers(make_project, add_run):
+    project = many(make_project)
+    for run_id, version in (("run-0001", 0), ("run-0002", 1)):
+        models = [says(project), says(project, "v00", "v01"), says(project, "v02")]
+        add_run(project, run_id, models[0], models=models, version=version)
+    found = compare_runs(project, "val").comparison
+    assert (found.noise.before, found.noise.after) == ("folds", "folds")
+    assert found.whole["training_se"].notna().all()
+    assert not compare_runs(project, "train").comparison.noise.is_known
+
+
+def test_a_run_of_one_model_borrows_the_noise_of_another_run(make_project, add_run):
+    project = many(make_project)
+    models = [says(project), says(project, "v00", "v01"), says(project, "v02")]
+    add_run(project, "run-0001", models[0], models=models)
+    add_run(project, "run-0002", says(project), version=1)
+    assert compare_runs(project, "val").comparison.noise.after == "typical"
+
+
+def test_corrected_and_excluded_labels_of_the_ruler_are_counted(make_project, add_run, clock):
+    project = many(make_project)
+    add_run(project, "run-0001", says(project))
+    verdicts = [Decision("v00", "label_wrong", "dog"), Decision("v01", "bad_item")]
+    project.decisions.decide(verdicts, annotator="ada", now=clock())
+    close_round(project, "ada", clock())
+    add_run(project, "run-0002", says(project, "v00"), version=1, event=project.decisions.last_event())
+    found = compare_runs(project, "val")
+    assert (found.n_corrected, found.n_taken_out) == (1, 1)
+    assert found.comparison.n_items == 39
+    assert found.comparison.of("accuracy")[["before", "after"]].tolist() == pytest.approx([38 / 39, 1.0])
+    assert "1 of them were corrected since run-0001 was trained" in found.ruler_text
+
+
+def test_quick_runs_are_said_to_share_their_features(project, add_run):
+    add_run(project, "run-0001", FIRST)
+    add_run(project, "run-0002", FIRST, quick=QuickInfo("the models of run-0001", "run-0001", 0.1))
+    notes = compare_runs(project, "val", "run-0001", "run-0002").notes
+    assert "only heads were trained" in notes[0]
+    assert "One run is quick and one is not" in notes[1]
