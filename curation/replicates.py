@@ -7,13 +7,11 @@ from time import monotonic
 
 from curation.project import Project
 from curation.rounds import dataset_version
-from curation.run_folders import list_partial_runs, list_runs
+from curation.run_folders import list_partial_runs, list_runs, same_options
 from curation.runs import WatchedJob, train_project
 from diagnostics.progress import Progress, ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo
 from diagnostics.training.config import TrainConfig
-
-ANY_SEED = 0
 
 
 def replicates_of(project: Project, info: RunInfo) -> list[RunInfo]:
@@ -36,8 +34,15 @@ def is_replicate(info: RunInfo, other: RunInfo) -> bool:
         and other.quick is None
         and info.dataset_version["fingerprint"] == other.dataset_version["fingerprint"]
         and info.classes == other.classes
-        and _without_seed(info.config) == _without_seed(other.config)
+        and same_recipe(info, other)
     )
+
+
+def same_recipe(info: RunInfo, other: RunInfo) -> bool:
+    """Whether two runs were trained in the same way: the same options, and the same learning rate unless both found
+    their own."""
+    found_both = info.config.lr is None and other.config.lr is None
+    return same_options(info.config, other.config) and (found_both or info.resolved.lr == other.resolved.lr)
 
 
 def train_seeds(
@@ -85,7 +90,9 @@ def _finished(project: Project, config: TrainConfig) -> str | None:
         if info.quick is None
         and info.dataset_version["fingerprint"] == fingerprint
         and info.classes == project.task.classes
-        and info.config == config
+        and info.config.seed == config.seed
+        and same_options(info.config, config)
+        and config.lr in (None, info.resolved.lr)
     ]
     return found[-1] if found else None
 
@@ -98,13 +105,11 @@ def _unfinished(project: Project, config: TrainConfig) -> str | None:
         for run in list_partial_runs(project)
         if not run.quick
         and (run.version, run.class_change) == (version.number, version.class_change)
-        and run.config == config
+        and run.config.seed == config.seed
+        and same_options(run.config, config)
+        and config.lr in (None, run.config.lr)
     ]
     return found[-1] if found else None
-
-
-def _without_seed(config: TrainConfig) -> TrainConfig:
-    return replace(config, seed=ANY_SEED)
 
 
 class _SeveralTrainings:

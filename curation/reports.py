@@ -17,6 +17,7 @@ from curation.project import Project
 from curation.replicates import is_replicate, replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_classes import names_now
+from curation.run_folders import same_options
 from curation.runs import list_runs, read_run
 from diagnostics.compare import Comparison, compare_sides, noise_of
 from diagnostics.confusion import confused_pairs_table, confusion_matrix_table
@@ -118,7 +119,7 @@ def compare_runs(
     Each side is all replicates of its run, see `curation.replicates`; two replicates of each other are compared alone.
     raises : RunError for a split without labels, an unknown run, or nothing to compare with
     """
-    second = read_run(project, after or _newest_to_compare(project))
+    second = read_run(project, after or run_after(project))
     first = read_run(project, before or run_before(project, second.info))
     sides = [_trainings(project, run) for run in (first, second)]
     if is_replicate(first.info, second.info):
@@ -148,6 +149,7 @@ def compare_runs(
             ruler.classes,
             typical_noise=_typical_noise(project, ruler) if lacks_noise else None,
             units=ruler.units,
+            confounded=_confounded(*([run.info for run in side] for side in sides)),
         ),
     )
 
@@ -258,6 +260,23 @@ def _labels_then(project: Project, info: RunInfo, split: str, now: DatasetVersio
     return labels
 
 
+def _confounded(before: Sequence[RunInfo], after: Sequence[RunInfo]) -> str:
+    """That each side has a learning rate of its own, which the finder chose; "" if several trainings a side show what
+    that does, or both have the same."""
+    first, second = before[0], after[0]
+    if first.quick or second.quick or not same_options(first.config, second.config):
+        return ""
+    if first.resolved.lr == second.resolved.lr or None in (first.resolved.lr, second.resolved.lr):
+        return ""
+    if min(len(before), len(after)) > 1 or (first.config.lr and second.config.lr):
+        return ""
+    return (
+        f"The finder chose another learning rate for {second.run_id} ({second.resolved.lr:.2g}) than for "
+        f"{first.run_id} ({first.resolved.lr:.2g}), and that can make a difference like this one. Train again with "
+        f"--lr {first.resolved.lr:.2g} to see what the data do."
+    )
+
+
 def _notes(before: RunInfo, after: RunInfo) -> list[str]:
     notes = []
     quick = [info.run_id for info in (before, after) if info.quick is not None]
@@ -269,6 +288,10 @@ def _notes(before: RunInfo, after: RunInfo) -> list[str]:
     if (before.quick is None) != (after.quick is None):
         notes.append(
             "One run is quick and one is not: most of the difference may be that of the two ways to train."
+        )
+    if not before.quick and not after.quick and not same_options(before.config, after.config):
+        notes.append(
+            "The two sides were trained with other options: a difference may come from them, not from the data."
         )
     return notes
 
@@ -303,6 +326,13 @@ def _labelled_predictions(project: Project, run: Run, split: str) -> LabelledPre
     )
 
 
+def run_after(project: Project) -> str | None:
+    """What is compared with an earlier run if nothing is said: the newest full run, because the difference of a quick
+    one from it is mostly that of the two ways to train. None if all are quick: the newest of them."""
+    full = [info.run_id for info in list_runs(project) if info.quick is None]
+    return full[-1] if full else None
+
+
 def run_before(project: Project, after: RunInfo) -> str:
     """What a run is compared with if nothing is said: the newest run of the same kind on an earlier dataset version;
     failing that, the one just before, of any kind.
@@ -321,12 +351,6 @@ def run_before(project: Project, after: RunInfo) -> str:
         )
     newest: str = max(info.run_id for info in candidates)
     return newest
-
-
-def _newest_to_compare(project: Project) -> str | None:
-    """The newest full run: the difference of a quick one from it is mostly that of the two ways to train."""
-    full = [info.run_id for info in list_runs(project) if info.quick is None]
-    return full[-1] if full else None
 
 
 def _version_of(info: RunInfo) -> int:

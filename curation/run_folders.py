@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -71,6 +71,21 @@ def newest_full_run(project: Project) -> Run | None:
     """The newest run whose models were trained whole, in folds; None if there is none."""
     full = [info for info in list_runs(project) if info.quick is None and not info.in_sample]
     return read_run(project, full[-1].run_id) if full else None
+
+
+def found_lr(project: Project, config: TrainConfig) -> float | None:
+    """The learning rate that the newest full run with the same options found for itself, None if there is none."""
+    alike = [
+        info
+        for info in list_runs(project)
+        if info.quick is None and info.config.lr is None and same_options(info.config, config)
+    ]
+    return alike[-1].resolved.lr if alike else None
+
+
+def same_options(first: TrainConfig, second: TrainConfig) -> bool:
+    """Whether two runs were asked for with the same options, whatever their seeds and learning rates."""
+    return replace(first, seed=0, lr=None) == replace(second, seed=0, lr=None)
 
 
 def list_partial_runs(project: Project) -> list[PartialRun]:

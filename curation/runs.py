@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from curation.rounds import DatasetVersion, dataset_version, training_items, ver
 from curation.run_folders import (
     PartialRun,
     allocate_run,
+    found_lr,
     list_partial_runs,
     list_runs,
     newest_full_run,
@@ -52,12 +54,16 @@ def train_project(
 
     quick : train only heads on features that are there, on the decisions up to now whether their round is closed or
         not; see `diagnostics.training.quick`
+    config : where it names no learning rate, that which an earlier full run with the same options found is used again:
+        rounds are to differ in their data, not in what the finder happened to see
     resume_run_id : go on with this unfinished run, with the options and the dataset version that it was started with;
         `config` and `quick` are not used then
     raises : Cancelled, which leaves a full run to be resumed; any other WinnowError, which removes a run that was new
     """
     started_at = now or datetime.now(UTC)
     if resume_run_id is None:
+        if config.lr is None and not quick:
+            config = replace(config, lr=found_lr(project, config))
         run = allocate_run(project, config, dataset_version(project).number, now=started_at, quick=quick)
     else:
         run = read_start(project, resume_run_id)

@@ -77,11 +77,17 @@ class NoiseInIntervals:
 
     before, after : of each side FOLDS, SEEDS, TYPICAL (of other runs) or NONE
     n_trainings : of each side
+    confounded : what else sets the sides apart, in a sentence; "" if nothing does
     """
 
     before: str
     after: str
     n_trainings: tuple[int, int]
+    confounded: str = ""
+
+    @property
+    def allows_verdict(self) -> bool:
+        return self.is_known and not self.confounded
 
     @property
     def is_known(self) -> bool:
@@ -144,6 +150,7 @@ def compare_sides(
     *,
     typical_noise: TrainingNoise | None = None,
     units: np.ndarray | None = None,
+    confounded: str = "",
 ) -> Comparison:
     """Compare trainings with others on the same items and labels; items without a label are left out.
 
@@ -153,12 +160,13 @@ def compare_sides(
     typical_noise : for a side with one model only, what `noise_of` found in other runs on the same items; without it
         the verdict is "cannot tell" then
     units : (n_items,), equal values are one unit of chance: copies of one picture, photos of one product
+    confounded : what else than the thing compared sets the sides apart, in a sentence; no verdict is given then
     raises : DataError if the arrays do not fit the items, or a side has no training
     """
     _check(item_ids, codes, before, after, classes)
     ruler = _ruler(codes, len(classes), units)
     first, second = (_side(trainings, ruler, typical_noise) for trainings in (before, after))
-    noise = NoiseInIntervals(first.source, second.source, (len(before), len(after)))
+    noise = NoiseInIntervals(first.source, second.source, (len(before), len(after)), confounded)
     found = _difference(first, second, ruler)
     whole = _whole_table(found, ruler, noise)
     return Comparison(
@@ -240,20 +248,22 @@ def needed_text(n_needed: float, comparison: Comparison, *, n_items: int | None 
     n_items : how many items of that kind there are; all if not given
     """
     n_there = comparison.n_items if n_items is None else n_items
+    if comparison.noise.confounded:
+        return comparison.noise.confounded
     if not comparison.noise.is_known:
         return "With one model on a side nothing is known of the chance in training."
     if not n_there:
         return "There is no labelled item."
     if np.isnan(n_needed):
         return (
-            "As far as these items tell, trainings differ among themselves by so much that no number of items would "
-            "show a difference of 1 point; more trainings (seeds) would."
+            "Trainings differ among themselves by so much that no number of items would show a difference of 1 point; "
+            "more trainings (seeds) would."
         )
     if n_needed <= n_there:
         return f"{n_there:,} items are enough to see most differences of 1 point; this one may be smaller."
     rounded = round(n_needed, 2 - len(str(int(n_needed))))
     return (
-        f"To see a difference of 1 point, about {rounded:,.0f} labelled items would be needed; "
+        f"To see a difference of 1 point, at least {rounded:,.0f} labelled items would be needed; "
         f"there are {n_there:,}."
     )
 
@@ -352,6 +362,7 @@ class _Difference:
     """After minus before in every column, see `Metrics`; arrays (n_columns,).
 
     items : the variance that the sample of items gives it; training : that of the training, 0 if it is not known
+    training_at_least : the same less its own standard error, not below 0
     df : degrees of freedom of items + training
     step : about how far one item moves it. The difference can only take values so far apart, so that much is added to
         the half width of its interval (the continuity correction of A. L. Edwards, Psychometrika 13, 1948, to McNemar's
@@ -362,6 +373,7 @@ class _Difference:
     after: FloatArray
     items: FloatArray
     training: FloatArray
+    training_at_least: FloatArray
     df: FloatArray
     step: FloatArray
 
@@ -388,12 +400,13 @@ class _Difference:
     def n_needed(self, part: slice, n_items: int | IntArray, alpha: float) -> FloatArray:
         """Items with which the test at this level sees a difference of 1 point with 80 % power; NaN if none do.
 
+        The noise of training is taken at the low end of what it may be: few models tell little about it.
         part : of the columns; n_items : how many items of that kind there are
         The variance of an item is what it is here, and what a point more of changed items adds.
         """
         df = self.df[part]
         reach = stats.t.ppf(1 - alpha / 2, df) + stats.t.ppf(POWER, df)
-        room = (ONE_POINT / reach) ** 2 - self.training[part]
+        room = (ONE_POINT / reach) ** 2 - self.training_at_least[part]
         possible = (room > 0) & (np.asarray(n_items) > 0)
         of_one_item = self.items[part] * n_items + ONE_POINT * (self.step[part] * n_items) ** 2
         return np.where(possible, np.ceil(of_one_item / np.where(possible, room, 1)), np.nan)
@@ -411,9 +424,12 @@ def _difference(before: _Side, after: _Side, ruler: _Ruler) -> _Difference:
     observed = squares(sparse.csr_array(_influence(after, ruler) - _influence(before, ruler)))
     items = np.maximum(np.maximum(swapped, observed), step**2)
     training = np.maximum(before.spread + after.spread - before.by_items - after.by_items, 0)
-    doubt = items**2 / max(1, len(ruler.codes)) + before.spread**2 / before.df + after.spread**2 / after.df
+    at_training = before.spread**2 / before.df + after.spread**2 / after.df
+    at_items = items**2 / max(1, len(ruler.codes))
+    doubt = at_items + at_training
     df = np.divide((items + training) ** 2, doubt, out=np.ones(len(items)), where=doubt > 0)
-    return _Difference(before.values, after.values, items, training, np.maximum(df, 1), step)
+    at_least = np.maximum(training - np.sqrt(2 * at_training), 0)
+    return _Difference(before.values, after.values, items, training, at_least, np.maximum(df, 1), step)
 
 
 def _swaps(before: _Side, after: _Side, denominators: FloatArray, ruler: _Ruler) -> sparse.csr_array:
@@ -504,7 +520,7 @@ def holm(p_values: FloatArray) -> FloatArray:
 
 
 def _verdicts(differences: FloatArray, adjusted: FloatArray, noise: NoiseInIntervals) -> list[str]:
-    sure = (adjusted < ALPHA) & noise.is_known
+    sure = (adjusted < ALPHA) & noise.allows_verdict
     is_up, is_down = sure & (differences > 0), sure & (differences < 0)
     return [
         IMPROVED if up else WORSE if down else CANNOT_TELL for up, down in zip(is_up, is_down, strict=True)

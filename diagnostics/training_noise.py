@@ -16,7 +16,7 @@ from scipy import sparse
 
 from diagnostics.chunks import chunks_of
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.influence import Metrics, Ratios, mean_of_parts, ratios_of, squares
+from diagnostics.influence import WHOLE_METRICS, Metrics, Ratios, mean_of_parts, ratios_of, squares
 from diagnostics.task import FloatArray, IntArray
 
 FOLDS, SEEDS, TYPICAL, NONE = "folds", "seeds", "typical", "none"
@@ -52,6 +52,11 @@ class TrainingNoise:
     by_items: FloatArray
     df: float
     source: str
+
+    @property
+    def main_of_whole(self) -> float:
+        """The main effect of training on accuracy and macro F1, the mean of both variances; can be below 0."""
+        return float((self.spread - self.by_items)[: len(WHOLE_METRICS)].mean())
 
 
 def read_trainings(trainings: Sequence[FoldArray], rows: IntArray) -> tuple[list[Training], IntArray]:
@@ -90,27 +95,39 @@ def measure_noise(
     codes : (n_items,) of the labels, all known
     units : (n_units, n_items), which items count as one, if some do
 
-    The noise of a training is that of one model divided by the number of its models. Both sources are averaged with
-    their degrees of freedom as weights.
+    The noise of a training is that of one model divided by the number of its models. Fold models and trainings are
+    averaged with their degrees of freedom as weights; but where the trainings alone say more they are believed, because
+    what all models of a training have in common moves those alone.
     """
-    estimates = []
-    for training in trainings:
-        if training.n_models > 1:
-            spread, by_items = _spread(training.by_model, codes, metrics, units)
-            estimates.append((spread, by_items, training.n_models - 1, FOLDS))
-    if len(trainings) > 1:
-        n_models = 1 / float(np.mean([1 / training.n_models for training in trainings]))
-        predicted = np.array([training.predicted for training in trainings])
-        spread, by_items = _spread(predicted, codes, metrics, units)
-        estimates.append((n_models * spread, n_models * by_items, len(trainings) - 1, SEEDS))
-    if not estimates:
-        return None
-    dfs = [estimate[2] for estimate in estimates]
+    of_folds = [
+        _Estimate(*_spread(training.by_model, codes, metrics, units), training.n_models - 1)
+        for training in trainings
+        if training.n_models > 1
+    ]
+    if len(trainings) < 2:
+        return _noise(of_folds, FOLDS) if of_folds else None
+    n_models = 1 / float(np.mean([1 / training.n_models for training in trainings]))
+    predicted = np.array([training.predicted for training in trainings])
+    spread, by_items = _spread(predicted, codes, metrics, units)
+    of_seeds = _Estimate(n_models * spread, n_models * by_items, len(trainings) - 1)
+    alone, together = _noise([of_seeds], SEEDS), _noise([of_seeds, *of_folds], SEEDS)
+    return alone if alone.main_of_whole > together.main_of_whole else together
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    spread: FloatArray
+    by_items: FloatArray
+    df: int
+
+
+def _noise(estimates: Sequence[_Estimate], source: str) -> TrainingNoise:
+    dfs = [estimate.df for estimate in estimates]
     return TrainingNoise(
-        spread=np.average([estimate[0] for estimate in estimates], axis=0, weights=dfs),
-        by_items=np.average([estimate[1] for estimate in estimates], axis=0, weights=dfs),
+        spread=np.average([estimate.spread for estimate in estimates], axis=0, weights=dfs),
+        by_items=np.average([estimate.by_items for estimate in estimates], axis=0, weights=dfs),
         df=float(sum(dfs)),
-        source=estimates[-1][3],
+        source=source,
     )
 
 

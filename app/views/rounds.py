@@ -10,7 +10,7 @@ from app.widgets.page import EM_DASH, SPLIT_NAMES, empty_state, heading
 from app.widgets.pictures import flip_strip
 from app.widgets.test_looks import TEST, looks_line, note_picked_test
 from curation.project import Project
-from curation.reports import RunComparison, compare_runs, run_before
+from curation.reports import RunComparison, compare_runs, run_after, run_before
 from curation.rounds import close_round, current_round, rounds_table
 from diagnostics.compare import FIXED
 from diagnostics.run_folder import RunInfo
@@ -102,9 +102,15 @@ def _closed_texts(closed: pd.Series) -> pd.Series:
 
 def _comparison(project: Project, runs: list[RunInfo]) -> None:
     ids = [info.run_id for info in runs]
-    versions = {info.run_id: f"{info.run_id} · version {info.dataset_version['number']}" for info in runs}
+    versions = {info.run_id: f"{info.name} · version {info.dataset_version['number']}" for info in runs}
     before_column, after_column, split_column = st.columns([1, 1, 1.4], vertical_alignment="bottom")
-    after = after_column.selectbox("After", ids[:-1], format_func=versions.__getitem__)
+    newest = run_after(project)
+    after = after_column.selectbox(
+        "After",
+        ids[:-1],
+        index=ids.index(newest) if newest in ids[:-1] else 0,
+        format_func=versions.__getitem__,
+    )
     earlier = ids[ids.index(after) + 1 :]
     before = before_column.selectbox(
         "Before",

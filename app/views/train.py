@@ -187,7 +187,10 @@ def _curves(project: Project, run: Run) -> None:
     with right:
         st.subheader("Learning rate finder", anchor=False)
         if run.lr_finder.empty:
-            st.caption("The learning rate of this run was set by hand.")
+            st.caption(
+                "The learning rate of this run was given: by hand, or by an earlier run with the same options, so that "
+                "the two can be compared."
+            )
             return
         st.caption("Loss at growing learning rates; the rate is taken where it falls steadily.")
         st.plotly_chart(

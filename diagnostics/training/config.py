@@ -41,7 +41,13 @@ OPTIONS: dict[str, Option] = {
     "frozen_epochs": Option(
         int, "of these, passes with the body frozen", 0, 1000, none_means="1 if pretrained, else 0"
     ),
-    "lr": Option(float, "largest learning rate", 1e-7, 10.0, none_means="from the learning rate finder"),
+    "lr": Option(
+        float,
+        "largest learning rate",
+        1e-7,
+        10.0,
+        none_means="that of the first run with these options, else from the finder",
+    ),
     "batch_size": Option(int, "items a step", 2, 4096, none_means="from the number of items"),
     "weight_decay": Option(float, "weight decay", 0.0, 1.0),
     "label_smoothing": Option(float, "share of a label spread over all classes", 0.0, 0.5),

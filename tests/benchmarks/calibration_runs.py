@@ -5,9 +5,10 @@ the benchmark can be stopped and goes on where it was. Alone it only trains:
 
     python tests/benchmarks/calibration_runs.py DATA_FOLDER CACHE_FOLDER [--runs 12] [--set cifar10n]
 
-cifar10n : 2,000 photos with the labels of the annotators, small_cnn by Winnow's own training; 4,500 others held out
+cifar10n : 1,500 photos with the labels of the annotators, small_cnn by Winnow's own training; 4,500 others held out
 digits : 150 of scikit-learn's digits, small_cnn by Winnow's own training; 1,647 others held out
 banking77 : 3,000 texts with planted noise, TF-IDF and logistic regression by stochastic gradient descent; 5,505 others
+As in a project, the learning rate is what the finder says in the first training, and the others take it over.
 Held-out items are measured against their true labels, which no training sees.
 """
 
@@ -15,7 +16,7 @@ import argparse
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from sklearn.linear_model import SGDClassifier
 
 from diagnostics.image_files import ImageRoot
 from diagnostics.predictions import read_predictions
+from diagnostics.run_folder import INFO_FILE, read_run_folder
 from diagnostics.task import FloatArray, IntArray, Task, label_codes
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
@@ -100,10 +102,10 @@ def trained(found: CalibrationSet, kind: str, seed: int, cache: Path) -> FloatAr
 
 def _cifar10n(data: Path, cache: Path) -> CalibrationSet:
     folder = data / "cifar10n"
-    truth = pd.read_csv(folder / "truth.csv").sample(6500, random_state=SPLIT_SEED, ignore_index=True)
+    truth = pd.read_csv(folder / "truth.csv").sample(6000, random_state=SPLIT_SEED, ignore_index=True)
     table = pd.DataFrame({"path": truth["path"], "label": truth["given_label"], "true": truth["true_label"]})
     root = ImageRoot.at(folder / "images.zip")
-    return _image_set("cifar10n", table, root, cache, n_train=2000, config=TrainConfig(epochs=5))
+    return _image_set("cifar10n", table, root, cache, n_train=1500, config=TrainConfig(epochs=4, flip=False))
 
 
 def _digits(data: Path, cache: Path) -> CalibrationSet:
@@ -143,14 +145,12 @@ def _image_set(
     held_out = table[split == "test"]
 
     def train(folder: Path, seed: int, n_folds: int) -> FloatArray:
-        from dataclasses import replace
-
         from diagnostics.training.run import train_run
 
         train_run(
             items,
             Task("image", "single", classes),
-            replace(config, seed=seed, folds=n_folds, planted=0.0, n_threads=1),
+            replace(config, seed=seed, folds=n_folds, planted=0.0, n_threads=1, lr=_found_lr(folder)),
             roots=[root],
             run_dir=folder,
             cache_dir=cache / name / "arrays",
@@ -166,6 +166,12 @@ def _image_set(
         return probs
 
     return CalibrationSet(name, classes, label_codes(held_out["true"], classes), train)
+
+
+def _found_lr(folder: Path) -> float | None:
+    """The learning rate of the first training, None before it."""
+    first = folder.with_name(f"{FOLDS}-0")
+    return read_run_folder(first).info.resolved.lr if (first / INFO_FILE).is_file() else None
 
 
 # ------------------------------------------------------------ texts
