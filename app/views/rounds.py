@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from app import context
-from app.widgets.agreement import agreement_section
+from app.widgets.agreement import agreement_section, alarm_box
 from app.widgets.comparison import CHANGES, class_differences, verdict_box, whole_cards
 from app.widgets.page import EM_DASH, SPLIT_NAMES, empty_state, heading
 from app.widgets.pictures import flip_strip
@@ -24,6 +24,7 @@ def show() -> None:
         "A round collects decisions. Closing it fixes a dataset version, the next run trains on it, and this page "
         "shows what that changed.",
     )
+    alarm_box(project)
     _close(project)
     _rounds(project)
     runs = context.finished_runs()

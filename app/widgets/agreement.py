@@ -14,19 +14,24 @@ from diagnostics.metrics import Estimate
 SHOWN_KEY, PLACE = "agreement_shown", "agreement"
 
 
-def agreement_section(project: Project) -> None:
-    """The alarm, if there is one, and behind a button how both moved over the full runs."""
-    st.subheader("Validation against test", anchor=False)
+def alarm_box(project: Project) -> None:
+    """Says so if validation rose and test did not; nothing else."""
     alarm = validation_alarm(project)
     if alarm is not None:
         st.error(
             f"**Validation rises and test does not.** {escape(alarm.text)}", icon=":material/notifications:"
         )
+
+
+def agreement_section(project: Project) -> None:
+    """Behind a button how both moved over the full runs."""
+    st.subheader("Validation against test", anchor=False)
     run_ids = [info.run_id for info in context.finished_runs() if info.quick is None]
     if st.session_state.get(SHOWN_KEY) != run_ids:
         st.caption(
-            "Do both move together over all full runs? To see it is a look at the test set, and is counted as one. "
-            + ("" if alarm is not None else "No alarm: nothing says that validation rises alone.")
+            "Do both move together over all full runs? To see it is a look at the test set, and is counted "
+            "as one. An alarm at the top of this page watches without being asked: it sounds when "
+            "validation rises and test does not."
         )
         st.button(
             "Compare with test",
@@ -67,8 +72,8 @@ def _agreement(found: ProjectAgreement) -> None:
 def _numbers(same_way: Estimate, rank_correlation: Estimate, gap_trend: Estimate) -> None:
     st.caption(
         f"Steps in the same direction: {_estimate(same_way)} · Kendall's rank correlation: "
-        f"{_estimate(rank_correlation)} · validation minus test changes by {_points(gap_trend.value)} points a run "
-        f"({_points(gap_trend.low)} to {_points(gap_trend.high)}). Intervals are 95 %."
+        f"{_estimate(rank_correlation)} · validation minus test changes by {_points(gap_trend.value)} points "
+        f"a run ({_points(gap_trend.low)} to {_points(gap_trend.high)}). Intervals are 95 %."
     )
 
 
