@@ -10,13 +10,14 @@ from curation.reports import compare_runs, labelled_predictions
 from curation.runs import list_runs, read_run
 from diagnostics.agreement import FEWEST_RUNS, Agreement, Alarm, agreement, alarm_of
 
+SPLITS_COMPARED = ("val", "test")
 METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
 RUN_COLUMNS = (
     "run_id",
     "version",
     *(
         f"{split}_{metric}{end}"
-        for split in ("val", "test")
+        for split in SPLITS_COMPARED
         for metric in METRICS
         for end in ("", "_low", "_high")
     ),
@@ -84,7 +85,7 @@ def validation_against_test(project: Project) -> ProjectAgreement:
 
     raises : RunError if a run cannot be read
     """
-    rows = [row for run_id in _full_runs(project) if (row := _measured(project, run_id)) is not None]
+    rows = [_measured(project, run_id) for run_id in _full_runs(project) if _has_both(project, run_id)]
     runs = pd.DataFrame(rows, columns=list(RUN_COLUMNS))
     columns = {metric: (f"val_{metric}", f"test_{metric}") for metric in METRICS}
     return ProjectAgreement(
@@ -101,11 +102,11 @@ def validation_alarm(project: Project) -> RunAlarm | None:
 
     It tells nothing else about test, so that it can watch over every round without being a look.
     """
-    full = [run_id for run_id in _full_runs(project) if _measured(project, run_id) is not None]
+    full = [run_id for run_id in _full_runs(project) if _has_both(project, run_id)]
     for before in dict.fromkeys(full[:1] + full[-2:-1]):
         if before != full[-1]:
             val, test = (
-                compare_runs(project, split, before, full[-1]).comparison for split in ("val", "test")
+                compare_runs(project, split, before, full[-1]).comparison for split in SPLITS_COMPARED
             )
             if (found := alarm_of(val, test)) is not None:
                 return RunAlarm(before, full[-1], found)
@@ -116,13 +117,14 @@ def _full_runs(project: Project) -> list[str]:
     return [info.run_id for info in list_runs(project) if info.quick is None]
 
 
-def _measured(project: Project, run_id: str) -> dict[str, object] | None:
+def _has_both(project: Project, run_id: str) -> bool:
+    return all(len(labelled_predictions(project, split, run_id).codes) for split in SPLITS_COMPARED)
+
+
+def _measured(project: Project, run_id: str) -> dict[str, object]:
     row: dict[str, object] = {"run_id": run_id}
-    for split in ("val", "test"):
-        found = labelled_predictions(project, split, run_id)
-        if not len(found.codes):
-            return None
-        report = found.class_report()
+    for split in SPLITS_COMPARED:
+        report = labelled_predictions(project, split, run_id).class_report()
         for metric in METRICS:
             estimate = getattr(report, metric)
             names = (f"{split}_{metric}{end}" for end in ("", "_low", "_high"))

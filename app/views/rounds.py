@@ -24,7 +24,7 @@ def show() -> None:
         "A round collects decisions. Closing it fixes a dataset version, the next run trains on it, and this page "
         "shows what that changed.",
     )
-    alarm_box(project)
+    alarm_box()
     _close(project)
     _rounds(project)
     runs = context.finished_runs()

@@ -6,7 +6,7 @@ from app import context
 from app.figures import agreement_figure
 from app.widgets.page import escape, interval_text
 from app.widgets.test_looks import looks_line
-from curation.agreement import METRICS, ProjectAgreement, validation_against_test, validation_alarm
+from curation.agreement import METRICS, ProjectAgreement, validation_against_test
 from curation.project import Project
 from curation.test_looks import note_look
 from diagnostics.metrics import Estimate
@@ -14,9 +14,9 @@ from diagnostics.metrics import Estimate
 SHOWN_KEY, PLACE = "agreement_shown", "agreement"
 
 
-def alarm_box(project: Project) -> None:
+def alarm_box() -> None:
     """Says so if validation rose and test did not; nothing else."""
-    alarm = validation_alarm(project)
+    alarm = context.validation_alarm_now()
     if alarm is not None:
         st.error(
             f"**Validation rises and test does not.** {escape(alarm.text)}", icon=":material/notifications:"

@@ -10,7 +10,7 @@ from curation.project import Project
 
 MAX_SHOWN = 4
 PAGES = {"review": "views/review.py", "experiments": "views/experiments.py"}
-SLOW = "Comparing unlabelled items with the known items of classes that are missed …"
+SLOW = "Looking at what each class needs …"
 
 
 def advice_section(project: Project, run_id: str) -> None:
