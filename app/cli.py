@@ -8,7 +8,8 @@ import sys
 
 import typer
 
-from app.commands import agreement, classes, decisions, leaks, project, runs
+from app.commands import agreement, caps, classes, decisions, leaks, project, runs
+from app.commands.experiments import experiment
 from app.printing import print_note
 from diagnostics.errors import WinnowError
 
@@ -24,6 +25,7 @@ VERBS = (
     (decisions.decide, "winnow decide cats --from patch.csv --as ada"),
     (decisions.undo, "winnow undo cats --as ada --steps 3"),
     (classes.classes, "winnow classes cats --merge kitten cat --dry-run"),
+    (caps.caps, "winnow caps cats --set tabby 400 --as ada"),
     (decisions.export, "winnow export cats --out curated.csv --patch changes.csv"),
     (runs.compare, "winnow compare cats --split test"),
     (decisions.rounds, "winnow rounds cats --close --as ada"),
@@ -45,6 +47,7 @@ cli = typer.Typer(
 )
 for verb, example in VERBS:
     cli.command(epilog=f"Example: {example}")(verb)
+cli.add_typer(experiment, name="experiment")
 
 
 def main() -> None:

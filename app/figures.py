@@ -199,6 +199,71 @@ def agreement_figure(runs: pd.DataFrame, metric: str, title: str) -> go.Figure:
     return _plain(figure, x_title="Run", y_title=title)
 
 
+def class_cap_figure(table: pd.DataFrame) -> go.Figure:
+    """What leaving out items of a class changes, in points of F1 with 95 % intervals, for each share left out.
+
+    table : as diagnostics.experiments.class_cap gives it, one way to train
+    """
+    figure = go.Figure()
+    label = html.escape(str(table["label"].iloc[0]))
+    series = (
+        ("capped", "class_f1", f"{label}", "circle"),
+        ("capped", "others_f1", "the other classes", "diamond"),
+        ("left out from all classes", "others_f1", "the others, left out from all classes", "diamond-open"),
+    )
+    for position, (arm, name, title, symbol) in enumerate(series):
+        rows = table[table["arm"] == arm]
+        value, low, high = (100 * rows[f"{name}_{part}"].to_numpy() for part in ("difference", "low", "high"))
+        figure.add_scatter(
+            x=rows["percent"] + OFFSET * (position - 1),
+            y=value,
+            error_y={"array": high - value, "arrayminus": value - low, "thickness": 1.6, "width": 4},
+            mode="markers",
+            name=title,
+            customdata=np.column_stack([rows["percent"], low, high]),
+            marker={"symbol": symbol, "size": 9, "color": FOLD_COLOURS[position], "line": {"width": 2}},
+            hovertemplate="%{customdata[0]} % left out: %{y:+.1f} points "
+            f"(%{{customdata[1]:+.1f}} to %{{customdata[2]:+.1f}})<extra>{title}</extra>",
+        )
+    figure.add_hline(y=0, line={"width": 1, "color": NEUTRAL})
+    shares = sorted(set(table["percent"]) - {0})
+    figure.update_xaxes(tickvals=shares, ticktext=[f"{share} %" for share in shares])
+    return _plain(figure, x_title=f"Train items of {label} left out", y_title="Change of F1 (points)")
+
+
+OFFSET = 1.2
+
+
+def seeds_figure(table: pd.DataFrame) -> go.Figure:
+    """The mean F1 of each class over trainings and one standard deviation to both sides; the lowest at the bottom.
+
+    table : as diagnostics.experiments.seeds gives it, one way to train
+    """
+    names = {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
+    rows = table[table["metric"].isin([*names, "f1"])].dropna(subset=["mean"])
+    is_class = rows["metric"] == "f1"
+    rows = pd.concat([rows[is_class].sort_values("mean"), rows[~is_class].iloc[::-1]])
+    titles = [
+        f"<b>{names[metric]}</b>" if metric in names else html.escape(label)
+        for metric, label in zip(rows["metric"], rows["label"], strict=True)
+    ]
+    figure = go.Figure(
+        go.Scatter(
+            x=rows["mean"],
+            y=titles,
+            error_x={"array": rows["sd"], "thickness": 1.6, "width": 4},
+            mode="markers",
+            customdata=np.column_stack([rows["sd"], 100 * rows["smallest_difference"]]),
+            marker={"size": 9, "color": FOLD_COLOURS[0]},
+            hovertemplate="%{y}: %{x:.3f} ± %{customdata[0]:.3f}; differences from %{customdata[1]:.1f} points can be "
+            "seen<extra></extra>",
+        )
+    )
+    figure.update_yaxes(type="category")
+    figure.update_layout(height=90 + ROW_PX * len(rows))
+    return _plain(figure, x_title="Mean ± standard deviation over trainings", y_title="", height=None)
+
+
 VERDICT_COLOURS = {"improved": "#2a8a96", "worse": "#b5762f", "cannot tell": NEUTRAL}
 METRIC_NAMES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
 

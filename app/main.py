@@ -15,6 +15,7 @@ PAGES = (
     ("performance", "Performance", ":material/monitoring:"),
     ("review", "Review", ":material/grid_view:"),
     ("rounds", "Rounds", ":material/history:"),
+    ("experiments", "Experiments", ":material/science:"),
     ("export", "Export", ":material/ios_share:"),
 )
 

@@ -9,17 +9,19 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from curation.class_caps import n_cap_changes, named_caps
 from curation.class_list import ClassList
 from curation.decisions.events import ADDED, STATUSES
 from curation.notes import notes_at
 from curation.project import Project
+from curation.rounds import training_items, version_now
 from curation.run_classes import names_now
 from curation.run_folders import list_runs, read_run
 from curation.spreadsheet import make_safe
@@ -50,12 +52,19 @@ class Exported:
 
 
 def export_curated(
-    project: Project, out: Path, *, run_id: str | None = None, patch: Path | None = None
+    project: Project,
+    out: Path,
+    *,
+    run_id: str | None = None,
+    patch: Path | None = None,
+    leave_out_capped: bool = False,
 ) -> Exported:
     """Write every item, in source order, to `out` (CURATED_COLUMNS), and a manifest to `out`.manifest.json.
 
     run_id : whose scores to write; the newest run if not given, none if there is no run
     patch : also write the decided items alone here (PATCH_COLUMNS); `winnow decide --from` replays it
+    leave_out_capped : write no train items above the cap on their class; otherwise they are there like all others, and
+        the manifest says how many they are
     raises : ProjectError rather than overwrite a file that is no earlier export of this project
     """
     manifest_path = out.with_name(out.name + ".manifest.json")
@@ -66,7 +75,11 @@ def export_curated(
     event, classes = project.decisions.last_event(), project.classes
     run = read_run(project, run_id) if run_id is not None or list_runs(project) else None
     table = curated_table(project, run, event, classes=classes)
+    capped = capped_items(project, event, classes)
+    if leave_out_capped:
+        table = table[~table["id"].isin(capped)].reset_index(drop=True)
     manifest = _manifest(project, run, event, table, classes)
+    manifest["caps"] = _caps_facts(project, classes, capped, left_out=leave_out_capped)
     _write_beside(manifest_path, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     _write_csv(table, out)
     paths = [out, manifest_path]
@@ -106,6 +119,14 @@ def curated_table(
         }
     )
     return pd.concat([table, _scores(project, run, classes)], axis=1)[list(CURATED_COLUMNS)]
+
+
+def capped_items(project: Project, event: int, classes: ClassList) -> pd.Index:
+    """The ids of the train items that are above the cap on their class as of now, decisions as of an event."""
+    version = replace(version_now(project), event=event, class_change=classes.number)
+    items = training_items(project, version)
+    found: pd.Index = pd.Index(items["item_id"][items["held_back"]])
+    return found
 
 
 def patch_table(project: Project, event: int, *, classes: ClassList | None = None) -> pd.DataFrame:
@@ -213,6 +234,16 @@ def _manifest(
         "run": _run_facts(run),
         "versions": {"python": ".".join(map(str, sys.version_info[:3]))}
         | {name: version(name) for name in LIBRARIES},
+    }
+
+
+def _caps_facts(project: Project, classes: ClassList, capped: pd.Index, *, left_out: bool) -> dict[str, Any]:
+    number = n_cap_changes(project)
+    return {
+        "change": number,
+        "at_most": named_caps(project, classes, number),
+        "items_above": len(capped),
+        "left_out": left_out,
     }
 
 

@@ -37,7 +37,9 @@ LOST: Final = "lost"
 LIVE = (QUEUED, RUNNING)
 RESUMABLE = (FAILED, CANCELLED, LOST)
 
-ONE_AT_A_TIME = ("train",)
+TRAIN: Final = "train"
+EXPERIMENT: Final = "experiment"
+ONE_AT_A_TIME = (TRAIN, EXPERIMENT)
 QUICK, SEEDS = "--quick", "--seeds"
 HEARTBEAT_S = 1.0
 STALE_S = 30.0
@@ -52,7 +54,7 @@ class JobRow:
 
     argv : the arguments of `winnow`, the verb first
     progress : the fields of the last `Progress`; empty before the first
-    run_id : the run it trains, None before it has one
+    run_id : the run it trains or the experiment it makes, None before it has one
     error : why it failed or was lost, and what to do; else empty
     """
 
@@ -76,8 +78,9 @@ class JobRow:
 class Job:
     """The job that this process works on; handed out by `running_job`."""
 
-    def __init__(self, project: Project, number: int) -> None:
+    def __init__(self, project: Project, number: int, verb: str) -> None:
         self.job_id = _job_id(number)
+        self.verb = verb
         self.run_id: str | None = None
         self._project = project
         self._number = number
@@ -95,7 +98,7 @@ class Job:
         return self._stop.is_set()
 
     def belongs_to(self, run_id: str) -> None:
-        """Note which run the job trains, so that it can be resumed."""
+        """Note which run the job trains or which experiment it makes, so that it can be taken up again."""
         self.run_id = run_id
         _update(self._project, self._number, (RUNNING,), {"run_id": run_id})
 
@@ -116,7 +119,7 @@ class Job:
     def interrupted(self, _signal: int, _frame: FrameType | None) -> None:
         """Signal handler: stop where the work stands."""
         self._stop.set()
-        raise Cancelled(_stopped_text(self._project, self.run_id))
+        raise Cancelled(_stopped_text(self._project, self.verb, self.run_id))
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_S):
@@ -187,7 +190,7 @@ def running_job(project: Project, verb: str, argv: Sequence[str], job_id: str | 
         number = _number(job_id)
         if not _update(project, number, (QUEUED,), alive):
             raise Cancelled(f"{job_id} was cancelled before it began.")
-    job = Job(project, number)
+    job = Job(project, number, verb)
     job.start_heart()
     try:
         with _handling_signals(job):
@@ -284,11 +287,11 @@ def _register(project: Project, verb: str, argv: Sequence[str], values: dict[str
     list_jobs(project, now=now)
     with writing(project.engine) as connection:
         log.take_head(connection)
-        same = sa.and_(jobs.c.verb == verb, jobs.c.state.in_(LIVE))
-        if verb in ONE_AT_A_TIME and (others := _read(connection, same)):
+        training = sa.and_(jobs.c.verb.in_(ONE_AT_A_TIME), jobs.c.state.in_(LIVE))
+        if verb in ONE_AT_A_TIME and (others := _read(connection, training)):
             raise ProjectError(
-                f"{others[0].job_id} ({verb}) is {others[0].state} on this project; one at a time. Wait for it, or "
-                f"stop it with: winnow jobs {project.folder} --cancel {others[0].job_id}"
+                f"{others[0].job_id} ({others[0].verb}) is {others[0].state} on this project; one at a time. "
+                f"Wait for it, or stop it with: winnow jobs {project.folder} --cancel {others[0].job_id}"
             )
         last = connection.execute(sa.select(sa.func.max(jobs.c.number))).scalar() or 0
         row = {"verb": verb, "argv": list(argv), "created_at": now, "host": socket.gethostname(), "error": ""}
@@ -323,11 +326,13 @@ def _mark_lost(project: Project, row: JobRow, now: datetime) -> None:
         values = {"state": FAILED, "error": f"The process ended before it began to work: {told}"}
     else:
         what = "The process vanished: it was killed, or the machine was restarted."
-        values = {"state": LOST, "error": f"{what} {_stopped_text(project, row.run_id)}"}
+        values = {"state": LOST, "error": f"{what} {_stopped_text(project, row.verb, row.run_id)}"}
     _update(project, row.number, (row.state,), values | {"finished_at": now})
 
 
-def _stopped_text(project: Project, run_id: str | None) -> str:
+def _stopped_text(project: Project, verb: str, run_id: str | None) -> str:
+    if verb == EXPERIMENT:
+        return "Start it again: full trainings that were finished are not repeated."
     if run_id is None:
         return "Stopped before a run began; start it again."
     return f"{run_id} can go on from where it was last kept: winnow train {project.folder} --resume {run_id}"

@@ -104,7 +104,8 @@ def _unfinished(project: Project, config: TrainConfig) -> str | None:
         run.run_id
         for run in list_partial_runs(project)
         if not run.quick
-        and (run.version, run.class_change) == (version.number, version.class_change)
+        and (run.version, run.class_change, run.cap_change)
+        == (version.number, version.class_change, version.cap_change)
         and run.config.seed == config.seed
         and same_options(run.config, config)
         and config.lr in (None, run.config.lr)

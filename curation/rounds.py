@@ -7,13 +7,14 @@ event number: it can be read again at any time, whatever was decided since.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from curation.class_caps import held_back, n_cap_changes, named_caps, with_caps
 from curation.class_list import ClassList
 from curation.database import acts, events, item_states, reading, rounds, writing
 from curation.decisions import log
@@ -23,7 +24,7 @@ from curation.project import Project
 from curation.run_folders import list_partial_runs, list_runs
 from diagnostics.errors import DecisionError, ProjectError
 
-TRAINING_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit")
+TRAINING_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit", "held_back")
 ROUND_COLUMNS = ("round", "version", "opened", "closed", "decisions", "runs")
 AT_IMPORT = 0
 EXCLUDING = tuple(verdict for verdict, status in STATUS_OF.items() if verdict and status == EXCLUDED)
@@ -43,16 +44,22 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class DatasetVersion:
-    """The source and the decisions up to `event`, in the classes after change `class_change`.
+    """The source and the decisions up to `event`, in the classes after change `class_change`, under the caps after
+    change `cap_change`.
 
     Equal fingerprints mean equal training data. Closing a round fixes the decisions; a class that is renamed, merged or
-    added counts for every version from that moment on.
+    added, and a cap on a class, count for every version from that moment on.
     """
 
     number: int
     fingerprint: str
     event: int
     class_change: int = 0
+    cap_change: int = 0
+
+    def to_json(self) -> dict[str, int | str]:
+        """As runs and experiments note it."""
+        return asdict(self)
 
 
 def list_rounds(project: Project) -> list[Round]:
@@ -132,12 +139,18 @@ def _close_open_round(project: Project, name: str, now: datetime) -> int:
 
 
 def dataset_version(
-    project: Project, number: int | None = None, *, class_change: int | None = None
+    project: Project,
+    number: int | None = None,
+    *,
+    class_change: int | None = None,
+    cap_change: int | None = None,
 ) -> DatasetVersion:
     """A dataset version; the newest one if no number is given.
 
     class_change : with the classes after this change of them; as of now if not given
-    raises : ProjectError if that round is not closed, or there is no such class change
+    cap_change : under the caps after this change of them; as of now if not given
+    raises : ProjectError if that round is not closed, or there is no such class change; ClassError for a change of the
+        caps that there is not
     """
     classes = project.classes if class_change is None else project.class_log.at(class_change)
     columns = (rounds.c.number, rounds.c.fingerprint, rounds.c.closed_event)
@@ -152,9 +165,8 @@ def dataset_version(
             f"{project.info.name} has no dataset version {wanted}; it has 0 to {len(versions) - 1}. "
             "Closing a round fixes the next one."
         )
-    version = versions[wanted]
-    fingerprint = _with_classes(version.fingerprint, classes, project.info.classes)
-    return replace(version, fingerprint=fingerprint, class_change=classes.number)
+    caps = n_cap_changes(project) if cap_change is None else cap_change
+    return _under(project, versions[wanted], classes, caps)
 
 
 def version_now(project: Project) -> DatasetVersion:
@@ -163,8 +175,8 @@ def version_now(project: Project) -> DatasetVersion:
     with reading(project.engine) as connection:
         event = log.read_head(connection).event
         fingerprint = _fingerprint(connection, project.info.fingerprint)
-    fingerprint = _with_classes(fingerprint, project.classes, project.info.classes)
-    return replace(newest, event=event, fingerprint=fingerprint)
+    version = replace(newest, event=event, fingerprint=fingerprint)
+    return _under(project, version, project.class_log.at(newest.class_change), newest.cap_change)
 
 
 def training_items(project: Project, version: DatasetVersion) -> pd.DataFrame:
@@ -172,6 +184,7 @@ def training_items(project: Project, version: DatasetVersion) -> pd.DataFrame:
 
     Excluded items are left out, and unlabelled items that a person labelled are in split train. Test items are as the
     source has them, except for decisions made while the test set was unlocked.
+    held_back : train items above the cap on their class: they keep their label and are predicted, not trained on
     """
     items = project.items
     classes = project.class_log.at(version.class_change)
@@ -183,8 +196,11 @@ def training_items(project: Project, version: DatasetVersion) -> pd.DataFrame:
         label=labels["label"].mask(still_unlabelled.to_numpy()).to_numpy(),
     )
     included = (labels["status"] != EXCLUDED).to_numpy()
-    table = table.loc[included, list(TRAINING_COLUMNS)].reset_index(drop=True)
-    return table.astype({"label": "str", "split": "str"})
+    table = table[included].reset_index(drop=True).astype({"label": "str", "split": "str"})
+    decided = labels["verdict"].notna().to_numpy()[included]
+    caps = named_caps(project, classes, version.cap_change)
+    table["held_back"] = held_back(table, decided, caps, seed=project.info.seed)
+    return table[list(TRAINING_COLUMNS)]
 
 
 def rounds_table(project: Project) -> pd.DataFrame:
@@ -229,6 +245,13 @@ def _n_decisions(project: Project) -> dict[int, int]:
     )
     with reading(project.engine) as connection:
         return {row[0]: row[1] for row in connection.execute(counted)}
+
+
+def _under(project: Project, version: DatasetVersion, classes: ClassList, cap_change: int) -> DatasetVersion:
+    """The version in these classes, under the caps after this change of them."""
+    fingerprint = _with_classes(version.fingerprint, classes, project.info.classes)
+    fingerprint = with_caps(fingerprint, named_caps(project, classes, cap_change))
+    return replace(version, fingerprint=fingerprint, class_change=classes.number, cap_change=cap_change)
 
 
 def _with_classes(fingerprint: str, classes: ClassList, source: tuple[str, ...]) -> str:

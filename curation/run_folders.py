@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from curation.class_caps import n_cap_changes
 from curation.project import Project
 from diagnostics.errors import RunError
 from diagnostics.run_folder import INFO_FILE, Run, RunInfo, read_run_folder, write_text
@@ -21,7 +22,8 @@ RUN_NAME = re.compile(r"run-(\d{4,})")
 class PartialRun:
     """A run that was started and is not finished: what it was started with.
 
-    class_change : the last change of the classes then, so that going on later trains the same classes
+    class_change, cap_change : the last change of the classes, and of the caps on them, then, so that going on later
+        trains the same
     quick : only heads are to be trained, on the decisions up to the moment when it goes on
     """
 
@@ -32,6 +34,7 @@ class PartialRun:
     folder: Path
     class_change: int = 0
     quick: bool = False
+    cap_change: int = 0
 
 
 def list_runs(project: Project) -> list[RunInfo]:
@@ -108,7 +111,9 @@ def allocate_run(
             folder.mkdir()
         except FileExistsError:
             continue
-        started = PartialRun(run_id, now, config, version, folder, project.classes.number, quick)
+        started = PartialRun(
+            run_id, now, config, version, folder, project.classes.number, quick, n_cap_changes(project)
+        )
         _write_start(started)
         return started
 
@@ -136,6 +141,7 @@ def read_start(project: Project, run_id: str) -> PartialRun:
         folder=folder,
         class_change=values.get("class_change", 0),
         quick=values.get("quick", False),
+        cap_change=values.get("cap_change", 0),
     )
 
 
@@ -145,6 +151,7 @@ def _write_start(run: PartialRun) -> None:
         "created_at": run.created_at.isoformat(),
         "dataset_version": run.version,
         "class_change": run.class_change,
+        "cap_change": run.cap_change,
         "quick": run.quick,
         "config": run.config.to_json(),
     }

@@ -103,7 +103,7 @@ def _train(
 ) -> RunInfo:
     from diagnostics.training.run import train_run
 
-    version = dataset_version(project, run.version, class_change=run.class_change)
+    version = dataset_version(project, run.version, class_change=run.class_change, cap_change=run.cap_change)
     return train_run(
         training_items(project, version),
         project.task_at(project.class_log.at(version.class_change)),
@@ -112,7 +112,7 @@ def _train(
         run_dir=run.folder,
         cache_dir=project.cache_dir,
         run_id=run.run_id,
-        dataset_version=_as_dict(version),
+        dataset_version=version.to_json(),
         now=now,
         on_progress=on_progress,
         should_stop=should_stop,
@@ -147,7 +147,7 @@ def _train_quick(
         run_dir=run.folder,
         home=project.runs_dir / run.run_id,
         run_id=run.run_id,
-        dataset_version=_as_dict(version),
+        dataset_version=version.to_json(),
         now=now,
     )
 
@@ -157,12 +157,3 @@ def _confirmed(project: Project, version: DatasetVersion) -> frozenset[str]:
     labels = project.decisions.labels_at(version.event)
     is_confirmed = labels["verdict"].isin((LABEL_RIGHT, LABEL_WRONG, LABELLED))
     return frozenset(labels["item_id"][is_confirmed])
-
-
-def _as_dict(version: DatasetVersion) -> dict[str, int | str]:
-    return {
-        "number": version.number,
-        "fingerprint": version.fingerprint,
-        "event": version.event,
-        "class_change": version.class_change,
-    }

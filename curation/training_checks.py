@@ -11,7 +11,7 @@ from curation.run_classes import names_now
 from curation.runs import list_runs, read_run
 from curation.test_looks import looks_at_test
 from diagnostics.checks import TrainingFinding, check_training
-from diagnostics.checks.facts import COUNT_COLUMNS, TestLooks, TrainingFacts, fit_of
+from diagnostics.checks.facts import COUNT_COLUMNS, TestLooks, TrainingFacts, fit_of, learnt_from
 from diagnostics.run_folder import Run
 from diagnostics.task import NO_LABEL
 
@@ -46,7 +46,7 @@ def training_facts(project: Project, run: Run) -> TrainingFacts:
 def _leaking(project: Project, run: Run) -> pd.Series:
     """Of each item that the run learnt from and that belongs with a held-out one, how: the gravest of LEAK_KINDS."""
     predictions = run.predictions
-    learnt = predictions.item_ids[predictions.splits == "train"]
+    learnt = predictions.item_ids[learnt_from(predictions)]
     leaks = project.leaks
     leaks = leaks[leaks["item_id"].isin(learnt) & leaks["other_split"].isin(HELD_OUT)]
     return leaks.drop_duplicates("item_id")["kind"]
@@ -59,7 +59,7 @@ def _counts(project: Project, run: Run) -> pd.DataFrame:
     names = names_now(project, run.info, project.class_log.at(version.class_change))
     now_of = dict(zip(run.info.classes, names, strict=True))
     predictions = run.predictions
-    learnt = pd.Series(predictions.given_labels[predictions.splits == "train"]).dropna().map(now_of)
+    learnt = pd.Series(predictions.given_labels[learnt_from(predictions)]).map(now_of)
     items = training_items(project, version)
     columns: dict[str, pd.Series] = {"train": learnt.value_counts()}
     for split in ("val", "test"):

@@ -7,10 +7,12 @@ the other, the newest quick round, from those of now. Both are measured on the v
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from curation.class_caps import named_caps
 from curation.project import Project
 from curation.rounds import DatasetVersion, dataset_version, training_items, version_now
 from curation.run_classes import names_now
@@ -85,7 +87,7 @@ def _before(
     """What heads on the labels of before predict for these items."""
     base = newest_full_run(project)
     then = dataset_version(project, 0) if base is None else _version_of(base)
-    then = DatasetVersion(then.number, then.fingerprint, then.event, now.class_change)
+    then = replace(then, class_change=now.class_change, cap_change=now.cap_change)
     path = _path_of(project, run, then)
     if path.is_file():
         kept = pd.read_parquet(path).set_index("item_id")["predicted"].reindex(item_ids)
@@ -139,6 +141,13 @@ def _version_of(run: Run) -> DatasetVersion:
 def _path_of(project: Project, run: Run, then: DatasetVersion) -> Path:
     """One file for what the heads of before depend on: features, labels, classes."""
     quick = run.info.quick
-    parts = [quick and quick.embeddings, then.event, list(project.task.classes), run.info.config.to_json()]
+    caps = named_caps(project, project.classes, then.cap_change)
+    parts = [
+        quick and quick.embeddings,
+        then.event,
+        list(project.task.classes),
+        run.info.config.to_json(),
+        caps,
+    ]
     name = hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:24]
     return project.cache_dir / FOLDER / f"{name}.parquet"

@@ -8,7 +8,7 @@ Bulletin 2, 1946).
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -149,7 +149,9 @@ def compare_sides(
     classes: tuple[str, ...],
     *,
     typical_noise: TrainingNoise | None = None,
+    shared_noise: TrainingNoise | None = None,
     units: np.ndarray | None = None,
+    macro_over: Sequence[str] | None = None,
     confounded: str = "",
 ) -> Comparison:
     """Compare trainings with others on the same items and labels; items without a label are left out.
@@ -159,13 +161,16 @@ def compare_sides(
         the largest mean over its models
     typical_noise : for a side with one model only, what `noise_of` found in other runs on the same items; without it
         the verdict is "cannot tell" then
+    shared_noise : of trainings of this kind on the same items, measured on more of them than the sides have, see
+        `pooled_noise`; it takes the place of what the sides themselves say
     units : (n_items,), equal values are one unit of chance: copies of one picture, photos of one product
+    macro_over : the classes whose mean F1 macro F1 is; all that have a labelled item if not given
     confounded : what else than the thing compared sets the sides apart, in a sentence; no verdict is given then
     raises : DataError if the arrays do not fit the items, or a side has no training
     """
     _check(item_ids, codes, before, after, classes)
-    ruler = _ruler(codes, len(classes), units)
-    first, second = (_side(trainings, ruler, typical_noise) for trainings in (before, after))
+    ruler = _ruler(codes, classes, units, macro_over)
+    first, second = (_side(trainings, ruler, typical_noise, shared_noise) for trainings in (before, after))
     noise = NoiseInIntervals(first.source, second.source, (len(before), len(after)), confounded)
     found = _difference(first, second, ruler)
     whole = _whole_table(found, ruler, noise)
@@ -190,9 +195,38 @@ def noise_of(
 
     codes, trainings, units : as in `compare_sides`
     """
-    ruler = _ruler(codes, len(classes), units)
+    ruler = _ruler(codes, classes, units)
     read, _ = read_trainings(trainings, ruler.rows)
     return measure_noise(read, ruler.codes, ruler.metrics, ruler.units)
+
+
+def pooled_noise(
+    codes: IntArray,
+    sides: Sequence[Sequence[FoldArray]],
+    classes: tuple[str, ...],
+    *,
+    macro_over: Sequence[str] | None = None,
+) -> TrainingNoise | None:
+    """What `noise_of` finds within each of several sides, averaged with the degrees of freedom as weights; None if no
+    side has two models.
+
+    Trainings are taken to be apart by as much on every side, as in an analysis of variance.
+    """
+    ruler = _ruler(codes, classes, None, macro_over)
+    found = []
+    for trainings in sides:
+        read, _ = read_trainings(trainings, ruler.rows)
+        noise = measure_noise(read, ruler.codes, ruler.metrics, ruler.units)
+        found += [] if noise is None else [noise]
+    if not found:
+        return None
+    dfs = [noise.df for noise in found]
+    return replace(
+        found[-1],
+        spread=np.average([noise.spread for noise in found], axis=0, weights=dfs),
+        by_items=np.average([noise.by_items for noise in found], axis=0, weights=dfs),
+        df=float(sum(dfs)),
+    )
 
 
 def f1_differences(
@@ -294,10 +328,13 @@ class _Ruler:
     units: sparse.csr_array | None
 
 
-def _ruler(codes: IntArray, n_classes: int, units: np.ndarray | None) -> _Ruler:
+def _ruler(
+    codes: IntArray, classes: Sequence[str], units: np.ndarray | None, macro_over: Sequence[str] | None = None
+) -> _Ruler:
     rows = np.flatnonzero(codes != NO_LABEL)
     labels = codes[rows]
-    metrics = Metrics(np.bincount(labels, minlength=n_classes) > 0)
+    present = np.bincount(labels, minlength=len(classes)) > 0
+    metrics = Metrics(present if macro_over is None else present & np.isin(classes, macro_over))
     return _Ruler(rows, labels, metrics, None if units is None else _unit_matrix(units[rows]))
 
 
@@ -329,10 +366,15 @@ class _Side:
     source: str
 
 
-def _side(trainings: Sequence[FoldArray], ruler: _Ruler, typical: TrainingNoise | None) -> _Side:
+def _side(
+    trainings: Sequence[FoldArray],
+    ruler: _Ruler,
+    typical: TrainingNoise | None,
+    shared: TrainingNoise | None,
+) -> _Side:
     read, together = read_trainings(trainings, ruler.rows)
     ratios = [ratios_of(ruler.codes, training.predicted, ruler.metrics) for training in read]
-    own = measure_noise(read, ruler.codes, ruler.metrics, ruler.units)
+    own = shared or measure_noise(read, ruler.codes, ruler.metrics, ruler.units)
     noise = own or typical
     nothing = np.zeros(ruler.metrics.n_columns)
     share = sum(1 / training.n_models for training in read) / len(read) ** 2

@@ -25,8 +25,8 @@ N_RATIOS_OF_ITEM, F1_OF_LABEL, F1_OF_PREDICTED = 6, 4, 5
 class Metrics:
     """Which columns stand for which number: accuracy, macro F1, then precision, recall and F1 of every class.
 
-    present : (n_classes,), the classes that have a labelled item; macro F1 is the mean over them, so that it is
-        of the same classes whatever is predicted
+    present : (n_classes,), the classes that have a labelled item, or some of them; macro F1 is the mean over them, so
+        that it is of the same classes whatever is predicted
     """
 
     present: BoolArray
@@ -101,9 +101,9 @@ class Ratios:
         parts = (self.right[:, None] - known[self.columns]) * scale[self.columns]
         parts[:, F1_OF_LABEL] += parts[:, F1_OF_PREDICTED] * self.right
         parts[:, F1_OF_PREDICTED] *= 1 - self.right
-        predicted = self.columns[:, F1_OF_PREDICTED] - self.metrics.columns("f1").start
-        counted = parts[:, F1_OF_LABEL] + parts[:, F1_OF_PREDICTED] * self.metrics.present[predicted]
-        parts[:, MACRO_F1] = counted / max(1, self.metrics.n_present)
+        both = [F1_OF_LABEL, F1_OF_PREDICTED]
+        counts = self.metrics.present[self.columns[:, both] - self.metrics.columns("f1").start]
+        parts[:, MACRO_F1] = (parts[:, both] * counts).sum(axis=1) / max(1, self.metrics.n_present)
         n_items = len(parts)
         starts = np.arange(0, N_RATIOS_OF_ITEM * n_items + 1, N_RATIOS_OF_ITEM)
         return sparse.csr_array(

@@ -119,13 +119,18 @@ def export(
     out: Annotated[Path, typer.Option(help="The curated CSV; a manifest is written beside it.")],
     patch: Annotated[Path | None, typer.Option(help="Write the changes alone to this CSV, too.")] = None,
     run_id: RunId = None,
+    leave_out_capped: Annotated[
+        bool, typer.Option("--leave-out-capped", help="Leave out train items above the cap on their class.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Write every item with its current label, status, decision and scores."""
     from curation.export import export_curated
     from curation.project import Project
 
-    written = export_curated(Project.open(project), out, patch=patch, run_id=run_id)
+    written = export_curated(
+        Project.open(project), out, patch=patch, run_id=run_id, leave_out_capped=leave_out_capped
+    )
     if json:
         return print_json(written)
     print_line(f"Written: {', '.join(str(path) for path in written.paths)}")

@@ -17,7 +17,7 @@ from app.widgets.jobs import (
 from app.widgets.page import EM_DASH, heading
 from app.widgets.train_options import seeds_field, train_options
 from app.widgets.training_check import training_check
-from curation.jobs import latest_job, start_job, start_quick_round
+from curation.jobs import TRAIN, latest_job, start_job, start_quick_round
 from curation.project import Project
 from curation.rounds import close_round, current_round, dataset_version
 from curation.runs import read_run
@@ -33,7 +33,7 @@ def show() -> None:
         _start(project)
     watch_job(project, compact=False)
     job = latest_job(project, now=context.now())
-    if job is not None and job.state != "done":
+    if job is not None and job.verb == TRAIN and job.state != "done":
         job_log(project, job)
     run_id = context.current_run_id()
     if run_id is None:
@@ -50,7 +50,7 @@ def show() -> None:
 
 def _start(project: Project) -> None:
     last = latest_job(project, now=context.now())
-    if last is not None and last.state in ENDED_BADLY:
+    if last is not None and last.verb == TRAIN and last.state in ENDED_BADLY:
         job_problem(project, last)
     n_open = context.n_open_decisions()
     with st.container(border=True):

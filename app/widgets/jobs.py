@@ -7,11 +7,16 @@ import streamlit as st
 
 from app import context
 from app.widgets.page import escape
-from curation.jobs import LIVE, JobRow, cancel_job, list_jobs, log_path, resume_job
+from curation.jobs import EXPERIMENT, LIVE, JobRow, cancel_job, list_jobs, log_path, resume_job
 from curation.project import Project
+from diagnostics.experiments import EXPERIMENTS
 
 ENDED_BADLY = {"failed": "It failed.", "lost": "It was lost.", "cancelled": "It was cancelled."}
 LOG_LINES = 200
+RESUMED = {
+    False: "Goes on from the epoch or fold that was kept last, at most a few seconds before it stopped.",
+    True: "Starts again; full trainings that were finished are not repeated.",
+}
 
 
 def running_job(project: Project) -> JobRow | None:
@@ -39,7 +44,7 @@ def _watch(project: Project, compact: bool) -> None:
 def _card(project: Project, job: JobRow) -> None:
     with st.container(border=True):
         left, right = st.columns([6, 1], vertical_alignment="center")
-        left.markdown(f"**{escape(job.run_id or job.job_id)}** is being trained")
+        left.markdown(f"**{escape(job.run_id or job.job_id)}** {_doing(job)}")
         right.button(
             "Cancel", key="cancel_job", on_click=_cancel, args=(project, job.job_id), width="stretch"
         )
@@ -47,6 +52,14 @@ def _card(project: Project, job: JobRow) -> None:
         numbers = live_numbers(job.progress.get("metrics", {}))
         for column, (title, value) in zip(st.columns(max(len(numbers), 1)), numbers.items(), strict=False):
             column.metric(title, value)
+
+
+def _doing(job: JobRow) -> str:
+    """What a job does, after its name."""
+    if job.verb != EXPERIMENT:
+        return "is being trained"
+    spec = EXPERIMENTS.get(job.argv[1]) if len(job.argv) > 1 else None
+    return f"is being made: {spec.title}" if spec is not None else "is being made"
 
 
 def _progress(job: JobRow) -> None:
@@ -95,7 +108,7 @@ def job_problem(project: Project, job: JobRow) -> None:
         st.button(
             "Resume",
             icon=":material/resume:",
-            help="Goes on from the epoch or fold that was kept last, at most a few seconds before it stopped.",
+            help=RESUMED[job.verb == EXPERIMENT],
             on_click=_resume,
             args=(project, job.job_id),
         )

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from diagnostics.metrics import Estimate, proportion
-from diagnostics.predictions import OUT_OF_FOLD, Predictions
-from diagnostics.task import FloatArray, label_codes
+from diagnostics.predictions import IN_SAMPLE, OUT_OF_FOLD, Predictions
+from diagnostics.task import BoolArray, FloatArray, label_codes
 
 COUNT_COLUMNS = ("label", "train", "val", "test", "val_hits")
 
@@ -138,12 +138,18 @@ def _smoothed_floor(n_classes: int, smoothing: float) -> float:
     return float(-(top * np.log(top) + (n_classes - 1) * rest * np.log(rest)))
 
 
+def learnt_from(predictions: Predictions) -> BoolArray:
+    """(n_items,) which items a model of the run learnt from: not those that were held back by a cap."""
+    learnt: BoolArray = np.isin(predictions.kinds.astype(str), (OUT_OF_FOLD, IN_SAMPLE))
+    return learnt
+
+
 def fit_of(predictions: Predictions) -> Estimate | None:
     """The share of training labels that the models that learnt from them give back, each model counting the same.
 
     None if the run did not keep what every model says, or has no training items.
     """
-    learnt = np.flatnonzero((predictions.splits == "train") & (predictions.given_labels != None))  # noqa: E711
+    learnt = np.flatnonzero(learnt_from(predictions))
     if predictions.fold_probs is None or not len(learnt):
         return None
     codes = label_codes(predictions.given_labels[learnt], predictions.classes)

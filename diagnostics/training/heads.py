@@ -4,6 +4,8 @@ Minimised for each fold, over weights W and biases b (which are not penalised), 
 
     mean over its training items of -log softmax(W x + b)[label]  +  strength / 2 · |W|²
 
+(a weighted mean where items have weights)
+
 by L-BFGS (Nocedal & Wright, Numerical Optimization, algorithm 7.4). It starts each step from the Hessian's block
 diagonal with the class shares p(1 - p) taken out of the mean (Böhning 1992 bounds the Hessian in the same form), and
 goes along it to where the slope vanishes, for which the features need not be read again: logits are linear in the step.
@@ -69,6 +71,7 @@ def fit_heads(
     device: torch.device,
     tolerance: float = TOLERANCE,
     strength: float | None = None,
+    weights: FloatArray | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_fold: Callable[[int], None] = lambda n_done: None,
 ) -> Heads:
@@ -77,22 +80,30 @@ def fit_heads(
     codes : (n_items,) of the labels, read at the positions that the folds name
     strength : of the penalty; None chooses the one of STRENGTHS, from strong to weak, at which the held-out items are
         most likely, over as many folds as together hold out 5,000; it stops when it gets worse
+    weights : (n_items,), how much each training item counts, 0 or more, relative to the others; None = all alike.
+        The held-out items count alike
     tolerance : the largest component of the gradient of the mean loss, as scikit-learn's `tol`
     should_stop : asked before every fold and strength; a stop raises Cancelled
     on_fold : told how many folds are done
     """
     labels = torch.from_numpy(codes).to(device)
+    shares = torch.ones(len(codes)) if weights is None else torch.from_numpy(weights).float()
+    shares = shares.to(device)
+
+    def opened(fold: HeadFold) -> _Fit:
+        return _Fit(fold, labels, shares, n_classes, device)
+
     tried: dict[int, _Fit] = {}
     losses: list[float] = []
     if strength is None:
-        tried = {number: _Fit(folds[number], labels, n_classes, device) for number in _folds_to_try(folds)}
+        tried = {number: opened(folds[number]) for number in _folds_to_try(folds)}
         strength, losses = _choose_strength(list(tried.values()), should_stop)
     probs = np.empty((len(folds), len(codes), n_classes), dtype=np.float32)
     largest = 0.0
     for number, fold in enumerate(folds):
         if should_stop():
             raise Cancelled("Stopped while training heads.")
-        fit = tried.pop(number, None) or _Fit(fold, labels, n_classes, device)
+        fit = tried.pop(number, None) or opened(fold)
         fit.go_back_to(strength)
         largest = max(largest, fit.descend(strength, tolerance))
         probs[number] = fit.predict()
@@ -176,7 +187,9 @@ class _Memory:
 class _Fit:
     """The head of one fold, its standardised features and where it is."""
 
-    def __init__(self, fold: HeadFold, labels: Tensor, n_classes: int, device: torch.device) -> None:
+    def __init__(
+        self, fold: HeadFold, labels: Tensor, weights: Tensor, n_classes: int, device: torch.device
+    ) -> None:
         features = fold.read_features()
         n_train = len(fold.train)
         others = np.setdiff1d(np.arange(len(features)), np.concatenate([fold.train, fold.held_out]))
@@ -187,8 +200,10 @@ class _Fit:
         self._held_out = self._features[n_train : n_train + len(fold.held_out)]
         self._axes = self._standardise()
         self._targets = F.one_hot(labels[self._order[:n_train]], n_classes).float()
+        weights = weights[self._order[:n_train]]
+        self._weights = (weights / weights.sum())[:, None]
         self._held_out_codes = labels[self._order[n_train : n_train + len(fold.held_out)]]
-        shares = self._targets.mean(dim=0).clamp_min(SMALLEST_SHARE)
+        shares = (self._weights * self._targets).sum(dim=0).clamp_min(SMALLEST_SHARE)
         self._point = _Point(torch.zeros(self._train.shape[1], n_classes, device=device), shares.log())
         self._known: dict[float, _Point] = {}
 
@@ -250,14 +265,14 @@ class _Fit:
         return torch.addmm(self._point.biases, features, self._point.weights)
 
     def _gradient(self, probs: Tensor, strength: float) -> _Point:
-        residuals = (probs - self._targets).div_(len(probs))
+        residuals = (probs - self._targets).mul_(self._weights)
         weights = (residuals.T @ self._train).T
         return _Point(weights.add(self._point.weights, alpha=strength), residuals.sum(dim=0))
 
     def _guess_inverse(self, probs: Tensor, strength: float) -> Callable[[_Point], _Point]:
         """Of the Hessian with p(1 - p) of each class replaced by its mean over the items."""
         lengths, axes = self._axes
-        weight_of_class = (probs - probs.square()).mean(dim=0).clamp_min(SMALLEST_SHARE)
+        weight_of_class = (self._weights * (probs - probs.square())).sum(dim=0).clamp_min(SMALLEST_SHARE)
         curvature = lengths[:, None] * weight_of_class + strength
 
         def solve(point: _Point) -> _Point:
@@ -270,7 +285,7 @@ class _Fit:
     ) -> tuple[float, Tensor]:
         """By Newton's method on the slope along the direction; returns also the probabilities there."""
         slope_before = gradient.dot(direction)
-        on_targets = float((along * self._targets).sum()) / len(along)
+        on_targets = float((self._weights * along * self._targets).sum())
         crossing = float((self._point.weights * direction.weights).sum())
         squared = float(direction.weights.square().sum())
         length = 1.0
@@ -278,9 +293,13 @@ class _Fit:
             probs = torch.add(logits, along, alpha=length).softmax(dim=1)
             weighted = probs * along
             expected = weighted.sum(dim=1)
-            slope = float(expected.mean()) - on_targets + strength * (crossing + length * squared)
+            slope = (
+                float((self._weights[:, 0] * expected).sum())
+                - on_targets
+                + strength * (crossing + length * squared)
+            )
             if abs(slope) <= SLOPE_LEFT * abs(slope_before) or search == MAX_SEARCHES - 1:
                 break
-            spread = float((weighted * along).sum() - expected.square().sum()) / len(along)
+            spread = float((self._weights[:, 0] * ((weighted * along).sum(dim=1) - expected.square())).sum())
             length = max(length - slope / (spread + strength * squared), SLOPE_LEFT * length)
         return length, probs

@@ -13,6 +13,7 @@ from diagnostics.training.crossval import NO_FOLD, absent_classes, make_folds
 from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels, plant_labels
 
 TRAIN_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit")
+HELD_BACK = "held_back"
 MAX_EVALUATED = 1000
 VALIDATION, FOLD, IN_SAMPLE_TRAIN = "val", "fold", "train (in sample)"
 
@@ -51,6 +52,7 @@ class Plan:
 def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
     """Decide folds and what is evaluated after each epoch: labelled validation items if there are any, else the fold.
 
+    items : columns TRAIN_COLUMNS, and perhaps HELD_BACK: True for labelled train items that are only predicted
     raises : DataError if there is not enough to train on
     """
     missing = [name for name in TRAIN_COLUMNS if name not in items]
@@ -58,26 +60,29 @@ def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
         raise DataError(f"The items to train on lack the columns {', '.join(missing)}.")
     ordered = items.sort_values("item_id", ignore_index=True)
     codes = label_codes(ordered["label"], task.classes)
-    train = (ordered["split"] == "train").to_numpy() & (codes != NO_LABEL)
+    train = _labelled_train(ordered, codes)
     _check_trainable(codes[train], task)
     folds = np.full(len(ordered), NO_FOLD, dtype=np.int64)
     if config.folds:
-        units = ordered["unit"].to_numpy(dtype=object)
-        folds[train] = make_folds(codes[train], units[train], n_folds=config.folds, seed=config.seed)
+        units = ordered["unit"].iloc[train].tolist()
+        folds[train] = make_folds(codes[train], units, n_folds=config.folds, seed=config.seed)
     n_models = config.folds or 1
     held_out, evaluated = _evaluated(
-        ordered["split"].to_numpy(dtype=object), codes, folds, n_models, config.seed
+        ordered["split"].to_numpy(dtype=object), codes, train, folds, n_models, config.seed
     )
     planted = (NOTHING_PLANTED,) * n_models
     if config.folds:
-        positions = _labelled_train(ordered, codes)
-        seen = [_trained_on(positions, folds, model) for model in range(n_models)]
+        seen = [_trained_on(train, folds, model) for model in range(n_models)]
         planted = plant_labels(seen, codes, share=config.planted, seed=config.seed)
     return Plan(ordered, codes, folds, n_models, held_out, evaluated, planted)
 
 
 def _labelled_train(items: pd.DataFrame, codes: IntArray) -> IntArray:
-    return np.flatnonzero((items["split"] == "train").to_numpy() & (codes != NO_LABEL))
+    """Positions of the labelled items of split train that are not held back."""
+    labelled = (items["split"] == "train").to_numpy() & (codes != NO_LABEL)
+    if HELD_BACK in items:
+        labelled &= ~items[HELD_BACK].to_numpy(dtype=np.bool_)
+    return np.flatnonzero(labelled)
 
 
 def _trained_on(positions: IntArray, folds: IntArray, model: int) -> IntArray:
@@ -95,7 +100,7 @@ def _check_trainable(codes: IntArray, task: Task) -> None:
 
 
 def _evaluated(
-    splits: ObjectArray, codes: IntArray, folds: IntArray, n_models: int, seed: int
+    splits: ObjectArray, codes: IntArray, train: IntArray, folds: IntArray, n_models: int, seed: int
 ) -> tuple[str, tuple[IntArray, ...]]:
     """At most 1,000 items a model, the same in every epoch."""
     validation = np.flatnonzero((splits == "val") & (codes != NO_LABEL))
@@ -103,7 +108,6 @@ def _evaluated(
         return VALIDATION, (_at_most(validation, seed),) * n_models
     if (folds != NO_FOLD).any():
         return FOLD, tuple(_at_most(np.flatnonzero(folds == model), seed) for model in range(n_models))
-    train = np.flatnonzero((splits == "train") & (codes != NO_LABEL))
     return IN_SAMPLE_TRAIN, (_at_most(train, seed),)
 
 
@@ -127,6 +131,10 @@ def notes_of(plan: Plan, task: Task, config: TrainConfig) -> list[str]:
     notes = []
     if config.folds:
         notes += absent_classes(plan.codes, plan.folds, task.classes, n_folds=config.folds)
+    if HELD_BACK in plan.items and (n_held_back := int(plan.items[HELD_BACK].sum())):
+        notes.append(
+            f"{n_held_back} labelled train items are above the cap on their class: predicted, not trained on."
+        )
     n_planted = sum(len(planted.positions) for planted in plan.planted)
     if n_planted:
         notes.append(

@@ -39,7 +39,7 @@ from diagnostics.run_folder import (
 )
 from diagnostics.scores import scores_table
 from diagnostics.signals import signals_of
-from diagnostics.task import IntArray, Task
+from diagnostics.task import FloatArray, IntArray, Task
 from diagnostics.training.checkpoint import Checkpoints, FoldPredictions
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import combine_folds
@@ -54,7 +54,7 @@ from diagnostics.training.fold import (
     open_run,
 )
 from diagnostics.training.meter import WorkMeter
-from diagnostics.training.plan import TRAIN_COLUMNS, kinds_of, notes_of
+from diagnostics.training.plan import HELD_BACK, TRAIN_COLUMNS, kinds_of, notes_of
 from diagnostics.training.planting import mean_of_unplanted
 from diagnostics.training.workers import train_folds
 
@@ -75,7 +75,8 @@ def train_run(
 ) -> RunInfo:
     """Train, predict and score into `run_dir`; called again on an unfinished `run_dir` it goes on where it was.
 
-    items : columns TRAIN_COLUMNS; label is null where there is none; only labelled items of split train are trained on
+    items : columns TRAIN_COLUMNS; label is null where there is none; only labelled items of split train are trained
+        on, and of these not those that a column HELD_BACK marks
     roots : `root` is a position in it
     now : when this call started; the run keeps the time of its first call
     should_stop : asked after every batch; a stop raises Cancelled and leaves the folder to be resumed
@@ -88,9 +89,13 @@ def train_run(
     noted = checkpoints.open(_identity(inputs))
     clock.go_on_from(noted)
     checkpoints.note(created_at=clock.created_at.isoformat())
-    run = open_run(inputs, on_progress=on_progress)
-    run = replace(run, config=replace(run.config, lr=_lr(run, should_stop)))
-    _train(run, inputs, clock, on_progress=on_progress, should_stop=should_stop)
+
+    def keep_row(run: OpenRun, row: HistoryRow) -> None:
+        run.checkpoints.note(seconds=clock.seconds)
+        _write_history(run)
+        _log(run.run_dir, row)
+
+    run = _train(inputs, on_row=keep_row, on_progress=on_progress, should_stop=should_stop)
     order = pd.Index(run.plan.items["item_id"]).get_indexer(pd.Index(items["item_id"]))
     write_predictions(run_dir, _predictions(run, task, order))
     write_dynamics(run_dir, _dynamics(run, order))
@@ -99,6 +104,32 @@ def train_run(
     checkpoints.remove()
     write_run_info(run_dir, info)
     return info
+
+
+def train_and_predict(
+    items: pd.DataFrame,
+    task: Task,
+    config: TrainConfig,
+    *,
+    wanted: pd.Index,
+    roots: Sequence[ImageRoot],
+    work_dir: Path,
+    cache_dir: Path,
+    on_progress: ProgressCallback,
+    should_stop: Callable[[], bool],
+) -> FloatArray:
+    """Train as `train_run` does, score nothing: what each model says of the wanted items.
+
+    items : as for `train_run`; wanted : ids of some of them
+    work_dir : an empty folder for what is needed on the way
+    returns : (n_models, n_wanted, n_classes) float32
+    raises : as `train_run`
+    """
+    inputs = RunInputs(items, task, config, tuple(roots), work_dir, cache_dir)
+    Checkpoints(work_dir).open(_identity(inputs))
+    run = _train(inputs, on_row=lambda _run, _row: None, on_progress=on_progress, should_stop=should_stop)
+    rows = pd.Index(run.plan.items["item_id"]).get_indexer(wanted)
+    return np.stack([fold.probabilities[rows] for fold in _kept_folds(run)])
 
 
 class _Clock:
@@ -129,7 +160,8 @@ class _Clock:
 
 def _identity(inputs: RunInputs) -> dict[str, Any]:
     """What must be equal for an unfinished run to go on; the order of the rows may change."""
-    rows = inputs.items[list(TRAIN_COLUMNS)].sort_values("item_id").astype(object)
+    columns = [*TRAIN_COLUMNS, *([HELD_BACK] if HELD_BACK in inputs.items else [])]
+    rows = inputs.items[columns].sort_values("item_id").astype(object)
     content = json.dumps(rows.where(rows.notna(), None).to_numpy().tolist(), ensure_ascii=False, default=str)
     return {
         "format_version": 1,
@@ -151,14 +183,15 @@ def _lr(run: OpenRun, should_stop: Callable[[], bool]) -> float:
 
 
 def _train(
-    run: OpenRun,
     inputs: RunInputs,
-    clock: _Clock,
     *,
+    on_row: Callable[[OpenRun, HistoryRow], None],
     on_progress: ProgressCallback,
     should_stop: Callable[[], bool],
-) -> None:
-    """Train the models that are not finished; keep history and log up to date."""
+) -> OpenRun:
+    """Train the models that are not finished. on_row : told of every finished epoch"""
+    run = open_run(inputs, on_progress=on_progress)
+    run = replace(run, config=replace(run.config, lr=_lr(run, should_stop)))
     meter = WorkMeter(run.plan, run.config, on_progress)
     models = range(run.plan.n_models)
     unfinished = [model for model in models if run.checkpoints.load_fold(model) is None]
@@ -168,11 +201,10 @@ def _train(
     def tell(news: FoldNews) -> None:
         meter.tell(news)
         if news.row is not None:
-            run.checkpoints.note(seconds=clock.seconds)
-            _write_history(run)
-            _log(run.run_dir, news.row)
+            on_row(run, news.row)
 
     train_folds(run, inputs, unfinished, n_parallel=n_beside(run), should_stop=should_stop, tell=tell)
+    return run
 
 
 def _write_history(run: OpenRun) -> None:

@@ -56,7 +56,7 @@ def _train_side_by_side(
     should_stop: Callable[[], bool],
     tell: Callable[[FoldNews], None],
 ) -> None:
-    context = multiprocessing.get_context("spawn")
+    context = _context()
     news: Any = context.Queue()
     stop = context.Event()
     pool = ProcessPoolExecutor(
@@ -78,6 +78,15 @@ def _train_side_by_side(
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _context() -> Any:
+    """Processes that copy one which has imported the libraries; without that each takes seconds to import them anew."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _watch(

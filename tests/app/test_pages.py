@@ -17,7 +17,7 @@ from curation.test_looks import looks_at_test
 from diagnostics.run_folder import HISTORY_FILE, LOG_FILE, LR_FINDER_FILE, QuickInfo, write_run_info
 
 MAIN = Path(app.__file__).with_name("main.py")
-PAGES = ["data", "train", "performance", "review", "rounds", "export"]
+PAGES = ["data", "train", "performance", "review", "rounds", "experiments", "export"]
 
 
 def opened(page: str, **params: str | list[str]) -> AppTest:
@@ -175,11 +175,13 @@ def test_a_round_without_decisions_cannot_be_closed(project):
     assert button.disabled
 
 
-def test_two_runs_are_compared_without_a_claim_of_significance(project, add_run):
+def test_two_runs_of_one_model_each_get_no_verdict_and_the_reason_is_said(project, add_run):
     add_run(project, "run-0002", seed=1)
     at = opened("rounds")
     assert not at.exception
-    assert "nothing here says yet whether a difference is more than chance" in texts(at)
+    assert at.info[0].value.startswith("**Cannot tell**: macro F1")
+    assert "hold the chance of the items only" in texts(at)
+    assert "Both sides are measured on the labels of dataset version 0" in texts(at)
 
 
 def test_the_test_split_is_locked_until_a_reason_is_given(project):

@@ -94,6 +94,7 @@ def write_run(
     event: int = 0,
     quick: QuickInfo | None = None,
     config: TrainConfig | None = None,
+    resolved: TrainConfig | None = None,
     fingerprint: str = "f",
     models: Sequence[dict[str, Sequence[float]]] = (),
 ) -> RunInfo:
@@ -117,7 +118,7 @@ def write_run(
     write_predictions(run_dir, predictions)
     write_table(run_dir / SCORES_FILE, scores_table(predictions))
     info = RunInfo(
-        run_id=run_id, created_at=NOW, finished_at=NOW, seconds=1.0, config=config, resolved=config,
+        run_id=run_id, created_at=NOW, finished_at=NOW, seconds=1.0, config=config, resolved=resolved or config,
         classes=project.task.classes,
         dataset_version={
             "number": version, "fingerprint": fingerprint, "event": event, "class_change": project.classes.number

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.class_caps import set_cap
 from curation.decisions.events import Decision
 from curation.export import CURATED_COLUMNS, PATCH_COLUMNS, export_curated, shown_paths, write_table
 from curation.patches import read_patch
@@ -194,3 +195,12 @@ def test_ids_labels_and_notes_come_back_exactly_and_a_patch_gives_the_same_state
     fresh.decisions.decide(read_patch(fresh, tmp_path / "patch.csv"), annotator="bob", now=now)
     columns = ["item_id", "label", "verdict", "status", "note"]
     assert fresh.decisions.state_table()[columns].equals(project.decisions.state_table()[columns])
+
+
+def test_items_above_a_cap_are_written_unless_they_are_asked_to_be_left_out(project, now, tmp_path):
+    set_cap(project, "cat", 1, annotator="ada", now=now)
+    whole = export_curated(project, tmp_path / "all.csv")
+    fewer = export_curated(project, tmp_path / "fewer.csv", leave_out_capped=True)
+    assert (whole.n_items, fewer.n_items) == (len(project.items), len(project.items) - 1)
+    manifest = json.loads((tmp_path / "fewer.csv.manifest.json").read_text())
+    assert manifest["caps"] == {"change": 1, "at_most": {"cat": 1}, "items_above": 1, "left_out": True}

@@ -5,8 +5,11 @@ import pytest
 import curation.replicates
 from curation.jobs import _register, _update, read_job, resume_job
 from curation.replicates import replicates_of, train_seeds
+from curation.reports import compare_runs
 from curation.rounds import dataset_version
-from curation.run_folders import allocate_run
+from curation.run_folders import allocate_run, found_lr
+from curation.runs import train_project
+from diagnostics.compare import verdict_text
 from diagnostics.errors import Cancelled
 from diagnostics.progress import Progress
 from diagnostics.run_folder import QuickInfo
@@ -95,3 +98,50 @@ def test_a_job_of_several_trainings_is_resumed_whole(project, now, monkeypatch):
     resume_job(project, "job-0001", now=now)
     assert started == [(project, "train", tuple(argv))]
     assert read_job(project, "job-0001").state == "cancelled"
+
+
+def found(project, add_run, run_id, lr, **options):
+    """A run whose learning rate the finder chose."""
+    return add_run(project, run_id, PROBS, resolved=TrainConfig(lr=lr), **options)
+
+
+def test_a_learning_rate_that_was_found_is_used_again(project, add_run):
+    assert found_lr(project, TrainConfig()) is None
+    found(project, add_run, "run-0001", 0.01)
+    add_run(project, "run-0002", PROBS, config=TrainConfig(lr=0.3))
+    found(project, add_run, "run-0003", 0.02, config=TrainConfig(epochs=3))
+    found(project, add_run, "run-0004", 0.03, quick=QuickInfo("features", None, 0.1))
+    assert found_lr(project, TrainConfig(seed=7)) == 0.01
+    assert found_lr(project, TrainConfig(epochs=3)) == 0.02
+    assert found_lr(project, TrainConfig(folds=0)) is None
+
+
+def test_the_next_run_is_started_with_the_learning_rate_that_was_found(project, add_run, now, monkeypatch):
+    found(project, add_run, "run-0001", 0.01)
+    started = []
+
+    def stop_at_once(project, run, *rest):
+        started.append(run.config)
+        raise Cancelled("stopped")
+
+    monkeypatch.setattr("curation.runs._train", stop_at_once)
+    for config in (TrainConfig(seed=1), TrainConfig(lr=0.5)):
+        with pytest.raises(Cancelled):
+            train_project(project, config, now=now)
+    assert started == [TrainConfig(seed=1, lr=0.01), TrainConfig(lr=0.5)]
+
+
+def test_a_run_that_took_over_the_learning_rate_is_a_replicate_of_the_one_that_found_it(project, add_run):
+    first = found(project, add_run, "run-0001", 0.01)
+    add_run(project, "run-0002", PROBS, config=TrainConfig(seed=1, lr=0.01))
+    add_run(project, "run-0003", PROBS, config=TrainConfig(seed=2, lr=0.02))
+    assert [info.run_id for info in replicates_of(project, first)] == ["run-0001", "run-0002"]
+
+
+def test_where_the_finder_chose_anew_no_verdict_is_given(project, add_run):
+    found(project, add_run, "run-0001", 0.01)
+    found(project, add_run, "run-0002", 0.02, version=1, fingerprint="g")
+    comparison = compare_runs(project, "val").comparison
+    assert "--lr 0.01" in verdict_text(comparison)
+    add_run(project, "run-0003", PROBS, config=TrainConfig(lr=0.01), version=1, fingerprint="g")
+    assert not compare_runs(project, "val", "run-0001", "run-0003").comparison.noise.confounded

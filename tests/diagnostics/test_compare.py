@@ -17,6 +17,7 @@ from diagnostics.compare import (
     holm,
     needed_text,
     noise_of,
+    pooled_noise,
     verdict_text,
 )
 from diagnostics.errors import DataError
@@ -306,3 +307,30 @@ def test_the_text_says_how_many_items_there_are_and_how_many_would_do():
     text = verdict_text(found)
     assert text.startswith("Cannot tell: macro F1 0.")
     assert text.endswith("labelled items would be needed; there are 200.")
+
+
+# ------------------------------------------------------------ part of the classes, and noise of many sides
+
+
+def test_the_mean_f1_of_one_class_is_that_class():
+    population = Population(900, seed=2)
+    before, after = (population.training(3), population.training(3, gain=0.05))
+    for label in CLASSES:
+        found = population.compare([before], [after], macro_over=(label,))
+        whole, own = found.of("macro_f1"), found.classes.set_index("label").loc[label]
+        assert whole[["before", "after", "difference", "low", "high"]].to_numpy(float) == pytest.approx(
+            own[["f1_before", "f1_after", "f1_difference", "f1_low", "f1_high"]].to_numpy(float)
+        )
+
+
+def test_the_noise_of_many_sides_has_the_degrees_of_freedom_of_all_and_takes_the_place_of_their_own():
+    population = Population(900, seed=3, main=0.02)
+    sides = [[population.training(1) for _ in range(2)] for _ in range(6)]
+    alone = [noise_of(population.codes, trainings, CLASSES) for trainings in sides]
+    pooled = pooled_noise(population.codes, sides, CLASSES)
+    assert pooled.df == sum(noise.df for noise in alone) == 6
+    assert pooled.spread == pytest.approx(np.mean([noise.spread for noise in alone], axis=0))
+    own, shared = (population.compare(*sides[:2], shared_noise=noise) for noise in (None, pooled))
+    assert shared.of("accuracy")["difference"] == own.of("accuracy")["difference"]
+    assert shared.of("accuracy")["training_se"] != own.of("accuracy")["training_se"]
+    assert pooled_noise(population.codes, [[probs_of(population.codes)]], CLASSES) is None

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from diagnostics.errors import DataError
+from diagnostics.predictions import MEAN_OF_FOLDS, OUT_OF_FOLD
 from diagnostics.task import Task
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.plan import TRAIN_COLUMNS, make_plan
+from diagnostics.training.plan import HELD_BACK, TRAIN_COLUMNS, kinds_of, make_plan, notes_of
 
 TASK = Task("image", "single", ("cat", "dog"))
 SPLITS = ["train"] * 24 + ["val"] * 6 + ["test"] * 6 + ["unlabelled"] * 4
@@ -59,3 +60,32 @@ def test_too_few_units_for_the_folds_are_said_to_be_too_few(items):
 def test_a_missing_column_is_named(items, column):
     with pytest.raises((DataError, KeyError), match=column):
         make_plan(items.drop(columns=column), TASK, TrainConfig())
+
+
+CONFIG = TrainConfig(folds=2, planted=0.0)
+IDS = tuple("abcdefgh")
+
+
+def make_items(held_back=()):
+    items = pd.DataFrame(
+        {"item_id": IDS, "path": IDS, "root": 0, "split": "train", "content_hash": IDS, "unit": IDS}
+    )
+    return items.assign(label=["cat", "dog"] * 4, **{HELD_BACK: items["item_id"].isin(held_back)})
+
+
+def test_items_that_are_held_back_are_predicted_by_all_models_and_trained_on_by_none():
+    plan = make_plan(make_items(held_back=("a", "c")), TASK, CONFIG)
+    trained = {IDS[row] for model in range(2) for row in plan.trained_on(model)}
+    assert trained == set(IDS) - {"a", "c"}
+    assert kinds_of(plan).tolist() == [
+        MEAN_OF_FOLDS if item_id in ("a", "c") else OUT_OF_FOLD for item_id in IDS
+    ]
+    assert notes_of(plan, TASK, CONFIG) == [
+        "2 labelled train items are above the cap on their class: predicted, not trained on."
+    ]
+
+
+def test_without_anything_held_back_nothing_is_said_of_it():
+    plan = make_plan(make_items(), TASK, CONFIG)
+    assert len(plan.labelled_train) == len(IDS)
+    assert notes_of(plan, TASK, CONFIG) == []

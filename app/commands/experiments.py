@@ -1,0 +1,195 @@
+"""The verb about experiments: make one, list them, show or remove one."""
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.commands.options import AsJson, ProjectFolder
+from app.printing import print_json, print_line, print_note, print_table, progress_bar
+from diagnostics.experiments import EXPERIMENTS
+from diagnostics.experiments.options import ExperimentOption, ExperimentSpec, parsed_values
+
+if TYPE_CHECKING:
+    from curation.experiments import Experiment
+
+ExperimentId = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="For example exp-0001.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only say how often it trains and how long it takes.")
+]
+EXAMPLES = {
+    "seeds": "winnow experiment seeds cats --n 5",
+    "class-cap": "winnow experiment class-cap cats --class tabby --drop 25,50,75 --seeds 3 --full",
+}
+
+experiment = typer.Typer(
+    help="Answer a question about the data by training several times; the cost is said before.",
+    epilog="Example: winnow experiment seeds cats --n 5 --dry-run",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def _make(spec: ExperimentSpec) -> Callable[..., None]:
+    """The verb of one experiment, with one option for each of its own."""
+
+    def make(
+        project: ProjectFolder,
+        *,
+        dry_run: DryRun = False,
+        job: Annotated[str | None, typer.Option(hidden=True)] = None,
+        json: AsJson = False,
+        **options: Any,
+    ) -> None:
+        _run(spec, project, _parsed(spec, options), dry_run=dry_run, job=job, json=json)
+
+    own = [
+        inspect.Parameter(
+            _python_name(name),
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=_annotation(name, option),
+        )
+        for name, option in spec.options.items()
+    ]
+    signature = inspect.signature(make)
+    fixed = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    make.__signature__ = signature.replace(parameters=[fixed[0], *own, *fixed[1:]])  # type: ignore[attr-defined]
+    make.__annotations__ |= {parameter.name: parameter.annotation for parameter in own}
+    make.__doc__ = spec.sentence
+    return make
+
+
+def _python_name(name: str) -> str:
+    return f"{name}_"
+
+
+def _annotation(name: str, option: ExperimentOption) -> Any:
+    flag = "--" + name.replace("_", "-")
+    flags = [f"{flag}/--no-{flag[2:]}"] if option.kind is bool else [flag]
+    kind = str if option.many else option.kind
+    metavar = "A,B,…" if option.many else None
+    return Annotated[kind | None, typer.Option(*flags, help=_help(option), metavar=metavar)]
+
+
+def _help(option: ExperimentOption) -> str:
+    sentence = option.help[0].upper() + option.help[1:]
+    default = option.none_means if option.default is None else _shown(option.default)
+    return f"{sentence}. Default: {default}."
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _parsed(spec: ExperimentSpec, given: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given, those of several values taken apart."""
+    values = {name: given[_python_name(name)] for name in spec.options}
+    return {
+        name: parsed_values(name, spec.options[name], value) if spec.options[name].many else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _run(
+    spec: ExperimentSpec, project: Any, options: dict[str, Any], *, dry_run: bool, job: str | None, json: bool
+) -> None:
+    from curation.experiments import experiment_arguments, experiment_cost, make_experiment
+    from curation.jobs import EXPERIMENT, running_job
+    from curation.project import Project
+
+    opened = Project.open(project)
+    cost = experiment_cost(opened, spec.name, options)
+    if dry_run:
+        return print_json({"experiment": spec.name, "cost": cost}) if json else print_line(str(cost))
+    if not json:
+        print_note(f"{spec.title}: {cost}")
+    argv = experiment_arguments(opened, spec.name, options)
+    with progress_bar(quiet=json) as show, running_job(opened, EXPERIMENT, argv, job_id=job) as watched:
+        made = make_experiment(opened, spec.name, options, job=watched, on_progress=show)
+    return _show(made, json=json)
+
+
+def list_made(project: ProjectFolder, json: AsJson = False) -> None:
+    """List the finished experiments, newest first."""
+    from curation.experiments import list_experiments
+    from curation.project import Project
+
+    found = [each.info for each in list_experiments(Project.open(project))]
+    if json:
+        return print_json({"experiments": found})
+    columns = {"experiment": "left", "": "left", "version": "right", "made": "left", "verdict": "left"}
+    rows = [
+        {
+            "experiment": info.experiment_id,
+            "": info.title,
+            "version": info.dataset_version["number"],
+            "made": f"{info.created_at:%Y-%m-%d %H:%M}",
+            "verdict": info.verdict,
+        }
+        for info in found
+    ]
+    return print_table("Experiments, newest first", columns, rows)
+
+
+def show(project: ProjectFolder, experiment_id: ExperimentId, json: AsJson = False) -> None:
+    """Show a finished experiment: its verdict, its numbers, what to know about them."""
+    from curation.experiments import read_experiment
+    from curation.project import Project
+
+    _show(read_experiment(Project.open(project), experiment_id), json=json)
+
+
+def remove(project: ProjectFolder, experiment_id: ExperimentId, json: AsJson = False) -> None:
+    """Delete a finished experiment; what it recommended and was applied stays."""
+    from curation.experiments import remove_experiment
+    from curation.project import Project
+
+    remove_experiment(Project.open(project), experiment_id)
+    if json:
+        return print_json({"removed": experiment_id})
+    return print_line(f"Removed {experiment_id}.")
+
+
+def _show(made: "Experiment", *, json: bool) -> None:
+    info = made.info
+    if json:
+        return print_json({"experiment": info, "table": made.table})
+    version = info.dataset_version["number"]
+    print_line(f"{info.experiment_id}, {info.title}, on dataset version {version} ({info.seconds:.0f} s)")
+    print_line(" ".join(filter(None, (info.verdict, info.why))))
+    columns = {str(name): "left" if _is_text(made.table[name]) else "right" for name in made.table}
+    print_table("Numbers", columns, [_texts(row) for row in made.table.to_dict("records")])
+    for line in (info.agreement, *info.notes):
+        if line:
+            print_line(line)
+    if info.action is not None:
+        print_line(
+            f"Recommended: {info.action.text}. On the Experiments page, or with the verb that does it."
+        )
+    return None
+
+
+def _is_text(column: Any) -> bool:
+    return column.dtype.kind not in "fiu"
+
+
+def _texts(row: dict[Any, Any]) -> dict[str, object]:
+    return {
+        name: ("–" if value != value else f"{value:.4g}") if isinstance(value, float) else value
+        for name, value in row.items()
+    }
+
+
+for _spec in EXPERIMENTS.values():
+    experiment.command(_spec.name, epilog=f"Example: {EXAMPLES[_spec.name]}")(_make(_spec))
+for _verb, _name, _example in (
+    (list_made, "list", "winnow experiment list cats"),
+    (show, "show", "winnow experiment show cats exp-0001"),
+    (remove, "remove", "winnow experiment remove cats exp-0001"),
+):
+    experiment.command(_name, epilog=f"Example: {_example}")(_verb)

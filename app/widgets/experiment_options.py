@@ -1,0 +1,60 @@
+"""The options of an experiment as fields, drawn from the table that the command line takes them from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from diagnostics.experiments.options import ExperimentOption, ExperimentSpec, parsed_values
+
+N_COLUMNS = 3
+UNSET = "chosen for you"
+TITLES = {
+    ("seeds", "n"): "Trainings",
+    ("seeds", "points"): "Difference to see (points)",
+    ("class-cap", "drop"): "Left out (%)",
+    ("class-cap", "margin"): "Still not worse (points)",
+}
+COMMON = {"full": "Train whole models", "seeds": "Seeds"}
+
+
+def experiment_options(spec: ExperimentSpec, classes: Sequence[str]) -> dict[str, Any]:
+    """Draw one field an option; returns the values as they stand.
+
+    raises : ConfigError for a text that is no list of numbers
+    """
+    chosen = {}
+    names = list(spec.options)
+    for start in range(0, len(names), N_COLUMNS):
+        columns = st.columns(N_COLUMNS, vertical_alignment="bottom")
+        for name, column in zip(names[start : start + N_COLUMNS], columns, strict=False):
+            with column:
+                chosen[name] = _field(spec, name, spec.options[name], classes)
+    return chosen
+
+
+def _field(spec: ExperimentSpec, name: str, option: ExperimentOption, classes: Sequence[str]) -> Any:
+    title = TITLES.get((spec.name, name)) or COMMON.get(name) or name.replace("_", " ").capitalize()
+    words: dict[str, Any] = {"help": _help(option), "key": f"experiment_{spec.name}_{name}"}
+    if option.many:
+        text = st.text_input(title, value=", ".join(map(str, option.default)), **words)
+        return parsed_values(name, option, text)
+    if option.is_class or option.choices:
+        choices = list(classes if option.is_class else option.choices)
+        index = choices.index(option.default) if option.default in choices else None
+        return st.selectbox(title, choices, index=index, placeholder=UNSET, **words)
+    if option.kind is bool:
+        return st.checkbox(title, value=bool(option.default), **words)
+    if option.kind is str:
+        return st.text_input(title, value=option.default, placeholder=UNSET, **words) or None
+    bounds: dict[str, Any] = {
+        "min_value": None if option.low is None else option.kind(option.low),
+        "max_value": None if option.high is None else option.kind(option.high),
+    }
+    step = 1 if option.kind is int else 0.5
+    return st.number_input(title, value=option.default, step=step, placeholder=UNSET, **bounds, **words)
+
+
+def _help(option: ExperimentOption) -> str:
+    sentence = option.help[0].upper() + option.help[1:]
+    return f"{sentence}. Left empty: {option.none_means}." if option.none_means else f"{sentence}."

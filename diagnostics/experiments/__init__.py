@@ -1,0 +1,67 @@
+"""Experiments: questions about a dataset that are answered by training several times. One module each.
+
+A new experiment is a module with two functions, `count` and `run` (see `diagnostics.experiments.frame`), and an entry
+in EXPERIMENTS. This file loads no library, so that the command line can draw its options from it.
+"""
+
+from diagnostics.experiments.options import ExperimentOption, ExperimentSpec
+
+FULL = ExperimentOption(
+    bool, "also train whole models: takes longer, counts more than heads on features", False
+)
+SEEDS = ExperimentOption(int, "trainings of each kind, with other seeds", 3, low=2, high=50)
+
+EXPERIMENTS: dict[str, ExperimentSpec] = {
+    spec.name: spec
+    for spec in (
+        ExperimentSpec(
+            name="seeds",
+            title="Seeds",
+            sentence="How much do the numbers move when nothing but the seed changes, and are there enough validation "
+            "items for the differences you chase?",
+            module="diagnostics.experiments.seeds",
+            options={
+                "n": ExperimentOption(
+                    int, "trainings that differ in nothing but the seed", 5, low=2, high=50
+                ),
+                "points": ExperimentOption(
+                    float,
+                    "the difference in accuracy that you want to see, in points",
+                    1.0,
+                    low=0.1,
+                    high=20.0,
+                ),
+                "full": ExperimentOption(
+                    bool, "train whole models; without, only heads on features, which move less", True
+                ),
+            },
+        ),
+        ExperimentSpec(
+            name="class-cap",
+            title="Class cap",
+            sentence="Does a class with many items do as well with fewer, and do the others gain from it?",
+            module="diagnostics.experiments.class_cap",
+            options={
+                "class": ExperimentOption(
+                    str,
+                    "the class",
+                    None,
+                    is_class=True,
+                    none_means="of the classes that do well, the one with most train items",
+                ),
+                "drop": ExperimentOption(
+                    int, "per cent of its train items left out", (25, 50, 75), low=1, high=95, many=True
+                ),
+                "seeds": SEEDS,
+                "margin": ExperimentOption(
+                    float,
+                    "points of F1 by which the class may be worse and still count as not worse",
+                    2.0,
+                    low=0.1,
+                    high=20.0,
+                ),
+                "full": FULL,
+            },
+        ),
+    )
+}

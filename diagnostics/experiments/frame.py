@@ -1,0 +1,336 @@
+"""What every experiment is given and gives back: the data, two ways to train, a cost beforehand, a result after.
+
+An experiment is a module with
+
+    count(data, options) -> Trainings      how often it trains, said before anything is started
+    run(data, trainers, options) -> Result
+
+It never predicts by itself: a trainer learns from train items and says what it predicts for the ruler, the labelled
+validation items under the labels of the newest dataset version. Quick trainers train heads on features that are there,
+in seconds; full trainers train whole models. Differences are judged by `diagnostics.compare` alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from diagnostics.errors import Cancelled, DataError
+from diagnostics.experiments.options import Options
+from diagnostics.progress import Progress, ProgressCallback
+from diagnostics.task import FloatArray, IntArray, Task
+from diagnostics.training.config import TrainConfig
+from diagnostics.training_noise import TrainingNoise
+
+QUICK, FULL = "quick", "full"
+RECOMMENDED, NOT_RECOMMENDED, CANNOT_TELL, MEASURED = (
+    "recommended",
+    "not recommended",
+    "cannot tell",
+    "measured",
+)
+
+
+CAP = "class_cap"
+
+
+class Trainer(Protocol):
+    """Learns from train items and predicts the ruler."""
+
+    def __call__(self, items: pd.DataFrame, *, seed: int, config: TrainConfig | None = None) -> FloatArray:
+        """(n_models, n_ruler_items, n_classes) probabilities, in the order of the ruler.
+
+        items : train items with the columns item_id and label, and perhaps weight (how much an item counts, 1 = as
+            one item; heads only). Only items that the trainer knows, see `ExperimentData.train_items`; those that are
+            left out are not trained on.
+        config : how to train, if not as `ExperimentData.single` says; for a quick trainer's heads it counts nothing
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    """The items that every training is judged by: labelled validation items.
+
+    item_ids : (n_items,); codes : (n_items,) positions of their labels in `classes`
+    """
+
+    item_ids: np.ndarray
+    codes: IntArray
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentData:
+    """What an experiment is about.
+
+    train_items : labelled train items as a training now would take them, columns TRAIN_COLUMNS
+    config : how the project trains, folds and all
+    single : the same for one model on all items with nothing planted and a fixed learning rate, so that trainings
+        differ in nothing but their items and their seed; what a full trainer uses if not told otherwise
+    known_seeds : of full trainings on all train items with `config`, those that are there already
+    about : what single experiments need beside this, by name
+    """
+
+    train_items: pd.DataFrame
+    ruler: Ruler
+    task: Task
+    config: TrainConfig
+    single: TrainConfig
+    known_seeds: tuple[int, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trainers:
+    """The two ways to train; None where one is not to be had or not asked for.
+
+    why_no_quick : what stands in the way of quick trainings, a sentence; else empty
+    quick_features : whose features the heads are trained on, in words
+    typical_noise : of the project's newest full run, as `diagnostics.compare` takes it; None if it tells nothing
+    """
+
+    quick: Trainer | None
+    full: Trainer | None
+    why_no_quick: str = ""
+    quick_features: str = ""
+    typical_noise: TrainingNoise | None = None
+
+    def ways(self) -> list[tuple[str, Trainer]]:
+        """(QUICK or FULL, trainer), those that there are, quick first."""
+        both = ((QUICK, self.quick), (FULL, self.full))
+        return [(way, trainer) for way, trainer in both if trainer is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trainings:
+    """How often an experiment trains.
+
+    n_quick, n_full : trainings of each kind; n_known : of the full ones, those that are there already
+    n_models : of one full training
+    """
+
+    n_quick: int
+    n_full: int
+    n_known: int = 0
+    n_models: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How long one training takes here, in seconds; None where nothing is known.
+
+    quick_s : of one quick training; full_s : of one model trained whole, on all train items
+    source : where full_s is from, in words
+    """
+
+    quick_s: float | None = None
+    full_s: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an experiment costs, known before it starts.
+
+    seconds : None if it is not known how long a training takes here
+    source : what the seconds go by; where there are none, why
+    """
+
+    trainings: Trainings
+    seconds: float | None
+    source: str
+
+    def __str__(self) -> str:
+        parts = []
+        if self.trainings.n_quick:
+            parts.append(f"{_n(self.trainings.n_quick, 'quick training')} (heads on features)")
+        if self.trainings.n_full:
+            models = f" of {self.trainings.n_models} models each" if self.trainings.n_models > 1 else ""
+            parts.append(f"{_n(self.trainings.n_full, 'full training')}{models}")
+        known = f", {self.trainings.n_known} more are there already" if self.trainings.n_known else ""
+        what = " and ".join(parts) or "no training"
+        return f"{what}{known}: {self._time()}"
+
+    def _time(self) -> str:
+        if self.seconds is None:
+            return f"how long is unknown: {self.source}."
+        return f"about {seconds_text(self.seconds)}{f', going by {self.source}' if self.source else ''}."
+
+
+def cost_of(trainings: Trainings, speed: Speed) -> Cost:
+    """How long so many trainings take at this speed.
+
+    >>> str(cost_of(Trainings(7, 7), Speed(quick_s=0.5, full_s=9.0, source="run-0001")))
+    '7 quick trainings (heads on features) and 7 full trainings: about 1 min 6 s, going by run-0001.'
+    """
+    quick_s, full_s = trainings.n_quick * (speed.quick_s or 0.0), 0.0
+    if trainings.n_full:
+        if speed.full_s is None:
+            return Cost(trainings, None, "nothing has been trained here yet")
+        full_s = trainings.n_full * trainings.n_models * speed.full_s
+    if trainings.n_quick and speed.quick_s is None and not trainings.n_full:
+        return Cost(trainings, None, "no experiment has trained heads here yet; mostly seconds")
+    return Cost(trainings, quick_s + full_s, speed.source if trainings.n_full else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that a result recommends and that can be applied and taken back.
+
+    kind : the name of the entry that carries it out, see `curation.experiments.ACTORS`
+    text : what it does, as a button says it
+    values : what it needs, JSON-able
+    """
+
+    kind: str
+    text: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an experiment found.
+
+    outcome : RECOMMENDED, NOT_RECOMMENDED, CANNOT_TELL, or MEASURED where nothing is to be recommended
+    verdict : the answer to the experiment's question, one sentence
+    why : the numbers that it goes by, in a sentence or two
+    table : its numbers, one row a measurement; a column `way` says QUICK or FULL
+    notes : what a reader of the numbers should know, one sentence each
+    agreement : whether quick and full trainings say the same, a sentence; "" if only one way was tried
+    action : what is recommended, if it can be carried out
+    facts : single numbers behind the verdict, JSON-able
+    """
+
+    outcome: str
+    verdict: str
+    table: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    agreement: str = ""
+    action: Action | None = None
+    why: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ExperimentModule(Protocol):
+    """What the module of an experiment has."""
+
+    def count(self, data: ExperimentData, options: Options) -> Trainings:
+        """How often it trains; raises DataError if it cannot be made with these data."""
+
+    def run(self, data: ExperimentData, trainers: Trainers, options: Options) -> Result:
+        """Train and judge."""
+
+
+def ruler_of(items: pd.DataFrame, classes: Sequence[str]) -> Ruler:
+    """The labelled validation items.
+
+    items : columns item_id, split, label
+    raises : DataError if there are none
+    """
+    held_out = items[(items["split"] == "val") & items["label"].notna()]
+    if held_out.empty:
+        raise DataError(
+            "An experiment is judged by the labelled validation items, and there are none. Make the project anew with "
+            "some set aside: winnow init --val-fraction 0.2"
+        )
+    codes = pd.Index(classes).get_indexer(pd.Index(held_out["label"])).astype(np.int64)
+    return Ruler(held_out["item_id"].to_numpy(dtype=object), codes, tuple(classes))
+
+
+class Watch:
+    """Tells how far an experiment is and how long it still takes, going by its own trainings so far."""
+
+    def __init__(
+        self,
+        trainings: Trainings,
+        *,
+        on_progress: ProgressCallback,
+        should_stop: Callable[[], bool],
+        clock: Callable[[], float],
+        speed: Speed | None = None,
+    ) -> None:
+        speed = speed or Speed()
+        self._left = {QUICK: trainings.n_quick, FULL: trainings.n_full}
+        self._n = trainings.n_quick + trainings.n_full
+        self._seconds: dict[str, list[float]] = {QUICK: [], FULL: []}
+        full_s = speed.full_s and speed.full_s * trainings.n_models
+        self._expected = {QUICK: speed.quick_s, FULL: full_s}
+        self._on_progress, self.should_stop, self._clock = on_progress, should_stop, clock
+
+    def over(self, way: str, trainer: Trainer) -> Trainer:
+        """The same trainer, watched: stopped between trainings if asked to, and told of after each."""
+
+        def watched(items: pd.DataFrame, *, seed: int, config: TrainConfig | None = None) -> FloatArray:
+            if self.should_stop():
+                raise Cancelled("The experiment was stopped.")
+            self._tell(way)
+            began_s = self._clock()
+            found = trainer(items, seed=seed, config=config)
+            self._seconds[way].append(self._clock() - began_s)
+            self.skip(way)
+            return found
+
+        return watched
+
+    def skip(self, way: str) -> None:
+        """One training fewer is left."""
+        self._left[way] = max(0, self._left[way] - 1)
+        self._tell(way)
+
+    def within(self, progress: Progress) -> None:
+        """Pass on how far the training is that runs now, as a part of the whole."""
+        share = progress.done / progress.total if progress.total else 0.0
+        self._tell(FULL, within=min(share, 1.0), detail=progress.detail)
+
+    def seconds_each(self, way: str) -> float | None:
+        """The median over this experiment's trainings; None before the first."""
+        taken = self._seconds[way]
+        return float(np.median(taken)) if taken else None
+
+    def _tell(self, way: str, *, within: float = 0.0, detail: str = "") -> None:
+        n_done = self._n - sum(self._left.values())
+        words = f"{way} training {min(n_done + 1, self._n)} of {self._n}"
+        metrics = {} if (left := self._seconds_left(way, within)) is None else {"seconds_left": left}
+        done, total = round(1000 * (n_done + within)), 1000 * self._n
+        self._on_progress(
+            Progress("experiment", done, total, " · ".join(filter(None, (words, detail))), metrics)
+        )
+
+    def _seconds_left(self, way: str, within: float) -> float | None:
+        left = 0.0
+        for name, n_left in self._left.items():
+            if n_left == 0:
+                continue
+            each = self.seconds_each(name) or self._expected[name]
+            if each is None:
+                return None
+            left += each * (n_left - (within if name == way else 0.0))
+        return left
+
+
+def without(items: pd.DataFrame, item_ids: Sequence[str] | pd.Index | np.ndarray) -> pd.DataFrame:
+    """The items but these."""
+    return items[~items["item_id"].isin(pd.Index(item_ids))]
+
+
+def seconds_text(seconds: float) -> str:
+    """A length of time in words.
+
+    >>> seconds_text(75), seconds_text(4000)
+    ('1 min 15 s', '1 h 6 min')
+    """
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _n(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

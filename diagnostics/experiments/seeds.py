@@ -1,0 +1,239 @@
+"""Seeds: the same data trained several times, to see how much of a difference is chance.
+
+The smallest difference that can be seen is the one that a comparison of n trainings with n others finds with 80 % power
+at the 5 % level, in one number looked at by itself. Its variance has three parts (`diagnostics.training_noise`): the
+training, 2 / n of what a single one adds on all items alike; the items, 2 / n of what trainings differ in on single
+items; and the items that a real change must turn: one of d turns at least d / u of them, where u is how far one item
+moves the number, which adds d u. So with q the sum of both quantiles of Student's t,
+
+    d² = q² (2 (training + items) / n + d u)
+
+Corrected labels turn more items than that, so that this is the best that can be hoped for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from diagnostics.compare import ALPHA, POWER, noise_of
+from diagnostics.experiments.frame import (
+    FULL,
+    MEASURED,
+    QUICK,
+    ExperimentData,
+    Result,
+    Ruler,
+    Trainers,
+    Trainings,
+)
+from diagnostics.experiments.options import Options
+from diagnostics.influence import CLASS_METRICS, WHOLE_METRICS, Metrics, ratios_of
+from diagnostics.task import FloatArray
+from diagnostics.training_noise import read_trainings
+
+TABLE_COLUMNS = (
+    "way", "metric", "label", "support", "n_trainings", "mean", "sd", "se",
+    "item_sd", "training_sd", "smallest_difference", "n_items_needed",
+)  # fmt: skip
+WIDE = 2.0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far apart trainings of one kind come out; arrays (n_columns,), see `diagnostics.influence.Metrics`.
+
+    values : (n_trainings, n_columns)
+    items, training : the two parts of the variance of one training
+    step : how far one item moves each number
+    df : degrees of freedom behind them
+    """
+
+    metrics: Metrics
+    values: FloatArray
+    items: FloatArray
+    training: FloatArray
+    step: FloatArray
+    df: float
+
+    def smallest_difference(self) -> FloatArray:
+        """See the head of this module, for as many trainings on each side as there are."""
+        reach = self._reach**2
+        own = 2 * (self.items + self.training) / len(self.values)
+        return np.asarray((reach * self.step + np.sqrt((reach * self.step) ** 2 + 4 * reach * own)) / 2)
+
+    def n_needed(self, difference: float, n_items: FloatArray) -> FloatArray:
+        """Items with which `difference` would be seen; NaN where none do, because training moves the number too much.
+
+        n_items : (n_columns,), that there are
+        """
+        reach, n = self._reach**2, len(self.values)
+        room = difference**2 - reach * 2 * self.training / n
+        wanted = reach * (2 * self.items / n + difference * self.step) * n_items
+        return np.where(room > 0, np.ceil(wanted / np.where(room > 0, room, 1)), np.nan)
+
+    @property
+    def _reach(self) -> float:
+        return float(stats.t.ppf(1 - ALPHA / 2, self.df) + stats.t.ppf(POWER, self.df))
+
+
+def count(data: ExperimentData, options: Options) -> Trainings:
+    """How often it trains; finished runs that differ in the seed alone need not be trained again."""
+    n: int = options["n"]
+    if not options["full"]:
+        return Trainings(n_quick=n, n_full=0)
+    n_known = min(n, len(data.known_seeds))
+    return Trainings(n_quick=n, n_full=n - n_known, n_known=n_known, n_models=data.config.folds or 1)
+
+
+def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
+    """Train so often and measure how far the numbers spread."""
+    tables = {}
+    for way, trainer in trainers.ways():
+        seeds = seeds_of(data, options["n"]) if way == FULL else list(range(options["n"]))
+        config = data.config if way == FULL else None
+        trainings = [trainer(data.train_items, seed=seed, config=config) for seed in seeds]
+        spread = spread_of(data.ruler, trainings)
+        tables[way] = spread_table(data.ruler, spread, chased=options["points"] / 100).assign(way=way)
+    deciding = FULL if FULL in tables else QUICK
+    accuracy = _accuracy(tables[deciding])
+    return Result(
+        outcome=MEASURED,
+        verdict=_verdict(accuracy, options["points"]),
+        why=_why(accuracy, deciding, options["points"]),
+        table=pd.concat(tables.values(), ignore_index=True)[list(TABLE_COLUMNS)],
+        notes=tuple(_notes(trainers, deciding)),
+        agreement=_agreement(tables),
+        facts={
+            "decided_by": deciding,
+            "points": options["points"],
+            "large_enough": _is_enough(accuracy, options["points"]),
+        },
+    )
+
+
+def seeds_of(data: ExperimentData, n: int) -> list[int]:
+    """So many seeds, those first of which a training is there already."""
+    known = list(data.known_seeds[:n])
+    others = (seed for seed in range(data.config.seed, data.config.seed + 2 * n) if seed not in known)
+    return known + [next(others) for _ in range(n - len(known))]
+
+
+def spread_of(ruler: Ruler, trainings: Sequence[FloatArray]) -> Spread:
+    """Measure at least two trainings of the same data.
+
+    trainings : each (n_models, n_ruler_items, n_classes)
+    """
+    metrics = Metrics(np.bincount(ruler.codes, minlength=len(ruler.classes)) > 0)
+    noise = noise_of(ruler.codes, trainings, ruler.classes)
+    if noise is None:
+        raise ValueError("One training with one model has no spread.")
+    read, _ = read_trainings(trainings, np.arange(len(ruler)))
+    ratios = [ratios_of(ruler.codes, training.predicted, metrics) for training in read]
+    share = float(np.mean([1 / training.n_models for training in read]))
+    return Spread(
+        metrics=metrics,
+        values=np.array([metrics.with_macro(each.values()) for each in ratios]),
+        items=share * noise.by_items,
+        training=share * np.maximum(noise.spread - noise.by_items, 0),
+        step=metrics.one_item(np.mean([each.totals()[1] for each in ratios], axis=0)),
+        df=noise.df,
+    )
+
+
+def spread_table(ruler: Ruler, spread: Spread, *, chased: float) -> pd.DataFrame:
+    """TABLE_COLUMNS but `way`: accuracy, macro F1, then each metric of each class.
+
+    chased : the difference that n_items_needed is for, in (0, 1]
+    item_sd, training_sd : the standard deviation of one training by the two parts; smallest_difference : see the head
+        of this module. Numbers that are not defined for some training are NaN.
+    """
+    names, support = _columns(ruler, spread.metrics)
+    n = len(spread.values)
+    sd = spread.values.std(axis=0, ddof=1)
+    known = np.isfinite(sd)
+    return names.assign(
+        n_trainings=n,
+        mean=spread.values.mean(axis=0),
+        sd=sd,
+        se=sd / np.sqrt(n),
+        item_sd=np.where(known, np.sqrt(spread.items), np.nan),
+        training_sd=np.where(known, np.sqrt(spread.training), np.nan),
+        smallest_difference=np.where(known, np.minimum(spread.smallest_difference(), 1), np.nan),
+        n_items_needed=np.where(known, spread.n_needed(chased, support), np.nan),
+    )
+
+
+def _columns(ruler: Ruler, metrics: Metrics) -> tuple[pd.DataFrame, FloatArray]:
+    """metric, label and support of each column, and the support by itself."""
+    support = np.bincount(ruler.codes, minlength=metrics.n_classes)
+    rows = [(metric, "", len(ruler)) for metric in WHOLE_METRICS]
+    for metric in CLASS_METRICS:
+        rows += [(metric, label, int(n)) for label, n in zip(ruler.classes, support, strict=True)]
+    table = pd.DataFrame(rows, columns=["metric", "label", "support"])
+    return table, table["support"].to_numpy(dtype=float)
+
+
+# ------------------------------------------------------------ in words
+
+
+def _accuracy(table: pd.DataFrame) -> dict[Any, Any]:
+    return table[table["metric"] == "accuracy"].iloc[0].to_dict()
+
+
+def _is_enough(accuracy: Mapping[Any, Any], points: float) -> bool:
+    return bool(accuracy["smallest_difference"] <= points / 100)
+
+
+def _verdict(accuracy: Mapping[Any, Any], points: float) -> str:
+    answer = "large enough" if _is_enough(accuracy, points) else "too small"
+    return f"The validation set is {answer} for differences of {_points(points)} of accuracy."
+
+
+def _why(accuracy: Mapping[Any, Any], way: str, points: float) -> str:
+    return (
+        f"With {accuracy['support']:,} items and {accuracy['n_trainings']} trainings on each side, "
+        f"{100 * accuracy['smallest_difference']:.1f} points is the smallest that can be seen (80 % power). "
+        f"From seed to seed accuracy moves by {100 * accuracy['sd']:.2f} points (standard deviation) around "
+        f"{100 * accuracy['mean']:.1f} %{' with heads alone' if way == QUICK else ''}."
+        f"{'' if _is_enough(accuracy, points) else _remedy(accuracy, points)}"
+    )
+
+
+def _remedy(accuracy: Mapping[Any, Any], points: float) -> str:
+    needed = accuracy["n_items_needed"]
+    if needed != needed:
+        return f" More items alone do not show {_points(points)}: training moves it too much. Train with more seeds."
+    return f" For {_points(points)} about {needed:,.0f} validation items are needed."
+
+
+def _points(points: float) -> str:
+    return "1 point" if points == 1 else f"{points:g} points"
+
+
+def _notes(trainers: Trainers, deciding: str) -> list[str]:
+    notes = [
+        "item_sd is how far trainings differ on single items, training_sd how far one is better on all items alike. "
+        "smallest_difference is for as many trainings on each side as here, in one number by itself; a change of the "
+        "labels turns more items than another seed does, so that it is the best that can be hoped for.",
+    ]
+    if deciding == QUICK:
+        notes.append(
+            "Only heads on fixed features were trained; they move less than whole models. Train whole models to know."
+        )
+    elif trainers.quick is None:
+        notes.append(f"Heads were not tried first. {trainers.why_no_quick}")
+    return notes
+
+
+def _agreement(tables: dict[str, pd.DataFrame]) -> str:
+    if len(tables) < 2:
+        return ""
+    quick, full = (_accuracy(tables[way])["sd"] for way in (QUICK, FULL))
+    words = f"accuracy moves by {100 * quick:.2f} points with heads and by {100 * full:.2f} with whole models"
+    if full > WIDE * quick:
+        return f"Heads and whole models disagree: {words}. Whole models count."
+    return f"Heads and whole models agree: {words}."
