@@ -203,18 +203,23 @@ def test_a_quick_round_has_no_curves_and_a_lost_history_is_not_fine():
     assert outcome("WD001", replace(GOOD, history=GOOD.history.head(0))) == SKIPPED
 
 
-def test_fit_counts_each_item_by_the_models_that_learnt_from_it():
+def test_fit_counts_each_item_by_the_models_that_learnt_from_it_and_none_that_was_held_back():
     says_first, says_second = [0.9, 0.1], [0.1, 0.9]
     predictions = Predictions(
-        item_ids=object_array(["a", "b", "v"]),
-        splits=object_array(["train", "train", "val"]),
-        folds=np.array([0, 1, -1]),
-        kinds=object_array(["out_of_fold", "out_of_fold", "mean_of_folds"]),
-        given_labels=object_array(["cat", "cat", "cat"]),
-        pred_probs=np.array([says_first] * 3, dtype=np.float32),
+        item_ids=object_array(["a", "b", "v", "held back"]),
+        splits=object_array(["train", "train", "val", "train"]),
+        folds=np.array([0, 1, -1, -1]),
+        kinds=object_array(["out_of_fold", "out_of_fold", "mean_of_folds", "mean_of_folds"]),
+        given_labels=object_array(["cat", "cat", "cat", "cat"]),
+        pred_probs=np.array([says_first] * 4, dtype=np.float32),
         embeddings=None,
         classes=("cat", "dog"),
-        fold_probs=np.array([[says_second, says_first, says_second], [says_second, says_second, says_first]]),
+        fold_probs=np.array(
+            [
+                [says_second, says_first, says_second, says_first],
+                [says_second, says_second, says_first, says_first],
+            ]
+        ),
     )
     fit = fit_of(predictions)
     assert fit is not None
