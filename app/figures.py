@@ -207,7 +207,7 @@ def class_cap_figure(table: pd.DataFrame) -> go.Figure:
     figure = go.Figure()
     label = html.escape(str(table["label"].iloc[0]))
     series = (
-        ("capped", "class_f1", f"{label}", "circle"),
+        ("capped", "class_f1", f"{label} itself", "circle"),
         ("capped", "others_f1", "the other classes", "diamond"),
         ("left out from all classes", "others_f1", "the others, left out from all classes", "diamond-open"),
     )
@@ -221,7 +221,12 @@ def class_cap_figure(table: pd.DataFrame) -> go.Figure:
             mode="markers",
             name=title,
             customdata=np.column_stack([rows["percent"], low, high]),
-            marker={"symbol": symbol, "size": 9, "color": FOLD_COLOURS[position], "line": {"width": 2}},
+            marker={
+                "symbol": symbol,
+                "size": 9,
+                "color": FOLD_COLOURS[position],
+                "line": {"width": 2, "color": FOLD_COLOURS[position]},
+            },
             hovertemplate="%{customdata[0]} % left out: %{y:+.1f} points "
             f"(%{{customdata[1]:+.1f}} to %{{customdata[2]:+.1f}})<extra>{title}</extra>",
         )

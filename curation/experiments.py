@@ -21,6 +21,7 @@ import pandas as pd
 from curation.class_caps import lift_cap, list_cap_changes, set_cap
 from curation.jobs import EXPERIMENT, JobRow, start_job
 from curation.project import Project
+from curation.replicates import replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_folders import list_runs, newest_full_run, read_run
 from curation.runs import WatchedJob
@@ -301,22 +302,18 @@ def experiment_data(project: Project, version: DatasetVersion | None = None) -> 
         task=task,
         config=config,
         single=replace(config, folds=0, planted=0.0, lr=lr),
-        known_seeds=tuple(sorted(info.config.seed for info in _replicates(project, version, config))),
+        known_seeds=tuple(sorted(info.config.seed for info in _replicates(project, version))),
     )
 
 
-def _replicates(project: Project, version: DatasetVersion, config: TrainConfig) -> list[RunInfo]:
-    """The finished full runs on this version that differ from `config` in the seed alone, one a seed; only those that
-    kept what each of their models said."""
-    found = {
-        info.config.seed: info
-        for info in list_runs(project)
-        if info.quick is None
-        and info.dataset_version["fingerprint"] == version.fingerprint
-        and replace(info.config, seed=config.seed) == config
-        and read_run(project, info.run_id).predictions.fold_probs is not None
-    }
-    return list(found.values())
+def _replicates(project: Project, version: DatasetVersion) -> list[RunInfo]:
+    """The newest full run and those that differ from it in their seed alone, if they are on this version and kept what
+    each of their models said."""
+    base = newest_full_run(project)
+    if base is None or base.info.dataset_version["fingerprint"] != version.fingerprint:
+        return []
+    found = replicates_of(project, base.info)
+    return [info for info in found if read_run(project, info.run_id).predictions.fold_probs is not None]
 
 
 # ------------------------------------------------------------ training
@@ -395,7 +392,7 @@ def _full_trainer(
         data.single,
         on_kept=lambda: watch.skip(FULL),
     )
-    known = {info.config.seed: info for info in _replicates(project, version, data.config)}
+    known = {info.config.seed: info for info in _replicates(project, version)}
 
     def train(items: pd.DataFrame, *, seed: int, config: TrainConfig | None = None) -> FloatArray:
         is_run = items is data.train_items and config == data.config

@@ -152,7 +152,8 @@ class Cost:
         if self.trainings.n_full:
             models = f" of {self.trainings.n_models} models each" if self.trainings.n_models > 1 else ""
             parts.append(f"{_n(self.trainings.n_full, 'full training')}{models}")
-        known = f", {self.trainings.n_known} more are there already" if self.trainings.n_known else ""
+        n_known = self.trainings.n_known
+        known = f", {n_known} more {'is' if n_known == 1 else 'are'} there already" if n_known else ""
         what = " and ".join(parts) or "no training"
         return f"{what}{known}: {self._time()}"
 

@@ -131,10 +131,7 @@ def notes_of(plan: Plan, task: Task, config: TrainConfig) -> list[str]:
     notes = []
     if config.folds:
         notes += absent_classes(plan.codes, plan.folds, task.classes, n_folds=config.folds)
-    if HELD_BACK in plan.items and (n_held_back := int(plan.items[HELD_BACK].sum())):
-        notes.append(
-            f"{n_held_back} labelled train items are above the cap on their class: predicted, not trained on."
-        )
+    notes += held_back_notes(plan)
     n_planted = sum(len(planted.positions) for planted in plan.planted)
     if n_planted:
         notes.append(
@@ -147,3 +144,13 @@ def notes_of(plan: Plan, task: Task, config: TrainConfig) -> list[str]:
             "very items whose out-of-fold predictions are wanted."
         )
     return notes
+
+
+def held_back_notes(plan: Plan) -> list[str]:
+    """A sentence on the items that are held back, if there are any."""
+    n_held_back = int(plan.items[HELD_BACK].sum()) if HELD_BACK in plan.items else 0
+    if not n_held_back:
+        return []
+    return [
+        f"{n_held_back} labelled train items are above the cap on their class: predicted, not trained on."
+    ]

@@ -50,7 +50,7 @@ from diagnostics.training.embeddings import (
     find_backbone,
 )
 from diagnostics.training.heads import HeadFold, Heads, fit_heads
-from diagnostics.training.plan import Plan, make_plan
+from diagnostics.training.plan import Plan, held_back_notes, make_plan
 from diagnostics.training.quick_scores import score_quick_round
 
 
@@ -348,6 +348,7 @@ def _notes(prepared: Prepared, heads: Heads, inputs: QuickInputs) -> Sequence[st
     return [
         f"Quick round: only heads were trained, on features of {prepared.source}. Its numbers are an estimate; a full "
         "training confirms them.",
+        *held_back_notes(plan),
         *absent_classes(
             np.where(plan.items["split"] == "train", plan.codes, NO_LABEL),
             plan.folds,

@@ -124,7 +124,7 @@ def test_a_result_can_be_removed(recommended):
 def test_the_class_cap_figure_has_an_interval_a_share_and_a_line_a_question():
     figure = class_cap_figure(cap_table().assign(label="<b>"))
     assert [trace.name for trace in figure.data] == [
-        "&lt;b&gt;",
+        "&lt;b&gt; itself",
         "the other classes",
         "the others, left out from all classes",
     ]

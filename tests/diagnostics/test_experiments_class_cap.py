@@ -19,9 +19,9 @@ from diagnostics.experiments.frame import (
 )
 
 OPTIONS = {"class": "a", "drop": (50, 90), "seeds": 2, "margin": 2.0, "full": True}
-CROWDED = {"a": 600, "b": 30, "c": 30, "d": 30}
+CROWDED = {"a": 400, "b": 30, "c": 30, "d": 30}
 EVEN = dict.fromkeys(CROWDED, 60)
-RULER = {"a": 300, "b": 120, "c": 120, "d": 120}
+RULER = {"a": 200, "b": 120, "c": 120, "d": 120}
 
 
 def by_both_ways(trainers):
@@ -39,7 +39,7 @@ def test_a_class_that_crowds_out_the_others_gets_a_cap(crowded):
     _, _, result = crowded
     assert result.outcome == RECOMMENDED
     assert result.action.values["class"] == "a"
-    assert result.action.values["keep"] in (60, 300)
+    assert result.action.values["keep"] in (40, 200)
     assert result.verdict == f"A cap of {result.action.values['keep']} train items on `a` is recommended."
     assert "which lies above -2" in result.why
     assert "agree" in result.agreement
@@ -56,8 +56,8 @@ def test_the_table_has_every_arm_of_every_share_with_its_differences(crowded):
         [90, class_cap.CONTROL],
     ]
     capped = full[full["arm"] == class_cap.CAPPED]
-    assert capped["n_class"].tolist() == [300, 60]
-    assert (full["n_train"].iloc[1:].to_numpy() == [390, 390, 150, 150]).all()
+    assert capped["n_class"].tolist() == [200, 40]
+    assert (full["n_train"].iloc[1:].to_numpy() == [290, 290, 130, 130]).all()
     assert (capped["others_f1_low"] < capped["others_f1_difference"]).all()
     np.testing.assert_allclose(
         capped["others_f1"] - full["others_f1"].iloc[0], capped["others_f1_difference"], atol=1e-9
@@ -74,7 +74,7 @@ def test_heads_alone_do_not_recommend_but_ask_for_whole_models(crowded):
 
 def test_a_class_among_equals_gets_none(made_up):
     data, trainers = made_up(EVEN, ruler=RULER)
-    result = class_cap.run(data, by_both_ways(trainers), OPTIONS)
+    result = class_cap.run(data, by_both_ways(trainers), OPTIONS | {"drop": (50,)})
     assert result.outcome == NOT_RECOMMENDED
     assert result.action is None
     assert result.verdict == "No cap on `a` is recommended."
