@@ -307,3 +307,9 @@ def test_the_web_process_loads_no_model_library(project):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_a_link_that_names_a_class_opens_its_cap_experiment(project):
+    at = opened("experiments", **{"class": "red"})
+    assert not at.exception
+    assert at.selectbox(key="experiment_class-cap_class").value == "red"
