@@ -14,7 +14,7 @@ from curation.dataset.duplicates import LEAK_COLUMNS, LEAK_KINDS, said_of_leak
 from curation.decisions.events import ADDED, BAD_ITEM, EXCLUDED, Decision, ItemState
 from curation.decisions.store import ActResult
 from curation.project import Project
-from curation.rounds import decide_at_import, is_untouched
+from curation.rounds import dataset_version, decide_at_import, is_untouched
 from diagnostics.errors import DecisionError
 from diagnostics.task import SPLITS
 
@@ -36,21 +36,27 @@ MEANINGS = {
 class LeakReport:
     """What is known of leaks, as of now.
 
-    pairs : PAIR_COLUMNS; `said` is what the item is to the other one, in_training : the next training learns from it,
+    pairs : PAIR_COLUMNS; `said` is what the item is to the other one, in_training : it is trained on as decided now,
         left_out : the leak guard's decision stands
     counts : COUNT_COLUMNS, by kind and pair of splits, those that occur; n_items of the first split
     n_items : among how many items was looked; near_looked_for : False for a project of an older Winnow
+    n_waiting : items that are left out, but not yet in the newest dataset version, because their round is open
     """
 
     pairs: pd.DataFrame
     counts: pd.DataFrame
     n_items: int
     near_looked_for: bool
+    n_waiting: int
 
     @property
     def n_in_training(self) -> int:
         """How many items are trained on although validation or test hold out what they belong with."""
         return int(self.pairs.loc[self.pairs["in_training"], "item_id"].nunique())
+
+    def meaning(self, split: str, other_split: str) -> str:
+        """What it means that items of one split belong with items of the other."""
+        return MEANINGS[split, other_split]
 
     @property
     def n_left_out(self) -> int:
@@ -72,8 +78,14 @@ def read_leaks(project: Project) -> LeakReport:
         left_out=[state.annotator == GUARD and state.status == EXCLUDED for state in of_pair],
     )
     pairs = pairs.astype({"said": "str", "in_training": "bool", "left_out": "bool"})
+    fixed = dataset_version(project).event
+    left_out = pairs.loc[pairs["left_out"], "item_id"].drop_duplicates()
     return LeakReport(
-        pairs[list(PAIR_COLUMNS)], _counts(pairs), len(project.item_index), project.near_looked_for
+        pairs[list(PAIR_COLUMNS)],
+        _counts(pairs),
+        len(project.item_index),
+        project.near_looked_for,
+        n_waiting=sum(states[item_id].event > fixed for item_id in left_out),
     )
 
 

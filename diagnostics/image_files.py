@@ -106,7 +106,7 @@ def inspect_image(data: bytes) -> ImageFacts:
     raises : ImageError with code "not_an_image", "truncated_image" or "image_bomb"
     """
     image, (width, height), box = _load(data, draft=("L", DRAFT_PX))
-    thumbnail = _grey(image).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX, box=box)
+    thumbnail = _thumbnail(_grey(image), box)
     orientation = _orientation(image)
     if orientation >= FIRST_TURNED_ORIENTATION:
         width, height = height, width
@@ -155,6 +155,15 @@ def _orientation(image: Image.Image) -> int:
         # As in `_load`: there is no telling what a parser of damaged bytes raises.
         return UPRIGHT
     return value if isinstance(value, int) and value in TRANSPOSE_OF else UPRIGHT
+
+
+def _thumbnail(grey: Image.Image, box: tuple[float, float, float, float] | None) -> Image.Image:
+    """Means over equal parts of the picture; where these are whole pixels, Pillow has a function twice as fast."""
+    width, height = grey.size
+    whole = box is None or box == (0, 0, width, height)
+    if whole and width % THUMBNAIL_PX == 0 and height % THUMBNAIL_PX == 0:
+        return grey.reduce((width // THUMBNAIL_PX, height // THUMBNAIL_PX))
+    return grey.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX, box=box)
 
 
 def _grey(image: Image.Image) -> Image.Image:

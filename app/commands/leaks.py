@@ -44,12 +44,18 @@ def leaks(
                 "near_looked_for": report.near_looked_for,
                 "n_in_training": report.n_in_training,
                 "n_left_out": report.n_left_out,
+                "n_waiting": report.n_waiting,
                 "n_changed": n_changed,
                 "counts": report.counts,
                 "pairs": report.pairs,
             }
         )
     _print(report)
+    if report.n_waiting:
+        print_line(
+            f"{report.n_waiting} of those left out are still in the newest dataset version; the next full training "
+            f"leaves them out once their round is closed: winnow rounds {project} --close"
+        )
     if exclude:
         print_line(f"{n_changed} items left out of training. Take it back: winnow leaks {project} --undo")
     elif undo:

@@ -6,6 +6,7 @@ import streamlit as st
 from app import context
 from app.widgets.agreement import agreement_section, alarm_box
 from app.widgets.comparison import CHANGES, class_differences, verdict_box, whole_cards
+from app.widgets.edit_groups import edit_groups
 from app.widgets.page import EM_DASH, SPLIT_NAMES, empty_state, heading
 from app.widgets.pictures import flip_strip
 from app.widgets.test_looks import TEST, looks_line, note_picked_test
@@ -38,9 +39,10 @@ def show() -> None:
             action="Go to Train",
             icon=":material/model_training:",
         )
-        return
-    _comparison(project, runs)
-    agreement_section(project)
+    else:
+        _comparison(project, runs)
+        agreement_section(project)
+    edit_groups(project)
 
 
 def _close(project: Project) -> None:

@@ -14,6 +14,9 @@ TITLES = {
     ("seeds", "points"): "Difference to see (points)",
     ("class-cap", "drop"): "Left out (%)",
     ("class-cap", "margin"): "Still not worse (points)",
+    ("saturation", "more"): "More labels of each class",
+    ("saturation", "draws"): "Draws",
+    ("edits", "since"): "Edits since version (0 = source)",
 }
 COMMON = {"full": "Train whole models", "seeds": "Seeds"}
 

@@ -41,7 +41,7 @@ def leak_section(project: Project, report: LeakReport) -> None:
         return
     _action(project, report)
     _counts(report.counts)
-    _pairs(report.pairs)
+    _pairs(report)
 
 
 def _action(project: Project, report: LeakReport) -> None:
@@ -50,8 +50,8 @@ def _action(project: Project, report: LeakReport) -> None:
         if n_in:
             belong = "item belongs" if n_in == 1 else "items belong"
             st.markdown(
-                f":material/warning: **{n_in:,} training {belong} with validation or test items.** Their scores look "
-                "better than they are, until the training copies are left out."
+                f":material/warning: **{n_in:,} training {belong} with validation or test items.** These look better "
+                "than they are, until the training copies are left out."
             )
             st.button(
                 "Leave the training copies out of training",
@@ -76,6 +76,11 @@ def _action(project: Project, report: LeakReport) -> None:
                 on_click=_take_back,
                 args=(project,),
             )
+    if report.n_waiting:
+        st.caption(
+            f"{report.n_waiting:,} of them are still in the newest dataset version: a full training leaves them out "
+            "once the open round is closed (Rounds). A quick round does at once."
+        )
 
 
 def _counts(counts: pd.DataFrame) -> None:
@@ -83,21 +88,21 @@ def _counts(counts: pd.DataFrame) -> None:
     shown = counts.assign(kind=counts["kind"].map(KIND_NAMES), between=pairs)
     config = st.column_config
     st.dataframe(
-        shown[["between", "kind", "n_items", "n_in_training", "meaning"]],
+        shown[["between", "kind", "n_items", "n_in_training"]],
         hide_index=True,
         height=table_height(len(shown)),
         column_config={
             "between": "Splits",
             "kind": "What they share",
             "n_items": config.NumberColumn("Items", help="Of the split that is named first."),
-            "n_in_training": config.NumberColumn("Trained on", help="By the next training."),
-            "meaning": config.TextColumn("What it means", width="large"),
+            "n_in_training": config.NumberColumn("Trained on", help="As decided now."),
         },
     )
 
 
-def _pairs(pairs: pd.DataFrame) -> None:
-    """The pairs of two splits at a time, the most alike first."""
+def _pairs(report: LeakReport) -> None:
+    """The pairs of two splits at a time, the most alike first, and what they mean."""
+    pairs = report.pairs
     between = pairs.apply(_between, axis=1)
     counts = between.value_counts(sort=False)
     picked = st.segmented_control(
@@ -109,6 +114,8 @@ def _pairs(pairs: pd.DataFrame) -> None:
         label_visibility="collapsed",
     )
     chosen = pairs[between == (picked or counts.index[0])]
+    splits = chosen[["split", "other_split"]].iloc[0].tolist()
+    st.caption(report.meaning(*splits))
     shown = chosen.head(N_SHOWN)
     pictures = context.thumbnails([*shown["item_id"], *shown["other_id"]])
     rows = zip(shown.to_dict("records"), pictures[: len(shown)], pictures[len(shown) :], strict=True)

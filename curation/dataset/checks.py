@@ -225,19 +225,16 @@ def check_leaks(items: pd.DataFrame, leaks: pd.DataFrame) -> list[Finding]:
     """
     unlabelled = leaks["split"] == "unlabelled"
     told = leaks[leaks["kind"].isin(COPY_KINDS) & (unlabelled | (leaks["kind"] != EXACT))]
-    by_id = items.set_index("item_id")
+    known = _Known(items)
+    row_of = {item_id: row for row, item_id in enumerate(known.item_id)}
     findings = []
-    rows: Iterable[Row] = told.itertuples(index=False)
-    for row in rows:
-        item, other = by_id.loc[row.item_id], by_id.loc[row.other_id]
-        pair = f"{item['path']} ({row.split}) and {other['path']} ({row.other_split})"
-        code = "unlabelled_copy" if row.split == "unlabelled" else "near_leak"
-        same = (
-            "are the same image."
-            if row.kind == EXACT
-            else f"are {_nearly(row.likeness, row.kind == MIRRORED)}."
-        )
-        findings.append(Finding(code, f"{pair} {same}", *_where(item), row.item_id))
+    pairs: Iterable[Row] = told.itertuples(index=False)
+    for pair in pairs:
+        rows = [row_of[pair.item_id], row_of[pair.other_id]]
+        nearly = _nearly(pair.likeness, pair.kind == MIRRORED)
+        same = "the same image" if pair.kind == EXACT else nearly
+        code = "unlabelled_copy" if pair.split == "unlabelled" else "near_leak"
+        findings.append(known.finding(code, f"{known.named(rows)} are {same}.", rows[0]))
     return findings
 
 
@@ -257,31 +254,67 @@ def check_likeness(items: pd.DataFrame, likeness: Likeness) -> list[Finding]:
             "film; not all of them were looked at."
         )
         findings.append(Finding("many_alike", message))
-    first_row = pd.Series(np.arange(len(items)), index=likeness.look).groupby(level=0).first()
-    pairs = zip(
-        first_row.reindex(likeness.first), first_row.reindex(likeness.second), likeness.cosine.tolist(),
-        likeness.mirrored.tolist(), strict=True,
-    )  # fmt: skip
-    for first, second, cosine, mirrored in pairs:
-        findings += _near_pair(items.iloc[first], items.iloc[second], _nearly(cosine, mirrored))
-    looks = items.assign(look=likeness.look).drop_duplicates(["look", "content_hash"])
-    looks = looks[(looks["look"] != PLAIN) & looks["look"].duplicated(keep=False)]
-    for _, alike in looks.groupby("look", sort=False):
-        for position in range(1, len(alike)):
-            findings += _near_pair(alike.iloc[0], alike.iloc[position], _nearly(1.0, mirrored=False))
-    return findings
+    known = _Known(items)
+    return findings + _equal_looks(known, likeness) + _near_pairs(known, likeness)
 
 
-def _near_pair(first: "pd.Series[Any]", second: "pd.Series[Any]", nearly: str) -> list[Finding]:
-    """Nothing where it is a leak."""
-    if _leaks({first["split"], second["split"]}):
-        return []
-    labels = sorted({first["given_label"], second["given_label"]} - {None}, key=str)
-    pair = f"{first['path']} ({first['split']}) and {second['path']} ({second['split']}) are {nearly}"
-    if len(labels) > 1:
-        message = f"{pair} and have the labels {', '.join(map(repr, labels))}."
-        return [Finding("near_conflict", message, *_where(first), first["item_id"])]
-    return [Finding("near_duplicate", f"{pair}.", *_where(first), first["item_id"])]
+def _equal_looks(known: "_Known", likeness: Likeness) -> list[Finding]:
+    """A finding for each look of several files; equal files are left to `check_copies`, leaks to `check_leaks`."""
+    looks = pd.DataFrame({"look": likeness.look, "content": known.content_hash})
+    looks = looks[looks["look"] != PLAIN].drop_duplicates()
+    looks = looks[looks["look"].duplicated(keep=False)]
+    nearly = _nearly(1.0, mirrored=False)
+    alike = (rows.tolist() for rows in looks.groupby("look", sort=False).groups.values())
+    return [known.near(rows, nearly) for rows in alike if known.is_fine(rows)]
+
+
+def _near_pairs(known: "_Known", likeness: Likeness) -> list[Finding]:
+    """A finding for each pair of looks, of the first items that have them, unless it is a leak."""
+    looks, rows = np.unique(likeness.look, return_index=True)
+    first, second = (
+        rows[np.searchsorted(looks, side)].tolist() for side in (likeness.first, likeness.second)
+    )
+    how = zip(likeness.cosine.tolist(), likeness.mirrored.tolist(), strict=True)
+    return [
+        known.near([one, other], _nearly(cosine, mirrored))
+        for one, other, (cosine, mirrored) in zip(first, second, how, strict=True)
+        if known.is_fine([one, other])
+    ]
+
+
+class _Known:
+    """What findings tell of items, by row, as lists: taking rows out of a frame one by one is far slower."""
+
+    def __init__(self, items: pd.DataFrame) -> None:
+        labels = items["given_label"].astype(object)
+        self.item_id, self.path, self.split = (items[name].tolist() for name in ("item_id", "path", "split"))
+        self.label = labels.where(labels.notna(), None).tolist()
+        self.source, self.source_row = items["source"].tolist(), items["source_row"].tolist()
+        self.content_hash = items["content_hash"].tolist()
+
+    def finding(self, code: str, message: str, row: int) -> Finding:
+        return Finding(
+            code, message, self.source[row], self.source_row[row], self.path[row], self.item_id[row]
+        )
+
+    def is_fine(self, rows: Iterable[int]) -> bool:
+        """Whether items may be copies of one another without a leak."""
+        return not _leaks({self.split[row] for row in rows})
+
+    def near(self, rows: Sequence[int], nearly: str) -> Finding:
+        message = f"{self.named(rows)} are {nearly}"
+        labels = sorted({self.label[row] for row in rows} - {None})
+        if len(labels) < 2:
+            return self.finding("near_duplicate", f"{message}.", rows[0])
+        listed = ", ".join(map(repr, labels))
+        return self.finding("near_conflict", f"{message} and have the labels {listed}.", rows[0])
+
+    def named(self, rows: Sequence[int]) -> str:
+        """The first few with their splits."""
+        shown = [f"{self.path[row]} ({self.split[row]})" for row in rows[:MAX_NAMED]]
+        if len(rows) > MAX_NAMED:
+            return f"{', '.join(shown)} and {len(rows) - MAX_NAMED} more"
+        return " and ".join([", ".join(shown[:-1]), shown[-1]])
 
 
 def check_groups(items: pd.DataFrame) -> list[Finding]:
@@ -302,18 +335,14 @@ def check_groups(items: pd.DataFrame) -> list[Finding]:
         counts = members["split"].value_counts().reindex(SPLITS).dropna().astype(int)
         if _leaks(set(counts.index)):
             spread = ", ".join(f"{split} ({_items(n)})" for split, n in counts.items())
-            findings.append(
-                Finding("group_leak", f"Group {group!r} is in {spread}.", *_where(members.iloc[0]))
-            )
+            first = members.iloc[0]
+            where = (first["source"], int(first["source_row"]), first["path"])
+            findings.append(Finding("group_leak", f"Group {group!r} is in {spread}.", *where))
     return findings
 
 
 def _nearly(likeness: float, mirrored: bool) -> str:
     return f"nearly the same image (alike to {likeness:.3f}{', one mirrored' if mirrored else ''})"
-
-
-def _where(item: "pd.Series[Any]") -> tuple[str, int, str]:
-    return item["source"], int(item["source_row"]), item["path"]
 
 
 def _leaks(splits: set[str]) -> bool:

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from curation.dataset.near_duplicates import PLAIN, Likeness
 from diagnostics.task import IntArray
@@ -32,13 +30,10 @@ def units_of(items: pd.DataFrame, likeness: Likeness | None) -> pd.Series:
         edges.append(_edges_to_first(pd.factorize(group)[0]))
     if likeness is not None:
         edges += [_edges_to_first(likeness.look), _edges_between_looks(likeness)]
-    first, second = np.concatenate(edges, axis=1)
-    n = len(items)
-    graph = coo_array((np.ones(len(first), dtype=np.int8), (first, second)), shape=(n, n))
-    _, component = connected_components(graph, directed=False)
     named_after = content.where(group.isna(), GROUP_PREFIX + group.astype(object).fillna(""))
     units = named_after.to_numpy(dtype=object, copy=True)
-    table = pd.DataFrame({"component": component, "name": units, "row": np.arange(n)})
+    component = _components(np.concatenate(edges, axis=1), len(items))
+    table = pd.DataFrame({"component": component, "name": units, "row": np.arange(len(items))})
     shared = table[table["component"].duplicated(keep=False)].sort_values(["component", "name"])
     first = ~shared["component"].duplicated().to_numpy()
     units[shared["row"]] = shared["name"].to_numpy(dtype=object)[first][np.cumsum(first) - 1]
@@ -106,6 +101,19 @@ def barred_by(leaks: pd.DataFrame) -> dict[str, str]:
     unlabelled = leaks[leaks["split"] == "unlabelled"].drop_duplicates("item_id")
     columns = (unlabelled[name] for name in ("item_id", "kind", "other_id", "other_split", "group"))
     return {item_id: said_of_leak(*rest) for item_id, *rest in zip(*columns, strict=True)}
+
+
+def _components(edges: IntArray, n: int) -> IntArray:
+    """(n,), equal for rows that edges connect, directly or through others. edges : (2, n_edges)"""
+    first, second = edges[:, edges[0] != edges[1]]
+    if not len(first):
+        return np.arange(n)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(first), dtype=np.int8), (first, second)), shape=(n, n))
+    component: IntArray = connected_components(graph, directed=False)[1]
+    return component
 
 
 def _edges_to_first(numbers: IntArray) -> IntArray:

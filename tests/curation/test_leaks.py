@@ -74,7 +74,8 @@ def test_what_is_left_out_at_import_belongs_to_version_0_and_to_no_round(leaky, 
     state = leaky.decisions.states(["a"])["a"]
     assert (state.status, state.annotator) == ("excluded", GUARD)
     assert state.note == "Left out of training: it is the same image as t (test). Asked for by ada."
-    assert (read_leaks(leaky).n_in_training, read_leaks(leaky).n_left_out) == (0, 2)
+    report = read_leaks(leaky)
+    assert (report.n_in_training, report.n_left_out, report.n_waiting) == (0, 2, 0)
 
 
 def test_rounds_count_on_from_1_after_an_import_that_left_items_out(leaky, now):
@@ -95,8 +96,10 @@ def test_once_work_has_begun_leaving_out_belongs_to_the_open_round(leaky, now):
     leaky.decisions.decide([Decision("b", "label_wrong", "cat")], annotator="ada", now=now)
     leave_out(leaky, annotator="ada", now=now)
     assert trained_on(leaky) == {"a", "b", "c", "d"}
+    assert read_leaks(leaky).n_waiting == 2
     close_round(leaky, "ada", now)
     assert trained_on(leaky) == {"b", "c"}
+    assert read_leaks(leaky).n_waiting == 0
 
 
 def test_taking_back_undoes_all_of_the_guard_and_nothing_of_people(leaky, now):

@@ -11,6 +11,8 @@ from diagnostics.training.config import TrainConfig
 from diagnostics.training.plan import HELD_BACK, TRAIN_COLUMNS, kinds_of, make_plan, notes_of
 
 TASK = Task("image", "single", ("cat", "dog"))
+CONFIG = TrainConfig(folds=2, planted=0.0)
+IDS = tuple("abcdefgh")
 SPLITS = ["train"] * 24 + ["val"] * 6 + ["test"] * 6 + ["unlabelled"] * 4
 
 
@@ -60,10 +62,6 @@ def test_too_few_units_for_the_folds_are_said_to_be_too_few(items):
 def test_a_missing_column_is_named(items, column):
     with pytest.raises((DataError, KeyError), match=column):
         make_plan(items.drop(columns=column), TASK, TrainConfig())
-
-
-CONFIG = TrainConfig(folds=2, planted=0.0)
-IDS = tuple("abcdefgh")
 
 
 def make_items(held_back=()):
