@@ -90,7 +90,7 @@ def try_cap(folder: Path, name: str, options: argparse.Namespace) -> None:
     began_s = time.perf_counter()
     made = make_experiment(project, "class-cap", chosen)
     print(f"took {time.perf_counter() - began_s:.0f} s; {made.info.outcome}")
-    print(made.info.verdict)
+    print(made.info.verdict, made.info.why)
     print(made.info.agreement)
     with pd.option_context("display.width", 250, "display.max_columns", None):
         print(made.table[SHOWN].round(3).to_string(index=False))
