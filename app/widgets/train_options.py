@@ -38,7 +38,7 @@ def train_options() -> dict[str, object]:
 def seeds_field() -> int:
     """Draw the field for the number of trainings; returns it."""
     return int(
-        st.number_input(
+        st.columns(N_COLUMNS)[0].number_input(
             "Trainings (seeds)",
             min_value=1,
             max_value=MAX_SEEDS,

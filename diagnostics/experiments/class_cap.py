@@ -358,8 +358,8 @@ def _notes(data: ExperimentData, why: str, trainers: Trainers, margin: float) ->
     )
     if trainers.full is not None:
         notes.append(
-            "A whole model that is trained on fewer items takes fewer steps, too, as it would after the cap; with as many "
-            "left out from all classes it takes as few."
+            "A whole model that is trained on fewer items takes fewer steps, too, as it would after the cap; with as "
+            "many left out from all classes it takes as few."
         )
     if trainers.quick is not None:
         notes.append(

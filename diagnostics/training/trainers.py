@@ -78,13 +78,13 @@ def _head_folds(
     prepared: Prepared, rows: IntArray, ruler: IntArray, codes: IntArray, seed: int
 ) -> list[HeadFold]:
     """One a fold; positions are those of the train items, and after them the ruler."""
-    contents = prepared.plan.items["content_hash"].iloc[rows].tolist()
+    units = prepared.plan.items["unit"].iloc[rows].tolist()
     if prepared.base_run is None:
-        folds = make_folds(codes, contents, n_folds=prepared.n_folds, seed=seed)
+        folds = make_folds(codes, units, n_folds=prepared.n_folds, seed=seed)
         kept = np.ones(len(rows), dtype=np.bool_)
     else:
         folds = prepared.plan.folds[rows]
-        kept = np.array([share_of(content, seed) >= LEFT_OUT for content in contents])
+        kept = np.array([share_of(unit, seed) >= LEFT_OUT for unit in units])
     features = prepared.shared.at(np.concatenate([rows, ruler])).read()
     return [
         HeadFold(

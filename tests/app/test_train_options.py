@@ -22,3 +22,17 @@ def test_only_what_was_changed_is_passed_on():
     at.number_input(key="train_folds").set_value(3).run()
     at.selectbox(key="train_flip").set_value(False).run()
     assert json.loads(at.json[0].value) == {"flip": False, "folds": 3}
+
+
+def test_the_number_of_trainings_is_asked_for():
+    def seeds():
+        import streamlit as st
+
+        from app.widgets.train_options import seeds_field
+
+        st.text(seeds_field())
+
+    at = AppTest.from_function(seeds).run()
+    assert at.text[0].value == "1"
+    at.number_input(key="train_seeds").set_value(3).run()
+    assert at.text[0].value == "3"

@@ -129,8 +129,7 @@ def print_accuracy(name: str, project: Path) -> None:
 
 def print_comparison(project: Path) -> None:
     comparison = winnow("compare", project, "--split", "test")
-    numbers = {name: value for name, value in comparison.items() if isinstance(value, int | float)}
-    print("  compare: " + ", ".join(f"{name} {value:.4g}" for name, value in numbers.items()), flush=True)
+    print(f"  compare: {comparison['text']}", flush=True)
 
 
 if __name__ == "__main__":
