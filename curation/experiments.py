@@ -33,6 +33,7 @@ from diagnostics.experiments.frame import (
     CAP,
     FULL,
     QUICK,
+    WORK_PREFIX,
     Action,
     Cost,
     ExperimentData,
@@ -180,6 +181,8 @@ def make_experiment(
     version = dataset_version(project)
     data = _data_for(project, spec, values, version)
     trainings = spec.load().count(data, values)
+    if job is not None:
+        _remove_leftovers(project)
     experiment_id, work_dir = _allocate(project)
     try:
         if job is not None:
@@ -383,6 +386,7 @@ def _quick_inputs(project: Project, data: ExperimentData, items: pd.DataFrame, w
         config=data.config,
         base=newest_full_run(project),
         content_of=project.items.set_index("item_id")["content_hash"],
+        unit_of=project.items.set_index("item_id")["unit"],
         roots=tuple(project.info.roots),
         cache_dir=project.cache_dir,
         on_progress=ignore_progress,
@@ -538,6 +542,13 @@ def _allocate(project: Project) -> tuple[str, Path]:
         except FileExistsError:
             continue
         return folder.name, folder
+
+
+def _remove_leftovers(project: Project) -> None:
+    """What an experiment left that was killed; for the job that works now, of which there is one at a time."""
+    partial = project.folder / FOLDER / PARTIAL
+    for folder in (*partial.glob("exp-*"), *project.cache_dir.glob(f"{WORK_PREFIX}*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folders(project: Project) -> list[Path]:

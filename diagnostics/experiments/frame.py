@@ -34,6 +34,7 @@ RECOMMENDED, NOT_RECOMMENDED, CANNOT_TELL, MEASURED = (
 
 
 CAP = "class_cap"
+WORK_PREFIX = ".training-"
 
 
 class Trainer(Protocol):

@@ -13,7 +13,7 @@ from diagnostics.training.crossval import NO_FOLD, absent_classes, make_folds
 from diagnostics.training.imbalance import IMBALANCE
 from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels, plant_labels
 
-TRAIN_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash")
+TRAIN_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit")
 HELD_BACK = "held_back"
 MAX_EVALUATED = 1000
 VALIDATION, FOLD, IN_SAMPLE_TRAIN = "val", "fold", "train (in sample)"
@@ -70,8 +70,8 @@ def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
     _check_trainable(codes[train], task)
     folds = np.full(len(ordered), NO_FOLD, dtype=np.int64)
     if config.folds:
-        hashes = ordered["content_hash"].iloc[train].tolist()
-        folds[train] = make_folds(codes[train], hashes, n_folds=config.folds, seed=config.seed)
+        units = ordered["unit"].iloc[train].tolist()
+        folds[train] = make_folds(codes[train], units, n_folds=config.folds, seed=config.seed)
     n_models = config.folds or 1
     held_out, evaluated = _evaluated(
         ordered["split"].to_numpy(dtype=object), codes, train, folds, n_models, config.seed

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 import app
 from app import context
 from curation.decisions.events import Decision
+from curation.project import LEAKS_FILE
 from curation.queues import QueueQuery, open_queue
 from curation.rounds import current_round
 from curation.runs import read_run
@@ -150,6 +151,40 @@ def test_the_test_split_is_locked_until_a_reason_is_given(project):
     next(button for button in at.button if button.label == "Unlock the test set").click().run()
     assert project.decisions.test_unlocked()
     assert "is open" in texts(at)
+    (log,) = at.dataframe
+    assert log.value[["unlocked", "annotator", "reason"]].to_numpy().tolist() == [
+        ["Unlocked", "ada", "two labels are beyond doubt wrong"]
+    ]
+
+
+def test_the_test_set_is_in_no_queue_unless_it_is_asked_for(project):
+    at = opened("review")
+    assert at.selectbox(key="review_split").value == "train"
+    assert "locked" not in texts(at)
+
+
+def test_training_copies_are_left_out_and_taken_back_on_the_data_page(leaky_project):
+    at = opened("data")
+    assert "1 training item belongs with validation or test items" in texts(at)
+    assert at.button(key="leaks_leave_out").proto.type == "primary"
+    at.button(key="leaks_leave_out").click().run()
+    assert not at.exception
+    item_id = leaky_project.leaks["item_id"].iloc[0]
+    assert leaky_project.decisions.states([item_id])[item_id].status == "excluded"
+    assert "1 training copy is left out of training" in texts(at)
+    at.button(key="leaks_take_back").click().run()
+    assert leaky_project.decisions.states([item_id])[item_id].status == "kept"
+
+
+def test_a_project_without_leaks_says_among_how_many_items_none_were_found(empty_project):
+    assert f"none found among {len(empty_project.items)} items" in texts(opened("data"))
+
+
+def test_a_project_of_an_older_winnow_says_that_near_copies_were_not_looked_for(empty_project):
+    (empty_project.folder / LEAKS_FILE).unlink()
+    shown = texts(opened("data"))
+    assert "were not looked for" in shown
+    assert "Equal files: no two splits share" in shown
 
 
 def test_a_filter_is_written_to_the_address(project):
