@@ -172,6 +172,33 @@ def class_difference_figure(table: pd.DataFrame, metric: str) -> go.Figure:
     return _plain(figure, x_title=title, y_title="", height=None)
 
 
+def agreement_figure(runs: pd.DataFrame, metric: str, title: str) -> go.Figure:
+    """A metric of every run on validation and on test, with 95 % intervals.
+
+    runs : columns run_id and, of val and test, <split>_<metric>, …_low, …_high; in the order of the runs
+    """
+    figure = go.Figure()
+    for position, (split, name) in enumerate((("val", "validation"), ("test", "test"))):
+        values = runs[f"{split}_{metric}"]
+        figure.add_scatter(
+            x=runs["run_id"].map(html.escape),
+            y=values,
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": runs[f"{split}_{metric}_high"] - values,
+                "arrayminus": values - runs[f"{split}_{metric}_low"],
+                "thickness": 1,
+            },
+            mode="lines+markers",
+            name=name,
+            line={"color": FOLD_COLOURS[position], "dash": "solid" if split == "val" else "dot"},
+            hovertemplate=f"%{{x}} on {name}: %{{y:.3f}}<extra></extra>",
+        )
+    figure.update_xaxes(type="category")
+    return _plain(figure, x_title="Run", y_title=title)
+
+
 def class_cap_figure(table: pd.DataFrame) -> go.Figure:
     """What leaving out items of a class changes, in points of F1 with 95 % intervals, for each share left out.
 
