@@ -149,8 +149,24 @@ def demo(
         serve(made.project, port=port, headless=not browser, open_page="performance")
 
 
-def doctor(json: AsJson = False) -> None:
-    """Check this machine: versions that fit each other, GPU, mixed precision, pretrained weights."""
+def doctor(
+    project: Annotated[
+        Path | None, typer.Argument(metavar="[PROJECT]", help="Check a training of this project instead.")
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="With PROJECT: a run. Default: the newest.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Check this machine: versions, GPU, mixed precision, weights; or the training and the splits of a PROJECT."""
+    if project is not None:
+        return _training_check(project, run_id, json)
+    if run_id is not None:
+        raise typer.BadParameter("--run goes with a PROJECT.")
+    return _machine_check(json)
+
+
+def _machine_check(json: bool) -> None:
     from diagnostics.environment import check_environment
 
     findings = check_environment()
@@ -165,6 +181,27 @@ def doctor(json: AsJson = False) -> None:
         print_table("This machine", columns, rows)
     if any(row.outcome == "problem" for row in findings):
         raise WinnowError("At least one check found a problem; see the table.")
+
+
+def _training_check(folder: Path, run_id: str | None, json: bool) -> None:
+    from curation.project import Project
+    from curation.runs import read_run
+    from curation.training_checks import training_findings
+    from diagnostics.checks import ISSUE, OUTCOMES, TIP
+
+    opened = Project.open(folder)
+    info = read_run(opened, run_id).info
+    findings = training_findings(opened, info.run_id)
+    if json:
+        return print_json({"run_id": info.run_id, "findings": findings})
+    counts = [(sum(finding.outcome == outcome for finding in findings), outcome) for outcome in OUTCOMES]
+    print_line(f"{info.name}: " + ", ".join(f"{n} {outcome}" for n, outcome in counts if n))
+    for finding in findings:
+        print_line(f"{finding.code} {finding.outcome}: {finding.title}. {finding.seen}")
+        if finding.outcome in (ISSUE, TIP):
+            print_line(f"      Why it matters: {finding.why}")
+            print_line(f"      What to do: {finding.remedy}")
+    return None
 
 
 def _print_made(project: "Project", json: bool) -> None:

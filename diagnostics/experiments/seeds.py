@@ -136,7 +136,7 @@ def spread_of(ruler: Ruler, trainings: Sequence[FloatArray]) -> Spread:
     share = float(np.mean([1 / training.n_models for training in read]))
     return Spread(
         metrics=metrics,
-        values=np.array([metrics.with_macro(each.values()) for each in ratios]),
+        values=np.array([each.values() for each in ratios]),
         items=share * noise.by_items,
         training=share * np.maximum(noise.spread - noise.by_items, 0),
         step=metrics.one_item(np.mean([each.totals()[1] for each in ratios], axis=0)),

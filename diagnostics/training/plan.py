@@ -10,6 +10,7 @@ from diagnostics.predictions import IN_SAMPLE, MEAN_OF_FOLDS, OUT_OF_FOLD, SINGL
 from diagnostics.task import NO_LABEL, IntArray, Task, label_codes
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import NO_FOLD, absent_classes, make_folds
+from diagnostics.training.imbalance import IMBALANCE
 from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels, plant_labels
 
 TRAIN_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit")
@@ -43,6 +44,11 @@ class Plan:
 
     def trained_on(self, model: int) -> IntArray:
         return _trained_on(self.labelled_train, self.folds, model)
+
+    def n_shown(self, model: int, config: TrainConfig) -> int:
+        """How many items an epoch shows to a model, repeated ones as often as they are."""
+        codes = self.learnt_codes(model)[self.trained_on(model)]
+        return IMBALANCE[config.imbalance].n_drawn(np.bincount(codes))
 
     def learnt_codes(self, model: int) -> IntArray:
         """(n_items,) the labels that a model is given, planted ones among them."""

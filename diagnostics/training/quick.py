@@ -50,6 +50,7 @@ from diagnostics.training.embeddings import (
     find_backbone,
 )
 from diagnostics.training.heads import HeadFold, Heads, fit_heads
+from diagnostics.training.imbalance import NO_REMEDY, item_weights
 from diagnostics.training.plan import Plan, held_back_notes, make_plan
 from diagnostics.training.quick_scores import score_quick_round
 
@@ -59,8 +60,8 @@ class QuickInputs:
     """What a quick round is made from.
 
     items : columns TRAIN_COLUMNS, as for `train_run`
-    config : of it count folds, seed, n_threads, mixed_precision and, for a pretrained network, arch, pretrained,
-        weights_file, image_size_px and resize
+    config : of it count folds, seed, imbalance, n_threads, mixed_precision and, for a pretrained network, arch,
+        pretrained, weights_file, image_size_px and resize
     base : the newest full run with folds, None if there is none
     content_of, unit_of : the content hash and the unit of every item of the project, by item_id
     decided : the items on which a person has said that their present label is right
@@ -102,8 +103,10 @@ class Prepared:
 def prepare_quick(inputs: QuickInputs) -> Prepared:
     """Decide folds and find or compute features: of a pretrained network that is here, else of the base run.
 
-    raises : RunError if there is neither; WeightsError if a pretrained network is asked for that is not here
+    raises : RunError if there is neither; WeightsError if a pretrained network is asked for that is not here;
+        ConfigError if heads cannot be trained as the configuration says
     """
+    item_weights(inputs.config.imbalance, np.empty(0, dtype=np.int64), len(inputs.task.classes))
     machine = _machine(inputs.config)
     torch.set_num_threads(machine.n_threads)
     backbone = find_backbone(inputs.config)
@@ -121,10 +124,15 @@ def fit_quick(
     prepared: Prepared,
     n_classes: int,
     *,
+    imbalance: str = NO_REMEDY,
     should_stop: Callable[[], bool],
     on_progress: ProgressCallback,
 ) -> Heads:
-    """Train one head a fold on the labelled train items; each predicts every item, in the order of the plan."""
+    """Train one head a fold on the labelled train items; each predicts every item, in the order of the plan.
+
+    imbalance : one of those that heads can be trained with, see `diagnostics.training.imbalance`
+    raises : ConfigError for another
+    """
     features = prepared.shared.read()
     folds = prepared.plan.folds
     train = np.zeros(len(folds), dtype=np.bool_)
@@ -146,6 +154,7 @@ def fit_quick(
         prepared.plan.codes,
         n_classes,
         device=prepared.machine.device,
+        weights=item_weights(imbalance, np.where(train, prepared.plan.codes, NO_LABEL), n_classes),
         should_stop=should_stop,
         on_fold=tell,
     )
@@ -158,6 +167,7 @@ def predict_quick(inputs: QuickInputs) -> FloatArray:
     heads = fit_quick(
         prepared,
         len(inputs.task.classes),
+        imbalance=inputs.config.imbalance,
         should_stop=inputs.should_stop,
         on_progress=inputs.on_progress,
     )
@@ -191,6 +201,7 @@ def train_quick_run(
     heads = fit_quick(
         prepared,
         len(inputs.task.classes),
+        imbalance=inputs.config.imbalance,
         should_stop=inputs.should_stop,
         on_progress=inputs.on_progress,
     )

@@ -37,7 +37,7 @@ from diagnostics.experiments.seeds import spread_of
 from diagnostics.progress import ignore_progress
 from diagnostics.training.config import TrainConfig
 
-CROWDING = 0
+CROWDING = 8
 N_VALIDATION = 100
 SIZES = {"crowded": (50, 20, 8), "even": (50, 50, 0)}
 NOISE, EPOCHS = 5.0, 12

@@ -169,6 +169,21 @@ def test_images_that_an_earlier_round_left_in_the_cache_change_nothing(items, fo
     np.testing.assert_array_equal(again.predictions.pred_probs, alone.predictions.pred_probs)
 
 
+@pytest.mark.parametrize(
+    ("imbalance", "n_shown"),
+    [("oversample", 36), ("weighted_loss", 28), ("weighted_sampling", 28), ("focal_loss", 28)],
+)
+def test_rare_classes_can_be_trained_with_every_remedy(items, folder, tmp_path, imbalance, n_shown):
+    """12 blue, 12 green and 4 red pictures."""
+    few = items[(items["split"] != "train") | (items["label"] != "red") | (items["item_id"] < "12.png")]
+    seen = []
+    config = without(QUICK, epochs=2, folds=0, imbalance=imbalance)
+    run = train(few, folder, tmp_path / "run", config, on_progress=seen.append)
+    assert np.isfinite(run.history["train_loss"]).all()
+    assert np.isfinite(np.asarray(run.predictions.pred_probs)).all()
+    assert seen[-1].total == int(2 * n_shown + 0.3 * len(few))
+
+
 def test_another_seed_gives_other_predictions(run, items, folder, tmp_path):
     other = train(items, folder, tmp_path / "run", without(QUICK, seed=1)).predictions
     assert not np.array_equal(other.pred_probs, run.predictions.pred_probs)
