@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from app.commands import caps, classes, decisions, project, runs
+from app.commands import agreement, caps, classes, decisions, leaks, project, runs
 from app.commands.experiments import experiment
 from app.printing import print_note
 from diagnostics.errors import WinnowError
@@ -18,6 +18,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 VERBS = (
     (project.init, "winnow init cats --data train.csv --images photos.zip --test test.csv"),
+    (leaks.leaks, "winnow leaks cats --exclude --as ada"),
     (runs.train, "winnow train cats --folds 5 --epochs 16"),
     (runs.report, "winnow report cats --split val --json"),
     (runs.rank, "winnow rank cats --out ranked.csv"),
@@ -28,8 +29,9 @@ VERBS = (
     (decisions.export, "winnow export cats --out curated.csv --patch changes.csv"),
     (runs.compare, "winnow compare cats --split test"),
     (decisions.rounds, "winnow rounds cats --close --as ada"),
+    (agreement.agreement, "winnow agreement cats --as ada"),
     (runs.jobs, "winnow jobs cats --cancel job-0003"),
-    (project.doctor, "winnow doctor"),
+    (project.doctor, "winnow doctor cats --run run-0002"),
     (project.app, "winnow app cats --port 8501"),
     (project.demo, "winnow demo --no-app --json"),
 )

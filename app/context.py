@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, wraps
+from functools import cache, lru_cache, wraps
 from pathlib import Path
 from typing import ParamSpec
 from urllib.parse import unquote
@@ -15,9 +15,10 @@ from urllib.parse import unquote
 import streamlit as st
 
 from app.tokens import sign
+from curation.agreement import RunAlarm, validation_alarm
 from curation.project import Project
 from curation.queues import Queue, QueueQuery, open_queue
-from curation.rounds import rounds_table
+from curation.rounds import DatasetVersion, dataset_version, rounds_table
 from curation.runs import list_runs
 from curation.thumbnails import Picture, Thumbnails
 from diagnostics.errors import ProjectError, WinnowError
@@ -139,6 +140,18 @@ def review_newest() -> None:
 def leave_review() -> None:
     """Forget which run Review showed: who comes back gets the newest one."""
     st.session_state.pop(REVIEWED_KEY, None)
+
+
+def validation_alarm_now() -> RunAlarm | None:
+    """Whether validation rises alone; looked for again when there is another run or dataset version."""
+    project = current_project()
+    run_ids = tuple(info.run_id for info in finished_runs())
+    return _alarm(project.folder, run_ids, dataset_version(project))
+
+
+@lru_cache(maxsize=8)
+def _alarm(folder: Path, _run_ids: tuple[str, ...], _version: DatasetVersion) -> RunAlarm | None:
+    return validation_alarm(_open(folder))
 
 
 def n_open_decisions() -> int:

@@ -172,6 +172,33 @@ def class_difference_figure(table: pd.DataFrame, metric: str) -> go.Figure:
     return _plain(figure, x_title=title, y_title="", height=None)
 
 
+def agreement_figure(runs: pd.DataFrame, metric: str, title: str) -> go.Figure:
+    """A metric of every run on validation and on test, with 95 % intervals.
+
+    runs : columns run_id and, of val and test, <split>_<metric>, …_low, …_high; in the order of the runs
+    """
+    figure = go.Figure()
+    for position, (split, name) in enumerate((("val", "validation"), ("test", "test"))):
+        values = runs[f"{split}_{metric}"]
+        figure.add_scatter(
+            x=runs["run_id"].map(html.escape),
+            y=values,
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": runs[f"{split}_{metric}_high"] - values,
+                "arrayminus": values - runs[f"{split}_{metric}_low"],
+                "thickness": 1,
+            },
+            mode="lines+markers",
+            name=name,
+            line={"color": FOLD_COLOURS[position], "dash": "solid" if split == "val" else "dot"},
+            hovertemplate=f"%{{x}} on {name}: %{{y:.3f}}<extra></extra>",
+        )
+    figure.update_xaxes(type="category")
+    return _plain(figure, x_title="Run", y_title=title)
+
+
 def class_cap_figure(table: pd.DataFrame) -> go.Figure:
     """What leaving out items of a class changes, in points of F1 with 95 % intervals, for each share left out.
 
@@ -240,6 +267,78 @@ def seeds_figure(table: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(type="category")
     figure.update_layout(height=90 + ROW_PX * len(rows))
     return _plain(figure, x_title="Mean ± standard deviation over trainings", y_title="", height=None)
+
+
+def saturation_figure(table: pd.DataFrame) -> go.Figure:
+    """What the next labels of each class add to its F1, the most on top.
+
+    table : as diagnostics.experiments.saturation gives it
+    """
+    rows = table.dropna(subset=["gain"]).sort_values("gain")
+    titles = [
+        f"{html.escape(label)} ({n:,} labels)"
+        for label, n in zip(rows["label"], rows["n_labels"], strict=True)
+    ]
+    gains = rows[["gain", "gain_low", "gain_high", "verdict"]].set_axis(list(_INTERVAL), axis=1)
+    return _intervals_figure(titles, gains, "Gain of F1, points")
+
+
+def imbalance_figure(table: pd.DataFrame) -> go.Figure:
+    """What each remedy changes about the whole and the rare classes.
+
+    table : as diagnostics.experiments.imbalance gives it, one way to train
+    """
+    rows = table[(table["metric"] != "F1") & table["difference"].notna()].iloc[::-1]
+    titles = [
+        f"{html.escape(name.replace('_', ' '))} · {html.escape(metric)}"
+        for name, metric in zip(rows["imbalance"], rows["metric"], strict=True)
+    ]
+    return _intervals_figure(titles, rows, "Against no remedy, points")
+
+
+def edits_figure(table: pd.DataFrame) -> go.Figure:
+    """What each group of edits changes about macro F1.
+
+    table : as diagnostics.experiments.edits gives it, one way to train
+    """
+    rows = table[table["metric"] == "macro_f1"].iloc[::-1]
+    titles = [f"{group} ({n:,})" for group, n in zip(rows["group"], rows["n_edits"], strict=True)]
+    return _intervals_figure(titles, rows, "Macro F1 with them, minus without, points")
+
+
+def _colour_of(verdict: str) -> str:
+    return VERDICT_COLOURS.get("improved" if verdict == "more labels help" else verdict, NEUTRAL)
+
+
+_INTERVAL = ("difference", "low", "high", "verdict")
+
+
+def _intervals_figure(titles: list[str], rows: pd.DataFrame, x_title: str) -> go.Figure:
+    """Differences in points with their 95 % intervals, one a line, coloured by verdict where there is one."""
+    value, low, high = (100 * rows[name].to_numpy(dtype=float) for name in _INTERVAL[:3])
+    figure = go.Figure(
+        go.Scatter(
+            x=value,
+            y=titles,
+            error_x={
+                "array": high - value,
+                "arrayminus": value - low,
+                "thickness": 1.6,
+                "width": 4,
+                "color": NEUTRAL,
+            },
+            mode="markers",
+            customdata=np.column_stack([low, high]),
+            marker={"size": 9, "color": [_colour_of(name) for name in rows["verdict"]]},
+            text=rows["verdict"],
+            hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f}), %{text}"
+            "<extra></extra>",
+        )
+    )
+    figure.add_vline(x=0, line={"width": 1, "color": NEUTRAL})
+    figure.update_yaxes(type="category")
+    figure.update_layout(height=90 + ROW_PX * len(rows))
+    return _plain(figure, x_title=x_title, y_title="", height=None)
 
 
 VERDICT_COLOURS = {"improved": "#2a8a96", "worse": "#b5762f", "cannot tell": NEUTRAL}

@@ -10,6 +10,7 @@ from diagnostics.errors import ProjectError
 from diagnostics.task import SPLITS
 
 DEFAULT_SPLIT, DEFAULT_RANKER, DEFAULT_K = "train", "label_quality", 2
+UNLABELLED = "unlabelled"
 DEFAULT_RANKER_UNLABELLED = "confusion"  # there is no given label that a loss could be measured against
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
@@ -25,7 +26,7 @@ def query_of(
     former : the present name for each name that was a class before, so that an older link still leads
         somewhere; two classes that were merged are no pair any more, and the link shows all pairs
 
-    params : split, by, k, given, predicted, pair (twice), decided, verdict, annotator, search, as_of, blind
+    params : split, by, k, given, predicted, pair (twice), like, decided, verdict, annotator, search, as_of, blind
     raises : ProjectError naming a value that is unknown
     """
     asked = tuple(params.get("pair", ()))
@@ -34,11 +35,11 @@ def query_of(
     pair = tuple(former.get(label, label) for label in asked)
     if len(set(asked)) > len(set(pair)):
         pair = ()
-    given, predicted = (_class(params, name, former) for name in ("given", "predicted"))
-    for label in (*pair, given, predicted):
+    given, predicted, like = (_class(params, name, former) for name in ("given", "predicted", "like"))
+    for label in (*pair, given, predicted, like):
         if label:
             _one_of("class", label, classes)
-    split = _one_of("split", _first(params, "split", DEFAULT_SPLIT), SPLITS)
+    split = _one_of("split", _first(params, "split", UNLABELLED if like else DEFAULT_SPLIT), SPLITS)
     as_of, verdict = _first(params, "as_of", ""), _first(params, "verdict", "")
     return QueueQuery(
         run_id=run_id,
@@ -48,6 +49,7 @@ def query_of(
         given=given or None,
         predicted=predicted or None,
         pair=(pair[0], pair[1]) if pair else None,
+        like=like or None,
         decided=_one_of("filter", _first(params, "decided", "any"), DECIDED),  # type: ignore[arg-type]
         search=_first(params, "search", ""),
         verdict=_one_of("verdict", verdict, VERDICT_FILTERS) if verdict else None,
@@ -66,6 +68,7 @@ def params_of(query: QueueQuery) -> dict[str, str | list[str]]:
         "given": query.given or "",
         "predicted": query.predicted or "",
         "pair": list(query.pair or ()),
+        "like": query.like or "",
         "decided": query.decided,
         "verdict": query.verdict or "",
         "annotator": query.annotator or "",
@@ -73,7 +76,7 @@ def params_of(query: QueueQuery) -> dict[str, str | list[str]]:
         "blind": str(query.blind) if query.blind else "",
     }
     defaults = {
-        "split": DEFAULT_SPLIT,
+        "split": UNLABELLED if query.like else DEFAULT_SPLIT,
         "by": _default_ranker(query.splits[0]),
         "k": str(DEFAULT_K),
         "decided": "any",
@@ -90,7 +93,7 @@ def encoded(query: QueueQuery) -> str:
 
 
 def _default_ranker(split: str) -> str:
-    return DEFAULT_RANKER_UNLABELLED if split == "unlabelled" else DEFAULT_RANKER
+    return DEFAULT_RANKER_UNLABELLED if split == UNLABELLED else DEFAULT_RANKER
 
 
 def _class(params: Params, name: str, former: Mapping[str, str]) -> str:

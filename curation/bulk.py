@@ -28,6 +28,7 @@ NOT_MEANT = {
     RIGHT: "has no given label to confirm: accept the prediction or pick a class",
     ACCEPT: "has no prediction to accept",
 }
+BARRED_LEFT = "is like a validation or test item, and may not join the training set"
 BLIND_LEFT = "is in the blind sample: decide it by itself"
 MAX_NAMED = 50
 
@@ -182,13 +183,23 @@ def _plan(
         source=standing.given,
         label=_class_code(choice, label, classes),
     )
-    if hidden is not None and hidden.any():
-        reasons = "; ".join(filter(None, (meant.reason, BLIND_LEFT)))
-        meant = replace(meant, refused=meant.refused | hidden, reason=reasons)
+    if store.barred:
+        barred = np.isin(rows, table.standing.rows_of(list(store.barred)))
+        meant = _leaving(meant, barred & (meant.verdict == VERDICTS.index(LABELLED)), BARRED_LEFT)
+    if hidden is not None:
+        meant = _leaving(meant, hidden, BLIND_LEFT)
     event = standing.event
     as_of = queue.query.as_of_event
     expected = event if as_of is None else np.minimum(event, as_of)
     return _Plan(rows, meant, _already(meant, standing), event != expected, expected.astype(np.int32))
+
+
+def _leaving(meant: Meant, left: BoolArray, reason: str) -> Meant:
+    """The same, but these items are left, too. left : (n_items,)"""
+    if not (left & ~meant.refused).any():
+        return meant
+    reasons = "; ".join(filter(None, (meant.reason, reason)))
+    return replace(meant, refused=meant.refused | left, reason=reasons)
 
 
 def _already(meant: Meant, standing: RowStates) -> BoolArray:

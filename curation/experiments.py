@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from curation.class_caps import lift_cap, list_cap_changes, set_cap
+from curation.edit_groups import with_edits
 from curation.jobs import EXPERIMENT, JobRow, start_job
 from curation.project import Project
 from curation.replicates import replicates_of
@@ -32,6 +33,7 @@ from diagnostics.experiments.frame import (
     CAP,
     FULL,
     QUICK,
+    WORK_PREFIX,
     Action,
     Cost,
     ExperimentData,
@@ -132,7 +134,7 @@ def experiment_cost(project: Project, name: str, options: Options) -> Cost:
     raises : ConfigError for options it cannot be made with; DataError if the data do not do for it
     """
     spec, values = check_experiment(project, name, options)
-    trainings = spec.load().count(experiment_data(project), values)
+    trainings = spec.load().count(_data_for(project, spec, values, dataset_version(project)), values)
     return cost_of(trainings, _speed(project))
 
 
@@ -177,8 +179,10 @@ def make_experiment(
     started_at, began_s = now or datetime.now(UTC), time.monotonic()
     spec, values = check_experiment(project, name, options)
     version = dataset_version(project)
-    data = experiment_data(project, version)
+    data = _data_for(project, spec, values, version)
     trainings = spec.load().count(data, values)
+    if job is not None:
+        _remove_leftovers(project)
     experiment_id, work_dir = _allocate(project)
     try:
         if job is not None:
@@ -190,7 +194,7 @@ def make_experiment(
             clock=time.monotonic,
             speed=_speed(project),
         )
-        trainers = _trainers(project, version, data, watch, full=bool(values.get(ALL, True)))
+        trainers = _trainers(project, version, data, watch, full=bool(values.get(ALL, False)))
         result = spec.load().run(data, trainers, values)
         finished_at = started_at + pd.Timedelta(seconds=time.monotonic() - began_s).to_pytimedelta()
         info = _info(experiment_id, name, values, started_at, finished_at, version, result, trainings, watch)
@@ -306,6 +310,26 @@ def experiment_data(project: Project, version: DatasetVersion | None = None) -> 
     )
 
 
+def _data_for(
+    project: Project, spec: ExperimentSpec, options: Options, version: DatasetVersion
+) -> ExperimentData:
+    """The data of an experiment, with what it needs beside them."""
+    data = experiment_data(project, version)
+    more = MORE_DATA.get(spec.name)
+    return data if more is None else more(project, version, data, options)
+
+
+def _with_edits(
+    project: Project, version: DatasetVersion, data: ExperimentData, options: Options
+) -> ExperimentData:
+    return with_edits(project, version, data, since=options["since"])
+
+
+MORE_DATA: dict[str, Callable[[Project, DatasetVersion, ExperimentData, Options], ExperimentData]] = {
+    "edits": _with_edits
+}
+
+
 def _replicates(project: Project, version: DatasetVersion) -> list[RunInfo]:
     """The newest full run and those that differ from it in their seed alone, if they are on this version and kept what
     each of their models said."""
@@ -327,7 +351,7 @@ def _trainers(
 
     items = training_items(project, version)
     is_ruler = items["item_id"].isin(pd.Index(data.ruler.item_ids))
-    items = items[items["item_id"].isin(data.train_items["item_id"]) | is_ruler].reset_index(drop=True)
+    items = pd.concat([data.train_items, data.spare_items, items[is_ruler]], ignore_index=True)
     trainers = Trainers(quick=None, full=None, typical_noise=_typical_noise(project, data))
     try:
         prepared = prepare_quick(_quick_inputs(project, data, items, watch))
@@ -362,6 +386,7 @@ def _quick_inputs(project: Project, data: ExperimentData, items: pd.DataFrame, w
         config=data.config,
         base=newest_full_run(project),
         content_of=project.items.set_index("item_id")["content_hash"],
+        unit_of=project.items.set_index("item_id")["unit"],
         roots=tuple(project.info.roots),
         cache_dir=project.cache_dir,
         on_progress=ignore_progress,
@@ -517,6 +542,13 @@ def _allocate(project: Project) -> tuple[str, Path]:
         except FileExistsError:
             continue
         return folder.name, folder
+
+
+def _remove_leftovers(project: Project) -> None:
+    """What an experiment left that was killed; for the job that works now, of which there is one at a time."""
+    partial = project.folder / FOLDER / PARTIAL
+    for folder in (*partial.glob("exp-*"), *project.cache_dir.glob(f"{WORK_PREFIX}*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folders(project: Project) -> list[Path]:

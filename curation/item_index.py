@@ -23,7 +23,7 @@ from curation.mapped_files import MappedFiles, write_arrow
 from diagnostics.errors import ProjectError
 from diagnostics.task import NO_LABEL, SPLITS, BoolArray, IntArray
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 NAME = "items"
 TABLE, SEARCH, BY_ID, SPLIT, GIVEN = "items.arrow", "search.arrow", "by_id.npy", "split.npy", "given.npy"
 SEARCHED_AT_ONCE, SAMPLED_BYTES = 50_000, 4_096
@@ -199,7 +199,7 @@ def smallest_type(n_values: int) -> type[np.signedinteger]:
 
 
 def _build(folder: Path, items_path: Path, classes: Sequence[str]) -> None:
-    table = pq.read_table(items_path)
+    table = _with_units(pq.read_table(items_path))
     wide = [pa.field(field.name, _wide(field.type)) for field in table.schema]
     table = table.cast(pa.schema(wide, metadata=table.schema.metadata))
     write_arrow(folder / TABLE, table)
@@ -209,6 +209,14 @@ def _build(folder: Path, items_path: Path, classes: Sequence[str]) -> None:
     given = positions_in(table["given_label"], classes)
     _check_labels(table["given_label"], given, classes, items_path)
     np.save(folder / GIVEN, given.astype(smallest_type(len(classes))))
+
+
+def _with_units(table: pa.Table) -> pa.Table:
+    """The table of an older Winnow with the columns that it lacks: no groups, and only equal files belong together."""
+    if "unit" in table.column_names:
+        return table
+    no_groups = pa.nulls(len(table), pa.string())
+    return table.append_column("group", no_groups).append_column("unit", table["content_hash"])
 
 
 def _wide(kind: pa.DataType) -> pa.DataType:

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from curation.class_list import ClassList
 from curation.class_log import ClassLog
 from curation.database import open_database
+from curation.dataset.duplicates import barred_by, leaks_of
 from curation.dataset.intake import Intake
 from curation.decisions.store import DecisionStore
 from curation.item_index import ItemIndex, open_items
@@ -26,10 +27,11 @@ from diagnostics.task import SPLITS, Task
 
 FORMAT_VERSION = 1
 NO_LABEL_ROW = "(no label)"
-INFO_FILE, ITEMS_FILE, FINDINGS_FILE, DATABASE_FILE = (
+INFO_FILE, ITEMS_FILE, FINDINGS_FILE, LEAKS_FILE, DATABASE_FILE = (
     "project.json",
     "items.parquet",
     "findings.parquet",
+    "leaks.parquet",
     "project.db",
 )
 
@@ -136,6 +138,21 @@ class Project:
             ) from error
 
     @cached_property
+    def leaks(self) -> pd.DataFrame:
+        """The items that belong with held-out ones, `curation.dataset.duplicates.LEAK_COLUMNS`.
+
+        A project of an older Winnow has equal files alone, see `near_looked_for`.
+        """
+        if not self.near_looked_for:
+            return leaks_of(self.items, None)
+        return pd.read_parquet(self.folder / LEAKS_FILE)
+
+    @property
+    def near_looked_for(self) -> bool:
+        """Whether nearly the same images were looked for when the data was taken in; an older Winnow did not."""
+        return (self.folder / LEAKS_FILE).is_file()
+
+    @cached_property
     def engine(self) -> Engine:
         return open_database(self.database_path)
 
@@ -161,7 +178,7 @@ class Project:
     @cached_property
     def decisions(self) -> DecisionStore:
         """The store of what people decided."""
-        return DecisionStore(self.engine, self.item_index, self.class_log)
+        return DecisionStore(self.engine, self.item_index, self.class_log, barred=barred_by(self.leaks))
 
     def read_image(self, item_id: str) -> bytes:
         """The file of an item.
@@ -225,6 +242,7 @@ def _write_parts(project: Project, intake: Intake) -> None:
         path.mkdir(parents=True)
     intake.items.to_parquet(project.folder / ITEMS_FILE, index=False)
     intake.findings.to_parquet(project.folder / FINDINGS_FILE, index=False)
+    intake.leaks.to_parquet(project.folder / LEAKS_FILE, index=False)
     open_database(project.database_path, now=project.info.created_at).dispose()
     text = json.dumps(_info_to_json(project.info), indent=1, ensure_ascii=False)
     (project.folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")

@@ -17,7 +17,7 @@ from curation.item_index import CodeArray
 from curation.members import BitArray, Members
 from curation.project import Project
 from curation.run_classes import names_now
-from curation.run_index import NUMBERS, Groups
+from curation.run_index import NUMBERS, Groups, Ranking
 from curation.run_table import RunTable, run_table
 from curation.standing import NOBODY, RowStates, Standing
 from diagnostics.errors import ProjectError
@@ -92,6 +92,8 @@ class QueueQuery:
         the names that their classes have now
     pair : only items labelled as one of the two and predicted as the other, or with no label and these two on top
     decided : "open" = only items that no decision stands for, "decided" = only the others
+    like : only unlabelled items, those most like the known items of this class first, whatever `by` says; what was
+        known when the run was trained counts
     verdict : a name of VERDICTS, only items on which such a decision stands, or "none": only items without one
     annotator : only items on which this person's decision stands
     as_of_event : which event `decided`, `verdict` and `annotator` are about; None = the last one when the queue is
@@ -107,12 +109,18 @@ class QueueQuery:
     given: str | None = None
     predicted: str | None = None
     pair: tuple[str, str] | None = None
+    like: str | None = None
     decided: Decided = "any"
     search: str = ""
     verdict: str | None = None
     annotator: str | None = None
     as_of_event: int | None = None
     blind: float = 0.0
+
+    @property
+    def order(self) -> str:
+        """What the items are ordered by, in a few words."""
+        return self.by if self.like is None else f"likeness to {self.like}"
 
 
 class Queue:
@@ -128,14 +136,13 @@ class Queue:
     def __init__(
         self, query: QueueQuery, table: RunTable, store: DecisionStore, classes: tuple[str, ...]
     ) -> None:
-        ranker = RANKERS[query.by]
         self.query = query
         self._table = table
         self._store = store
         self._classes = classes
         self._fitting = _fitting_groups(query, table.groups, classes)
         self._then = _standing(query, table)
-        ranking = table.ranking(ranker.column, ascending=ranker.ascending, k=query.k)
+        ranking = _ranking(query, table, classes)
         asked, untouched = _asked(query, self._then, self._then)
         touched = ranking.place[self._then.rows[asked != untouched]]
         found = _bits_at(ranking.place[table.with_path(query.search)], len(table)) if query.search else None
@@ -191,9 +198,20 @@ class Queue:
         for name in ("label", "verdict", "status", "annotator", "event", "note"):
             columns[name] = [getattr(states[item_id], name) for item_id in item_ids]
         columns["seen"] = self._seen(start, columns["given_label"])
-        columns["reason"] = _reasons(columns, self.query)
+        columns["reason"] = self._reasons(columns, start)
         self._table.index.let_go()
         return _frame(columns, PAGE_COLUMNS)
+
+    def _reasons(self, columns: Mapping[str, list[Any]], start: int) -> list[str]:
+        """In words, why each item from rank start + 1 on is where it is."""
+        sentences = _reasons(columns, self.query)
+        if self.query.like is None:
+            return sentences
+        likenesses = self._members.ranking.values[self.rows(start, start + len(sentences))]
+        return [
+            f"Cosine {value:.2f} with the nearest known items of `{self.query.like}`. {sentence}"
+            for value, sentence in zip(likenesses.tolist(), sentences, strict=True)
+        ]
 
     def _seen(self, start: int, given_labels: list[str | None]) -> list[str]:
         """In words what neighbours and models say of the labels from rank start + 1 on; "" where nothing is known."""
@@ -421,7 +439,8 @@ def _in_present_names(query: QueueQuery, classes: ClassList) -> QueueQuery:
         return None if label is None else classes.current(label) or label
 
     pair = query.pair and (str(named(query.pair[0])), str(named(query.pair[1])))
-    return replace(query, given=named(query.given), predicted=named(query.predicted), pair=pair)
+    given, predicted, like = map(named, (query.given, query.predicted, query.like))
+    return replace(query, given=given, predicted=predicted, pair=pair, like=like)
 
 
 def _check(query: QueueQuery, classes: tuple[str, ...], n_predicted: int) -> None:
@@ -446,7 +465,11 @@ def _check(query: QueueQuery, classes: tuple[str, ...], n_predicted: int) -> Non
         raise ProjectError(
             f"The run knows {n_predicted} classes, so k must be at most that; found {query.k}."
         )
-    named = [query.given, query.predicted, *(query.pair or ())]
+    if query.like is not None and query.splits != ("unlabelled",):
+        raise ProjectError(
+            f"Only unlabelled items are ranked by their likeness to a class; found {', '.join(query.splits)}."
+        )
+    named = [query.given, query.predicted, query.like, *(query.pair or ())]
     strange = sorted({label for label in named if label is not None and label not in classes})
     if strange:
         raise ProjectError(f"No such class: {', '.join(strange)}. The classes are: {listed(classes)}.")
@@ -477,6 +500,13 @@ def _in_pair(groups: Groups, pair: list[int]) -> BoolArray:
     )
     fits: BoolArray = confused | torn
     return fits
+
+
+def _ranking(query: QueueQuery, table: RunTable, classes: tuple[str, ...]) -> Ranking:
+    if query.like is not None:
+        return table.likeness(classes.index(query.like))
+    ranker = RANKERS[query.by]
+    return table.ranking(ranker.column, ascending=ranker.ascending, k=query.k)
 
 
 def _standing(query: QueueQuery, table: RunTable) -> Standing:

@@ -1,11 +1,12 @@
 """The loop in rounds: a round collects decisions, closing it fixes a dataset version, the next run trains on that.
 
-Version 0 is the source; closing round n fixes version n. A version is an event number: it can be read again at any
-time, whatever was decided since.
+Version 0 is the source, with what was decided when it was taken in; closing round n fixes version n. A version is an
+event number: it can be read again at any time, whatever was decided since.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
@@ -17,13 +18,15 @@ from curation.class_caps import held_back, n_cap_changes, named_caps, with_caps
 from curation.class_list import ClassList
 from curation.database import acts, events, item_states, reading, rounds, writing
 from curation.decisions import log
-from curation.decisions.events import ADDED, DECIDE, EXCLUDED, STATUS_OF, UNDO
+from curation.decisions.events import ADDED, DECIDE, EXCLUDED, STATUS_OF, UNDO, Decision
+from curation.decisions.store import ActResult
 from curation.project import Project
-from curation.run_folders import list_runs
-from diagnostics.errors import ProjectError
+from curation.run_folders import list_partial_runs, list_runs
+from diagnostics.errors import DecisionError, ProjectError
 
-TRAINING_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "held_back")
+TRAINING_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit", "held_back")
 ROUND_COLUMNS = ("round", "version", "opened", "closed", "decisions", "runs")
+AT_IMPORT = 0
 EXCLUDING = tuple(verdict for verdict, status in STATUS_OF.items() if verdict and status == EXCLUDED)
 
 
@@ -60,10 +63,11 @@ class DatasetVersion:
 
 
 def list_rounds(project: Project) -> list[Round]:
-    """All rounds, the first one first; the last one is open."""
+    """All rounds, the first one first; the last one is open. What was decided at import is no round."""
     columns = [rounds.c[name] for name in Round.__slots__]
+    is_round = (rounds.c.number != AT_IMPORT) | rounds.c.closed_event.is_(None)
     with reading(project.engine) as connection:
-        rows = connection.execute(sa.select(*columns).order_by(rounds.c.number))
+        rows = connection.execute(sa.select(*columns).where(is_round).order_by(rounds.c.number))
         return [Round(*row) for row in rows]
 
 
@@ -80,6 +84,46 @@ def close_round(project: Project, annotator: str, now: datetime) -> Round:
     name = annotator.strip()
     if not name:
         raise ProjectError("Closing a round names who closed it; the annotator is empty.")
+    number = _close_open_round(project, name, now)
+    return next(round_ for round_ in list_rounds(project) if round_.number == number)
+
+
+def is_untouched(project: Project) -> bool:
+    """Whether nothing was decided, closed or trained yet."""
+    with reading(project.engine) as connection:
+        n_rounds = connection.execute(sa.select(sa.func.count()).select_from(rounds)).scalar_one()
+        event = log.read_head(connection).event
+    return n_rounds == 1 and event == 0 and not list_runs(project) and not list_partial_runs(project)
+
+
+def decide_at_import(
+    project: Project, decisions: Sequence[Decision], *, annotator: str, now: datetime
+) -> ActResult:
+    """Decide as part of taking the data in, so that version 0 has it.
+
+    raises : ProjectError if something was decided, closed or trained already; DecisionError as the store's `decide`
+    """
+    if not is_untouched(project):
+        raise ProjectError(
+            f"{project.info.name} is at work already; what is decided now belongs to its open round."
+        )
+    _number_first_round(project, AT_IMPORT)
+    try:
+        result = project.decisions.decide(decisions, annotator=annotator, now=now)
+    except DecisionError:
+        _number_first_round(project, AT_IMPORT + 1)
+        raise
+    _close_open_round(project, annotator, now)
+    return result
+
+
+def _number_first_round(project: Project, number: int) -> None:
+    with writing(project.engine) as connection:
+        connection.execute(rounds.update().values(number=number))
+
+
+def _close_open_round(project: Project, name: str, now: datetime) -> int:
+    """Fix the decisions made so far, open the next round; returns the number of the one that was closed."""
     with writing(project.engine) as connection:
         event = log.take_head(connection).event
         number = log.open_round(connection)
@@ -91,7 +135,7 @@ def close_round(project: Project, annotator: str, now: datetime) -> Round:
         }
         connection.execute(rounds.update().where(rounds.c.number == number).values(closing))
         connection.execute(rounds.insert(), {"number": number + 1, "opened_at": now, "opened_event": event})
-    return list_rounds(project)[number - 1]
+    return number
 
 
 def dataset_version(
@@ -111,9 +155,10 @@ def dataset_version(
     classes = project.classes if class_change is None else project.class_log.at(class_change)
     columns = (rounds.c.number, rounds.c.fingerprint, rounds.c.closed_event)
     closed = sa.select(*columns).where(rounds.c.closed_event.is_not(None)).order_by(rounds.c.number)
-    source = DatasetVersion(0, project.info.fingerprint, 0)
     with reading(project.engine) as connection:
-        versions = [source, *(DatasetVersion(*row) for row in connection.execute(closed))]
+        versions = [DatasetVersion(*row) for row in connection.execute(closed)]
+    if not versions or versions[0].number != AT_IMPORT:
+        versions = [DatasetVersion(AT_IMPORT, project.info.fingerprint, 0), *versions]
     wanted = len(versions) - 1 if number is None else number
     if not 0 <= wanted < len(versions):
         raise ProjectError(

@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +32,7 @@ from diagnostics.predictions import FOLDER, KINDS
 from diagnostics.reasons import COUNTS_SEEN, LABELS_SEEN
 from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run
 from diagnostics.scores import SCORE_COLUMNS, confusion_of
+from diagnostics.similar import likeness
 from diagnostics.task import NO_LABEL, SPLITS, FloatArray, IntArray, RowArray
 
 FORMAT_VERSION = 2
@@ -40,7 +41,7 @@ NUMBERS = tuple(name for name in SCORE_COLUMNS if name not in TEXT_SCORES)
 CODES = {"given": "given_label", "predicted": "predicted_label", "second": "second_label"}
 SEEN = (*LABELS_SEEN, *COUNTS_SEEN)
 GROUPED_BY = ("split", "given", "predicted", "second")
-MAX_KEPT_RUNS, MAX_KEPT_SPREADS = 6, 4
+MAX_KEPT_RUNS, MAX_KEPT_SPREADS, MAX_KEPT_LIKENESSES = 6, 4, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +124,24 @@ class RunIndex:
 
     def ranking(self, name: str, *, ascending: bool, k: int = 2) -> Ranking:
         """The order of a score: rows by it, equal ones by item_id. It is made when it is first asked for, and kept."""
-        key = _ranking_name(name, ascending, k)
-        with self._lock:
-            if key not in self._rankings:
-                self._rankings[key] = self._opened(key, name, ascending, k)
-            return self._rankings[key]
+        kept = self.numbers[name] if _is_kept(name, k) else None
+        return self._ranking(
+            _ranking_name(name, ascending, k), ascending, kept, lambda: confusion_of(self.pred_probs, k=k)
+        )
+
+    def likeness(self, classes: Sequence[int]) -> Ranking:
+        """The unlabelled rows, those first that are most like what the run knows of these classes.
+
+        classes : positions in those of the run, in ascending order; see `diagnostics.similar.likeness`. It is made when
+            it is first asked for, and kept.
+        """
+
+        def values() -> FloatArray:
+            known = (self.codes["split"] == SPLITS.index("train")) & np.isin(self.codes["given"], classes)
+            wanted = self.codes["split"] == SPLITS.index("unlabelled")
+            return likeness(self.run.predictions, known, wanted)
+
+        return self._ranking("like-" + "-".join(map(str, classes)), False, None, values)
 
     def number(self, name: str, k: int) -> FloatArray:
         """A score of every row; `confusion` is the largest minus the k-th largest probability."""
@@ -151,27 +165,37 @@ class RunIndex:
         self._files.let_go()
         self.items.let_go()
 
-    def _opened(self, key: str, name: str, ascending: bool, k: int) -> Ranking:
+    def _ranking(
+        self, key: str, ascending: bool, kept: FloatArray | None, values: Callable[[], FloatArray]
+    ) -> Ranking:
+        """kept : the values of the rows, if they have a file already; values : makes them else"""
+        with self._lock:
+            if key not in self._rankings:
+                self._rankings[key] = self._opened(key, ascending, kept, values)
+            return self._rankings[key]
+
+    def _opened(
+        self, key: str, ascending: bool, kept: FloatArray | None, values: Callable[[], FloatArray]
+    ) -> Ranking:
         folder = self._folder / key
         if not folder.is_dir():
             beside = self._folder / f".{key}.{uuid.uuid4().hex[:8]}"
             beside.mkdir()
-            self._write_ranking(beside, name, ascending, k)
+            if kept is None:
+                made = values()
+                np.save(beside / "values.npy", made)
+            self._write_ranking(beside, made if kept is None else kept, ascending)
             move_unless_there(beside, folder)
-            self._forget_old_spreads()
+            self._forget_old()
         n_in_group: IntArray = np.load(folder / "n_in_group.npy")
         order, place, group = (
             self._files.array(folder / f"{each}.npy") for each in ("order", "place", "group")
         )
-        values = self.numbers[name] if _is_kept(name, k) else self._files.array(folder / "values.npy")
-        return Ranking(order, place, group, values, n_in_group, int(n_in_group.sum()))
+        of_rows = self._files.array(folder / "values.npy") if kept is None else kept
+        return Ranking(order, place, group, of_rows, n_in_group, int(n_in_group.sum()))
 
-    def _write_ranking(self, folder: Path, name: str, ascending: bool, k: int) -> None:
+    def _write_ranking(self, folder: Path, values: FloatArray, ascending: bool) -> None:
         """Rows by value, equal ones by id; those without one at the end."""
-        values = self.numbers[name]
-        if not _is_kept(name, k):
-            values = confusion_of(self.pred_probs, k=k)
-            np.save(folder / "values.npy", values)
         by_id = np.argsort(self.items.ranks_by_id()[self.item_rows], kind="stable").astype(np.int32)
         in_order = np.argsort(values[by_id] if ascending else -values[by_id], kind="stable")
         order = by_id[in_order]
@@ -184,11 +208,13 @@ class RunIndex:
         np.save(folder / "group.npy", group)
         np.save(folder / "n_in_group.npy", np.bincount(group[:n_valued], minlength=len(self.groups)))
 
-    def _forget_old_spreads(self) -> None:
-        """Of the rankings by `confusion` with a k of one's own, only the newest stay."""
-        made = [path for path in self._folder.glob("confusion-*") if path.name.count("-") == 2]
-        for name in _keep_newest(made, MAX_KEPT_SPREADS):
-            self._rankings.pop(name, None)
+    def _forget_old(self) -> None:
+        """Of the rankings by `confusion` with a k of one's own, and of those by likeness, only the newest stay."""
+        spreads = [path for path in self._folder.glob("confusion-*") if path.name.count("-") == 2]
+        likenesses = list(self._folder.glob("like-*"))
+        for made, n in ((spreads, MAX_KEPT_SPREADS), (likenesses, MAX_KEPT_LIKENESSES)):
+            for name in _keep_newest(made, n):
+                self._rankings.pop(name, None)
 
 
 def open_run_index(project: Project, run: Run) -> RunIndex:

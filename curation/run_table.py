@@ -90,6 +90,13 @@ class RunTable:
         """The rows in the order of a score, equal ones by item_id."""
         return self.index.ranking(name, ascending=ascending, k=k)
 
+    def likeness(self, code: int) -> Ranking:
+        """The unlabelled rows, those most like the known items of a class first.
+
+        code : its position in the classes; items of all classes of the run that have become this one are known
+        """
+        return self.index.likeness(np.flatnonzero(self.places == code).tolist())
+
     def seen(self, rows: RowArray, classes: Sequence[str]) -> pd.DataFrame:
         """What speaks for and against the given labels of some rows, as `diagnostics.reasons` reads it."""
         names = np.array([*classes, None], dtype=object)

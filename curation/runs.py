@@ -135,6 +135,7 @@ def _train_quick(
         config=run.config,
         base=newest_full_run(project),
         content_of=project.items.set_index("item_id")["content_hash"],
+        unit_of=project.items.set_index("item_id")["unit"],
         roots=tuple(project.info.roots),
         cache_dir=project.cache_dir,
         on_progress=on_progress,

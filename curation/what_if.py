@@ -14,7 +14,7 @@ import pandas as pd
 
 from curation.class_caps import named_caps
 from curation.project import Project
-from curation.rounds import DatasetVersion, training_items, version_now
+from curation.rounds import DatasetVersion, dataset_version, training_items, version_now
 from curation.run_classes import names_now
 from curation.run_folders import newest_full_run, read_run
 from diagnostics.compare import F1_COLUMNS, f1_differences
@@ -86,7 +86,7 @@ def _before(
 ) -> pd.Series:
     """What heads on the labels of before predict for these items."""
     base = newest_full_run(project)
-    then = DatasetVersion(0, project.info.fingerprint, 0) if base is None else _version_of(base)
+    then = dataset_version(project, 0) if base is None else _version_of(base)
     then = replace(then, class_change=now.class_change, cap_change=now.cap_change)
     path = _path_of(project, run, then)
     if path.is_file():
@@ -119,6 +119,7 @@ def _predict_before(
         config=run.info.config,
         base=newest_full_run(project),
         content_of=project.items.set_index("item_id")["content_hash"],
+        unit_of=project.items.set_index("item_id")["unit"],
         roots=tuple(project.info.roots),
         cache_dir=project.cache_dir,
         on_progress=on_progress,

@@ -15,6 +15,7 @@ from diagnostics.task import IntArray
 DEVICE_MEMORY_SHARE = 0.5
 
 BatchFunction = Callable[[Tensor], Tensor]
+DrawFunction = Callable[[np.random.Generator], IntArray]
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,23 @@ class ArrayLoader(TfmdDL):  # type: ignore[misc]
     """Batches of normalised images and codes from ArrayItems.
 
     prepare : uint8 images → the float images that the model sees
-    order_rng : shuffles the items; set it anew before each epoch for an order that does not depend on the past
+    draw : with shuffle, the items that an epoch shows, `n` of them, some perhaps several times; None = all, in random
+        order. A loader made with `new` does not have it
+    order_rng : what is drawn with; set it anew before each epoch for an order that does not depend on the past
     batch_positions : (n,), which items the last batch held
     """
 
-    def __init__(self, dataset: ArrayItems, *, prepare: BatchFunction, **options: Any) -> None:
+    def __init__(
+        self,
+        dataset: ArrayItems,
+        *,
+        prepare: BatchFunction,
+        draw: DrawFunction | None = None,
+        **options: Any,
+    ) -> None:
         options.setdefault("num_workers", 0)
         self.prepare = prepare
+        self.draw = draw
         self.order_rng = np.random.default_rng(0)
         self.batch_positions: IntArray = np.empty(0, dtype=np.int64)
         options.setdefault("after_batch", [_PrepareBatch(prepare)])
@@ -70,8 +81,9 @@ class ArrayLoader(TfmdDL):  # type: ignore[misc]
         return super().new(dataset, cls, prepare=self.prepare, **options)
 
     def shuffle_fn(self, positions: list[int]) -> list[int]:
-        order: list[int] = self.order_rng.permutation(np.asarray(positions)).tolist()
-        return order
+        if self.draw is None:
+            return list(self.order_rng.permutation(np.asarray(positions)).tolist())
+        return list(self.draw(self.order_rng).tolist())
 
     def create_item(self, position: int | None) -> int:
         return position or 0

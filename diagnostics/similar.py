@@ -3,10 +3,11 @@
 import numpy as np
 
 from diagnostics.fold_arrays import PickedRows
-from diagnostics.predictions import Predictions
+from diagnostics.predictions import FIRST_MODEL, Predictions
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
 CHUNK_CELLS = 4_000_000
+N_NEAREST, MAX_KNOWN = 3, 500
 
 
 def similar_training_items(predictions: Predictions, row: int, *, n: int) -> tuple[IntArray, FloatArray]:
@@ -58,6 +59,54 @@ def most_similar(
         order = np.argsort(-best, kind="stable")[:n]
         rows, best = rows[order], best[order]
     return rows, np.clip(best, -1, 1)
+
+
+def likeness(predictions: Predictions, known: BoolArray, wanted: BoolArray, *, seed: int = 0) -> FloatArray:
+    """How like each wanted item is to some known ones: the mean of its N_NEAREST largest cosines with them, in [-1, 1].
+
+    known, wanted : (n_items,)
+    seed : of the draw of MAX_KNOWN items where there are more known ones
+    returns : (n_items,) float32; NaN for what is not wanted or has no direction, and everywhere without embeddings or
+        known items
+
+    All are compared in the space of the first model. Runs that kept only one embedding an item have known items in
+    that space only where that model held them out.
+    """
+    values = np.full(len(predictions), np.nan, dtype=np.float32)
+    space, comparable = _first_space(predictions)
+    usable = np.flatnonzero(known & comparable)
+    if space is None or not len(usable):
+        return values
+    if len(usable) > MAX_KNOWN:
+        usable = np.sort(np.random.default_rng(seed).choice(usable, MAX_KNOWN, replace=False))
+    directions = _directions(space[usable])
+    directions = directions[np.isfinite(directions).all(axis=1)]
+    rows = np.flatnonzero(wanted & comparable)
+    n_nearest = min(N_NEAREST, len(directions))
+    if not n_nearest:
+        return values
+    step = max(1, CHUNK_CELLS // max(len(directions), directions.shape[1]))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        cosines = _directions(space[part]) @ directions.T
+        values[part] = np.partition(cosines, -n_nearest, axis=1)[:, -n_nearest:].mean(axis=1)
+    clipped: FloatArray = np.clip(values, -1, 1)
+    return clipped
+
+
+def _first_space(predictions: Predictions) -> tuple[FloatArray | PickedRows | None, BoolArray]:
+    """The embeddings of the first model, and which items have one."""
+    if predictions.fold_embeddings is not None:
+        return predictions.fold_embeddings[FIRST_MODEL], np.ones(len(predictions), dtype=np.bool_)
+    return predictions.embeddings, predictions.embedding_models == FIRST_MODEL
+
+
+def _directions(values: FloatArray) -> FloatArray:
+    """Rows of length 1; NaN where there is no direction."""
+    rows = np.asarray(values, dtype=np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        directions: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return directions
 
 
 def _cosines(chunk: FloatArray, places: IntArray, direction: FloatArray) -> FloatArray:

@@ -27,6 +27,8 @@ ITEM_COLUMNS = (
     "content_hash",
     "width",
     "height",
+    "group",
+    "unit",
 )
 
 NO_LABEL = -1

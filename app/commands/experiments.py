@@ -20,6 +20,9 @@ DryRun = Annotated[
 ]
 EXAMPLES = {
     "seeds": "winnow experiment seeds cats --n 5",
+    "saturation": "winnow experiment saturation cats --more 50",
+    "imbalance": "winnow experiment imbalance cats --full",
+    "edits": "winnow experiment edits cats --since 1",
     "class-cap": "winnow experiment class-cap cats --class tabby --drop 25,50,75 --seeds 3 --full",
 }
 

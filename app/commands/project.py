@@ -1,16 +1,24 @@
 """Verbs about a project as a whole: init, app, demo, doctor."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import AsJson, ProjectFolder, now
+from app.commands.options import AsJson, ProjectFolder, login_name, now
 from app.printing import print_json, print_line, print_table, progress_bar
 from diagnostics.errors import WinnowError
 
 if TYPE_CHECKING:
     from curation.project import Project
+
+
+class Leaks(StrEnum):
+    """What becomes of training items that belong with validation or test items."""
+
+    leave_out = "leave-out"
+    keep = "keep"
 
 
 def init(
@@ -37,6 +45,10 @@ def init(
     split_column: Annotated[
         str | None, typer.Option(help="Column that says train, val, test or unlabelled.")
     ] = None,
+    group_column: Annotated[
+        str | None,
+        typer.Option(help="Column of what may not be in two splits, such as the patient or the product."),
+    ] = None,
     label_from_name: Annotated[
         str | None,
         typer.Option(
@@ -53,10 +65,19 @@ def init(
         int, typer.Option(help="Of the validation split. The same seed gives the same split.")
     ] = 0,
     encoding: Annotated[str, typer.Option(help="Of the CSV files.")] = "utf-8",
+    leaks: Annotated[
+        Leaks,
+        typer.Option(
+            help="Training items that are copies of validation or test items, or of their groups: leave them out of "
+            "training (winnow leaks takes it back), or keep them."
+        ),
+    ] = Leaks.leave_out,
+    annotator: Annotated[str, typer.Option("--as", help="Who leaves them out. Default: you.")] = "",
     json: AsJson = False,
 ) -> None:
     """Make a project: take a dataset in, check every item, set broken ones aside and say why."""
     from curation.dataset.intake import IntakeSpec, take_in
+    from curation.leaks import leave_out_at_import
     from curation.project import Project, refuse_occupied
 
     refuse_occupied(project)
@@ -70,6 +91,7 @@ def init(
         label_column=label_column,
         id_column=id_column,
         split_column=split_column,
+        group_column=group_column,
         label_from_name=label_from_name,
         classes=tuple(name.strip() for name in classes.split(",")) if classes else None,
         val_fraction=val_fraction,
@@ -79,6 +101,8 @@ def init(
     with progress_bar(quiet=json) as show:
         intake = take_in(spec, on_progress=show)
     made = Project.create(project, intake, now=now())
+    if leaks == Leaks.leave_out:
+        leave_out_at_import(made, annotator=annotator or login_name(), now=now())
     _print_made(made, json)
 
 
@@ -125,8 +149,24 @@ def demo(
         serve(made.project, port=port, headless=not browser, open_page="performance")
 
 
-def doctor(json: AsJson = False) -> None:
-    """Check this machine: versions that fit each other, GPU, mixed precision, pretrained weights."""
+def doctor(
+    project: Annotated[
+        Path | None, typer.Argument(metavar="[PROJECT]", help="Check a training of this project instead.")
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="With PROJECT: a run. Default: the newest.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Check this machine: versions, GPU, mixed precision, weights; or the training and the splits of a PROJECT."""
+    if project is not None:
+        return _training_check(project, run_id, json)
+    if run_id is not None:
+        raise typer.BadParameter("--run goes with a PROJECT.")
+    return _machine_check(json)
+
+
+def _machine_check(json: bool) -> None:
     from diagnostics.environment import check_environment
 
     findings = check_environment()
@@ -143,14 +183,37 @@ def doctor(json: AsJson = False) -> None:
         raise WinnowError("At least one check found a problem; see the table.")
 
 
+def _training_check(folder: Path, run_id: str | None, json: bool) -> None:
+    from curation.project import Project
+    from curation.runs import read_run
+    from curation.training_checks import training_findings
+    from diagnostics.checks import ISSUE, OUTCOMES, TIP
+
+    opened = Project.open(folder)
+    info = read_run(opened, run_id).info
+    findings = training_findings(opened, info.run_id)
+    if json:
+        return print_json({"run_id": info.run_id, "findings": findings})
+    counts = [(sum(finding.outcome == outcome for finding in findings), outcome) for outcome in OUTCOMES]
+    print_line(f"{info.name}: " + ", ".join(f"{n} {outcome}" for n, outcome in counts if n))
+    for finding in findings:
+        print_line(f"{finding.code} {finding.outcome}: {finding.title}. {finding.seen}")
+        if finding.outcome in (ISSUE, TIP):
+            print_line(f"      Why it matters: {finding.why}")
+            print_line(f"      What to do: {finding.remedy}")
+    return None
+
+
 def _print_made(project: "Project", json: bool) -> None:
     from curation.dataset.findings import CHECKS, count_findings
+    from curation.leaks import read_leaks
     from diagnostics.task import SPLITS
 
     counts = project.counts()
     found = count_findings(project.findings)
     found = found[found["n"] > 0]
     splits = {split: int(counts[split].sum()) for split in SPLITS}
+    leaks = read_leaks(project)
     if json:
         return print_json(
             {
@@ -159,6 +222,7 @@ def _print_made(project: "Project", json: bool) -> None:
                 "columns": project.info.columns,
                 "n_items": splits,
                 "fingerprint": project.info.fingerprint,
+                "leaks": {"n_in_training": leaks.n_in_training, "n_left_out": leaks.n_left_out},
                 "findings": found,
                 "details": project.findings,
             }
@@ -173,6 +237,16 @@ def _print_made(project: "Project", json: bool) -> None:
         print_line(f"{len(CHECKS)} checks found nothing wrong.")
     for row in found.to_dict("records"):
         print_line(f"{row['severity']}: {row['n']} × {row['title']}. {row['remedy']}")
+    if leaks.n_left_out:
+        print_line(
+            f"{leaks.n_left_out} training items belong with validation or test items and are left out of training: "
+            f"winnow leaks {project.folder} shows them, with --undo it takes that back."
+        )
+    if leaks.n_in_training:
+        print_line(
+            f"WARNING: {leaks.n_in_training} training items belong with validation or test items, so that these look "
+            f"better than they are. Split the data anew, or: winnow leaks {project.folder} --exclude --as NAME"
+        )
     if not found.empty:
         print_line(f"Every finding, with file and row: winnow app {project.folder}, page Data; or --json.")
     print_line(f"Next: winnow train {project.folder}")

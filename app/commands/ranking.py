@@ -70,9 +70,9 @@ def rank_project(project: Path, query: "QueueQuery", *, limit: int, out: Path | 
         write_table(ranked, out)
     if json:
         items = {} if out else {"items": ranked}
-        about = {"run_id": run.run_id, "by": query.by, "n_items": len(ranked), "in_sample": in_sample}
+        about = {"run_id": run.run_id, "by": query.order, "n_items": len(ranked), "in_sample": in_sample}
         return print_json({**about, "out": out, **items})
-    title = f"{len(ranked)} items of {','.join(query.splits)} by {query.by}, {run.name}"
+    title = f"{len(ranked)} items of {','.join(query.splits)} by {query.order}, {run.name}"
     print_ranking(title + (IN_SAMPLE_NOTE if in_sample else ""), ranked, query.by, limit)
     if out is not None:
         print_line(f"Written: {out}")

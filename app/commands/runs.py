@@ -3,10 +3,11 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.commands.looks import look_at_test
 from app.commands.options import AsJson, ProjectFolder, RunId, Split, now, with_train_options
 from app.commands.ranking import rank_files, rank_project, refuse_options
 from app.printing import (
@@ -20,6 +21,9 @@ from app.printing import (
     share,
     with_interval,
 )
+
+if TYPE_CHECKING:
+    from curation.advice import ClassAdvice
 
 
 class Ranker(StrEnum):
@@ -127,18 +131,28 @@ def report(
     project: ProjectFolder,
     split: Annotated[Split, typer.Option(help="Which items.")] = Split.val,
     run_id: RunId = None,
+    advice: Annotated[
+        bool, typer.Option("--advice", help="What to do next about each class, and why.")
+    ] = False,
+    annotator: Annotated[str, typer.Option("--as", help="Who looks; kept for looks at test.")] = "",
     json: AsJson = False,
 ) -> None:
     """Precision, recall and F1 of each class, worst first, each with its 95 % interval."""
+    from curation.advice import class_advice
     from curation.project import Project
     from curation.reports import labelled_predictions
     from diagnostics.metrics import UNDERPERFORMING_RULE
 
-    found = labelled_predictions(Project.open(project), split.value, run_id)
+    opened = Project.open(project)
+    found = labelled_predictions(opened, split.value, run_id)
     measured = found.class_report()
+    looks = look_at_test(opened, [found.run_id], "report", annotator) if split is Split.test else None
+    lines = class_advice(opened, found.run_id) if advice else []
     if json:
         return print_json(
             {
+                **({} if looks is None else {"looks_at_test": looks}),
+                **({"advice": lines} if advice else {}),
                 "run_id": found.run_id,
                 "quick": found.quick,
                 "split": found.split,
@@ -169,6 +183,13 @@ def report(
         "Classes, worst first", columns, [_class_row(row) for row in _records(measured.worst_first())]
     )
     print_line(UNDERPERFORMING_RULE)
+    if looks is not None:
+        print_line(str(looks))
+    if advice:
+        headings = {"class": "left", "next": "left", "why": "left"}
+        print_table(
+            "What to do next, measured on validation", headings, [_advice_row(line) for line in lines]
+        )
     return None
 
 
@@ -188,6 +209,10 @@ def rank(
     predicted: Annotated[str | None, typer.Option(help="Only items predicted as this class.")] = None,
     pair: Annotated[str | None, typer.Option(help="Only a confused pair of classes: A,B.")] = None,
     search: Annotated[str, typer.Option(help="Only paths that contain this text.")] = "",
+    like: Annotated[
+        str | None,
+        typer.Option(help="Unlabelled items, those most like the known items of this class first."),
+    ] = None,
     undecided: Annotated[bool, typer.Option("--undecided", help="Only items nobody has decided on.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Rows of the table on the screen.")] = 20,
     out: Annotated[Path | None, typer.Option(help="Write the whole ranking to this CSV.")] = None,
@@ -212,7 +237,13 @@ def rank(
     """Rank items, most suspect first: those of a project, or the rows of any model's probabilities."""
     from curation.queues import QueueQuery
 
-    narrowing = {"--given": given, "--predicted": predicted, "--pair": pair, "--search": search}
+    narrowing = {
+        "--given": given,
+        "--predicted": predicted,
+        "--pair": pair,
+        "--like": like,
+        "--search": search,
+    }
     of_project = {"--split": split, **narrowing, "--undecided": undecided, "--run": run_id}
     if probs is not None:
         refuse_options(
@@ -229,12 +260,13 @@ def rank(
         raise typer.BadParameter("Give a PROJECT, or --probs PROBS.npy with --labels LABELS.csv.")
     query = QueueQuery(
         run_id=run_id,
-        splits=_splits(split or "train"),
+        splits=_splits(split or ("unlabelled" if like else "train")),
         by=by.value,
         k=k,
         given=given,
         predicted=predicted,
         pair=_pair(pair),
+        like=like,
         decided="open" if undecided else "any",
         search=search,
     )
@@ -248,6 +280,7 @@ def compare(
         str | None, typer.Option(help="A run. Default: the newest on an earlier version.")
     ] = None,
     after: Annotated[str | None, typer.Option(help="A run. Default: the newest.")] = None,
+    annotator: Annotated[str, typer.Option("--as", help="Who looks; kept for looks at test.")] = "",
     json: AsJson = False,
 ) -> None:
     """Improved, worse, or cannot tell: two runs on the same items and labels, whole, per class and item by item."""
@@ -255,8 +288,11 @@ def compare(
     from curation.reports import compare_runs
     from diagnostics.compare import BROKEN, FIXED, STILL_WRONG, VERDICT_RULE, verdict_text
 
-    found = compare_runs(Project.open(project), split.value, before, after)
+    opened = Project.open(project)
+    found = compare_runs(opened, split.value, before, after)
     result = found.comparison
+    looked_at = (*found.runs_before, *found.runs_after)
+    looks = look_at_test(opened, looked_at, "compare", annotator) if split is Split.test else None
     flips = {change: result.n_flips(change) for change in (FIXED, BROKEN, STILL_WRONG)}
     if json:
         return print_json(
@@ -281,6 +317,7 @@ def compare(
                 "n_flips": flips,
                 "classes": result.classes,
                 "flips": result.flips,
+                **({} if looks is None else {"looks_at_test": looks}),
             }
         )
     print_line(verdict_text(result))
@@ -290,6 +327,8 @@ def compare(
     )
     for text in (found.ruler_text, result.noise.text, *found.notes):
         print_line(text)
+    if looks is not None:
+        print_line(str(looks))
     whole = {"": "left", "before": "right", "after": "right", "points": "right", "verdict": "left"}
     print_table("Whole, differences in points with their 95 % interval", whole, _whole_rows(result.whole))
     columns = {
@@ -352,6 +391,11 @@ def _class_row(row: dict[str, Any]) -> dict[str, object]:
         for heading, key in (("precision", "precision"), ("recall", "recall"), ("F1", "f1"))
     }
     return {"class": row["label"], **shares, "items": row["support"], "": row["mark"]}
+
+
+def _advice_row(line: "ClassAdvice") -> dict[str, object]:
+    also = f" Also: {', '.join(line.also)}." if line.also else ""
+    return {"class": line.label, "next": line.advice, "why": line.text + also}
 
 
 def _whole_rows(whole: Any) -> list[dict[str, object]]:

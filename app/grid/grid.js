@@ -23,6 +23,7 @@ import {
   nextOpen,
   optimisticState,
   plural,
+  problemsOf,
   selectAll,
   targetsOf,
   toggleTile,
@@ -433,7 +434,7 @@ class Grid {
     this.paintAround();
     this.root.dispatchEvent(new CustomEvent("committed", { detail: answer, bubbles: true, composed: true }));
     const bulk = answer.results.filter((_, place) => acts[place].bulk);
-    const problems = answer.results.flatMap((result) => [result.error, ...result.conflicts].filter(Boolean));
+    const problems = answer.results.flatMap((result, place) => problemsOf(result, Boolean(acts[place].bulk)));
     if (bulk.length) this.afterBulk(bulk);
     if (problems.length) this.say(problems.join(" "), "problem");
   }

@@ -252,6 +252,13 @@ export function bulkDone(result) {
   return `${parts.join(", ")}.`;
 }
 
+/** What of an act a person must be told as a problem; what a bulk act left is told by `bulkDone`.
+ *  result: {error, conflicts, n_refused, reason} */
+export function problemsOf(result, isBulk) {
+  const left = result.n_refused && !isBulk ? `${plural(result.n_refused, "item", "items")} left as before: ${result.reason}.` : "";
+  return [result.error, left, ...result.conflicts].filter(Boolean);
+}
+
 /** Whether enough was decided since the queue was ranked that ranking it anew pays, and nothing is under way yet. */
 export function wantsUpdate({ n_since: nSince, offer_at: offerAt, job, newer, problem }) {
   return !job && !newer && !problem && nSince >= offerAt;

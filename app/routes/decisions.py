@@ -158,7 +158,12 @@ def _single(claim: Claim, client: str, act: dict[str, Any]) -> ActResult:
         for decision in act["decisions"]
     ]
     return context.current_project().decisions.decide(
-        wanted, annotator=claim.annotator, now=context.now(), client_id=client, client_seq=act["seq"]
+        wanted,
+        annotator=claim.annotator,
+        now=context.now(),
+        client_id=client,
+        client_seq=act["seq"],
+        leave_barred=True,
     )
 
 

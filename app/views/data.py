@@ -9,8 +9,10 @@ import streamlit as st
 from app import context
 from app.figures import image_sizes_figure
 from app.widgets.class_editor import class_editor
+from app.widgets.leaks import leak_section
 from app.widgets.page import SPLIT_NAMES, escape, heading, table_height
 from curation.dataset.findings import count_findings
+from curation.leaks import read_leaks
 from curation.project import Project
 from diagnostics.task import SPLITS
 
@@ -29,10 +31,14 @@ def show() -> None:
         "Data", "What was taken in, split by split, and what is wrong with it. The source is never changed."
     )
     _totals(project)
+    leaks = read_leaks(project)
     if not context.finished_runs() and st.button(
-        "Train a first model", type="primary", icon=":material/model_training:"
+        "Train a first model",
+        type="secondary" if leaks.n_in_training else "primary",
+        icon=":material/model_training:",
     ):
         st.switch_page("views/train.py")
+    leak_section(project, leaks)
     _findings(project.findings)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Classes", anchor=False)

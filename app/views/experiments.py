@@ -14,6 +14,8 @@ from curation.project import Project
 from diagnostics.errors import WinnowError
 from diagnostics.experiments import EXPERIMENTS
 
+OF_A_CLASS = "class-cap"  # what a link that names a class asks for
+
 
 def show() -> None:
     """The page."""
@@ -53,19 +55,20 @@ def _last_problem(project: Project) -> None:
 
 
 def _start(project: Project) -> None:
+    asked_class = st.query_params.get("class")
     with st.container(border=True):
         name = st.segmented_control(
             "Experiment",
             list(EXPERIMENTS),
             format_func=lambda each: EXPERIMENTS[each].title,
-            default=next(iter(EXPERIMENTS)),
+            default=OF_A_CLASS if asked_class else next(iter(EXPERIMENTS)),
             required=True,
             label_visibility="collapsed",
         )
         spec = EXPERIMENTS[str(name)]
         st.markdown(escape(spec.sentence))
         try:
-            options = experiment_options(spec, project.classes.names)
+            options = experiment_options(spec, project.classes.names, asked_class=asked_class)
             cost = experiment_cost(project, spec.name, options)
         except WinnowError as error:
             st.warning(escape(str(error)), icon=":material/warning:")

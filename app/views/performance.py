@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import context
 from app.figures import MAX_MATRIX_CLASSES, confusion_matrix_figure
+from app.widgets.class_advice import advice_section
 from app.widgets.page import (
     EM_DASH,
     SPLIT_NAMES,
@@ -16,6 +17,7 @@ from app.widgets.page import (
     interval_text,
     table_height,
 )
+from app.widgets.test_looks import TEST, looks_line, note_picked_test
 from curation.reports import LabelledPredictions, labelled_predictions
 from diagnostics.metrics import UNDERPERFORMING, UNDERPERFORMING_RULE, ClassReport
 
@@ -38,14 +40,18 @@ def show() -> None:
             icon=":material/model_training:",
         )
         return
-    split = _split_picker()
-    found = labelled_predictions(context.current_project(), split, run_id)
+    split = _split_picker(run_id)
+    project = context.current_project()
+    found = labelled_predictions(project, split, run_id)
     if len(found.codes) == 0:
         st.info(f"{run_id} has no predictions for labelled items of this split.", icon=":material/info:")
         return
     _warnings(found)
     report = found.class_report()
+    if split == TEST:
+        looks_line(project)
     _totals(report)
+    advice_section(project, run_id)
     _class_table(report, split)
     matrix, pairs = st.columns([3, 2], gap="medium")
     with matrix:
@@ -54,7 +60,9 @@ def show() -> None:
         _confused_pairs(found)
 
 
-def _split_picker() -> str:
+def _split_picker(run_id: str) -> str:
+    """Test is shown only right after it was picked for this run, so that no look goes uncounted."""
+    key = f"performance_split_{run_id}"
     names = {"val": "Validation", "test": "Test (gold)", "train": "Train"}
     picked = st.segmented_control(
         "Measured on",
@@ -62,8 +70,9 @@ def _split_picker() -> str:
         format_func=names.__getitem__,
         default="val",
         required=True,
-        key="performance_split",
-        persist_state="session",
+        key=key,
+        on_change=note_picked_test,
+        args=(key, [run_id], "performance"),
         label_visibility="collapsed",
     )
     return str(picked)

@@ -62,7 +62,7 @@ def _frozen(project: Project, query: QueueQuery) -> QueueQuery:
 def _grid(project: Project, query: QueueQuery, *, locked: bool, next_class: str) -> None:
     queue = context.open_view(query)
     if queue.n_left_out and len(queue):
-        st.caption(f"{queue.n_left_out:,} items without a label are left out: {_needs_label(query)}.")
+        st.caption(f"{queue.n_left_out:,} items {_left_out(query)}.")
     view = encoded(query)
     label_grid(
         GridData(
@@ -74,7 +74,7 @@ def _grid(project: Project, query: QueueQuery, *, locked: bool, next_class: str)
             by=query.by,
             annotator=context.annotator(),
             subject=query.pair or ((query.given,) if query.given else ()),
-            queue=f"{query.run_id} {query.splits[0]} by {query.by}",
+            queue=f"{query.run_id} {query.splits[0]} by {query.order}",
             next_class=next_class,
             locked=locked,
             empty_text=_empty_text(queue),
@@ -94,13 +94,19 @@ def _show_newest() -> None:
 
 def _empty_text(queue: Queue) -> str:
     if queue.n_left_out:
-        why = _needs_label(queue.query)
-        return f"{queue.n_left_out:,} items fit, but {why}. Rank them by confusion or entropy instead."
+        why = _left_out(queue.query)
+        return f"{queue.n_left_out:,} items {why}. Rank them by confusion or entropy instead."
     return "No item fits these filters. Widen them above."
 
 
-def _needs_label(query: QueueQuery) -> str:
-    return f"{RANKERS[query.by].title.lower()} needs a given label to compare with"
+def _left_out(query: QueueQuery) -> str:
+    if query.like is not None:
+        return (
+            f"are left out: this run kept no embeddings that say how like the items of {query.like} they are"
+        )
+    return (
+        f"without a label are left out: {RANKERS[query.by].title.lower()} needs a given label to compare with"
+    )
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ import pandas as pd
 import streamlit as st
 
 from app import context
+from app.widgets.agreement import agreement_section, alarm_box
 from app.widgets.comparison import CHANGES, class_differences, verdict_box, whole_cards
+from app.widgets.edit_groups import edit_groups
 from app.widgets.page import EM_DASH, SPLIT_NAMES, empty_state, heading
 from app.widgets.pictures import flip_strip
+from app.widgets.test_looks import TEST, looks_line, note_picked_test
 from curation.project import Project
 from curation.reports import RunComparison, compare_runs, run_after, run_before
 from curation.rounds import close_round, current_round, rounds_table
@@ -22,6 +25,7 @@ def show() -> None:
         "A round collects decisions. Closing it fixes a dataset version, the next run trains on it, and this page "
         "shows what that changed.",
     )
+    alarm_box()
     _close(project)
     _rounds(project)
     runs = context.finished_runs()
@@ -35,8 +39,10 @@ def show() -> None:
             action="Go to Train",
             icon=":material/model_training:",
         )
-        return
-    _comparison(project, runs)
+    else:
+        _comparison(project, runs)
+        agreement_section(project)
+    edit_groups(project)
 
 
 def _close(project: Project) -> None:
@@ -116,14 +122,20 @@ def _comparison(project: Project, runs: list[RunInfo]) -> None:
         format_func=versions.__getitem__,
         help="Runs that differ from the one chosen in the seed alone are averaged with it.",
     )
+    key = f"rounds_split_{before}_{after}"
     split = split_column.segmented_control(
         "Measured on",
         ["val", "test", "train"],
         format_func=SPLIT_NAMES.__getitem__,
         default="val",
         required=True,
+        key=key,
+        on_change=note_picked_test,
+        args=(key, (before, after), "rounds"),
     )
     found = compare_runs(project, str(split), before, after)
+    if split == TEST:
+        looks_line(project)
     verdict_box(found.comparison)
     if found.in_sample:
         st.warning("In sample: at least one run predicts items it was trained on.", icon=":material/warning:")

@@ -16,6 +16,7 @@ from app.widgets.jobs import (
 )
 from app.widgets.page import EM_DASH, heading
 from app.widgets.train_options import seeds_field, train_options
+from app.widgets.training_check import training_check
 from curation.jobs import TRAIN, latest_job, start_job, start_quick_round
 from curation.project import Project
 from curation.rounds import close_round, current_round, dataset_version
@@ -40,6 +41,7 @@ def show() -> None:
         return
     _runs_table(context.finished_runs())
     run = read_run(project, run_id)
+    training_check(project, run_id)
     _curves(project, run)
     with st.expander(f"Log of {run_id}", icon=":material/article:"):
         text = log_tail(run.folder / LOG_FILE)
@@ -178,8 +180,8 @@ def _curves(project: Project, run: Run) -> None:
     with left:
         st.subheader(f"Loss of {run.info.run_id}", anchor=False)
         st.caption(
-            "One colour a fold. Validation loss that rises while training loss falls means overfitting. "
-            "High peaks are cut off."
+            "One colour a fold; high peaks are cut off. What the curves say is in the training check above: a "
+            "validation loss that rises alone is no overfitting yet."
         )
         st.plotly_chart(loss_curves_figure(run.history), config=plain, key="loss_curves", alt="Loss curves")
     with right:

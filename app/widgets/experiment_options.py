@@ -14,13 +14,19 @@ TITLES = {
     ("seeds", "points"): "Difference to see (points)",
     ("class-cap", "drop"): "Left out (%)",
     ("class-cap", "margin"): "Still not worse (points)",
+    ("saturation", "more"): "More labels of each class",
+    ("saturation", "draws"): "Draws",
+    ("edits", "since"): "Edits since version (0 = source)",
 }
 COMMON = {"full": "Train whole models", "seeds": "Seeds"}
 
 
-def experiment_options(spec: ExperimentSpec, classes: Sequence[str]) -> dict[str, Any]:
+def experiment_options(
+    spec: ExperimentSpec, classes: Sequence[str], *, asked_class: str | None = None
+) -> dict[str, Any]:
     """Draw one field an option; returns the values as they stand.
 
+    asked_class : what a link asks for, where an option is a class
     raises : ConfigError for a text that is no list of numbers
     """
     chosen = {}
@@ -29,11 +35,17 @@ def experiment_options(spec: ExperimentSpec, classes: Sequence[str]) -> dict[str
         columns = st.columns(N_COLUMNS, vertical_alignment="bottom")
         for name, column in zip(names[start : start + N_COLUMNS], columns, strict=False):
             with column:
-                chosen[name] = _field(spec, name, spec.options[name], classes)
+                chosen[name] = _field(spec, name, spec.options[name], classes, asked_class)
     return chosen
 
 
-def _field(spec: ExperimentSpec, name: str, option: ExperimentOption, classes: Sequence[str]) -> Any:
+def _field(
+    spec: ExperimentSpec,
+    name: str,
+    option: ExperimentOption,
+    classes: Sequence[str],
+    asked_class: str | None,
+) -> Any:
     title = TITLES.get((spec.name, name)) or COMMON.get(name) or name.replace("_", " ").capitalize()
     words: dict[str, Any] = {"help": _help(option), "key": f"experiment_{spec.name}_{name}"}
     if option.many:
@@ -41,7 +53,8 @@ def _field(spec: ExperimentSpec, name: str, option: ExperimentOption, classes: S
         return parsed_values(name, option, text)
     if option.is_class or option.choices:
         choices = list(classes if option.is_class else option.choices)
-        index = choices.index(option.default) if option.default in choices else None
+        wanted = asked_class if option.is_class and asked_class in choices else option.default
+        index = choices.index(wanted) if wanted in choices else None
         return st.selectbox(title, choices, index=index, placeholder=UNSET, **words)
     if option.kind is bool:
         return st.checkbox(title, value=bool(option.default), **words)

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import context
-from app.figures import class_cap_figure, seeds_figure
+from app.figures import class_cap_figure, edits_figure, imbalance_figure, saturation_figure, seeds_figure
 from app.widgets.page import EM_DASH, escape, table_height
 from curation.experiments import (
     Experiment,
@@ -31,6 +31,9 @@ from diagnostics.experiments.frame import (
 FIGURES: dict[str, Callable[[pd.DataFrame], go.Figure]] = {
     "seeds": seeds_figure,
     "class-cap": class_cap_figure,
+    "saturation": saturation_figure,
+    "imbalance": imbalance_figure,
+    "edits": edits_figure,
 }
 ICONS = {
     RECOMMENDED: ":material/recommend:",

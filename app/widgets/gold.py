@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import context
+from app.widgets.page import table_height
 from curation.project import Project
 
 
@@ -23,7 +24,27 @@ def gold_banner(project: Project) -> bool:
                 "each is logged with its person and time."
             )
             st.button("Lock again", on_click=_lock, args=(project,))
+        _log(project)
     return locked
+
+
+def _log(project: Project) -> None:
+    """Who opened and locked it, and why; nothing as long as nobody did."""
+    log = project.decisions.test_log()
+    if log.empty:
+        return
+    with st.popover("Log", icon=":material/history:", type="tertiary"):
+        st.dataframe(
+            log.assign(unlocked=log["unlocked"].map({True: "Unlocked", False: "Locked"})),
+            hide_index=True,
+            height=table_height(len(log)),
+            column_config={
+                "at": st.column_config.DatetimeColumn("When (UTC)", format="YYYY-MM-DD HH:mm"),
+                "unlocked": "What",
+                "annotator": "Who",
+                "reason": st.column_config.TextColumn("Why", width="large"),
+            },
+        )
 
 
 def _unlock_form(project: Project) -> None:

@@ -12,7 +12,7 @@ from curation.project import Project
 from curation.queues import QueueQuery
 
 MIXED = "mixed"
-SAID_OTHERWISE = (MIXED, "given", "predicted", "pair", "search", "verdict", "annotator")
+SAID_OTHERWISE = (MIXED, "given", "predicted", "pair", "like", "search", "verdict", "annotator")
 
 
 def pick_class(query: QueueQuery, params: Mapping[str, Sequence[str]]) -> QueueQuery:

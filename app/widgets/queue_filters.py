@@ -1,6 +1,6 @@
 """The filters of a queue in one compact row; the address of the page holds their state."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -38,7 +38,7 @@ WIDTHS = {
 
 def queue_filters(project: Project, query: QueueQuery) -> None:
     """Draw the filters as the query sets them; a change writes the address and starts at page 1."""
-    names = [name for name in WIDTHS if name != "k" or query.by == "confusion"]
+    names = [name for name in WIDTHS if name not in _not_asked(query)]
     with st.container(key="queue_filters"):
         row = st.columns([WIDTHS[name] for name in names], gap="xsmall", vertical_alignment="bottom")
     columns = dict(zip(names, row, strict=True))
@@ -46,9 +46,10 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
     classes = [ANY, *project.task.classes]
     with columns["split"]:
         _select("split", "Split", list(SPLIT_NAMES), query.splits[0], counts["split"], SPLIT_NAMES)
-    with columns["by"]:
-        titles = {name: ranker.title for name, ranker in RANKERS.items()}
-        _select("by", "Ranked by", list(RANKERS), query.by, {}, titles, RANKERS[query.by].explanation)
+    if "by" in columns:
+        with columns["by"]:
+            titles = {name: ranker.title for name, ranker in RANKERS.items()}
+            _select("by", "Ranked by", list(RANKERS), query.by, {}, titles, RANKERS[query.by].explanation)
     if "k" in columns:
         with columns["k"]:
             _number("k", query.k, high=max(2, context.open_view(query).n_run_classes))
@@ -66,7 +67,21 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
     with columns["more"]:
         _more_filters(project, query, counts)
     if query.pair is not None:
-        _pair_note(query.pair)
+        _note("Only the confused pair **{} ↔ {}**", query.pair, "pair", "Show all")
+    if query.like is not None:
+        _note(
+            "Unlabelled items, those most like the known items of **{}** first",
+            (query.like,),
+            "like",
+            "Rank by the model instead",
+        )
+
+
+def _not_asked(query: QueueQuery) -> tuple[str, ...]:
+    """The filters that have no place in this queue."""
+    if query.like is not None:
+        return ("by", "k")
+    return () if query.by == "confusion" else ("k",)
 
 
 def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) -> None:
@@ -158,15 +173,15 @@ def _number(name: str, value: int, *, high: int) -> None:
     )
 
 
-def _pair_note(pair: tuple[str, str]) -> None:
+def _note(text: str, labels: Sequence[str], name: str, way_out: str) -> None:
+    """Say what else narrows the queue, and offer to drop it."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        first, second = map(escape, pair)
-        st.markdown(f"Only the confused pair **{first} ↔ {second}**", width="content")
+        st.markdown(text.format(*map(escape, labels)), width="content")
         st.button(
-            "Show all",
-            key="review_drop_pair",
+            way_out,
+            key=f"review_drop_{name}",
             on_click=_drop,
-            args=("pair",),
+            args=(name,),
             type="tertiary",
             icon=":material/close:",
         )
@@ -187,6 +202,7 @@ def _write(name: str) -> None:
     else:
         _drop(name)
     if name == "split":
+        _drop("like")
         _drop("given")  # another split has other suspects, and unlabelled items have no given label at all
     if name == "given":
         _drop(MIXED)

@@ -1,14 +1,17 @@
-"""Check rows and items: are their fields usable, do labels look alike, does an image occur twice?"""
+"""Check rows and items: are their fields usable, do labels look alike, does an image or a group occur twice?"""
 
 import difflib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from curation.dataset.duplicates import COPY_KINDS, EXACT, MIRRORED
 from curation.dataset.findings import Finding
 from curation.dataset.image_checks import Unusable
+from curation.dataset.near_duplicates import PLAIN, Likeness
 from curation.dataset.sources import SPLIT_OF_VALUE
 from diagnostics.errors import ImageError
 from diagnostics.image_files import check_relative
@@ -201,7 +204,7 @@ def check_copies(items: pd.DataFrame) -> list[Finding]:
         more = f" and {len(group) - MAX_NAMED} more" if len(group) > MAX_NAMED else ""
         labels = sorted(set(group["given_label"].dropna()))
         where = (first["source"], int(first["source_row"]), first["path"], first["item_id"])
-        if _leaks(set(group["split"])):
+        if _leaks(set(group["split"]) - {"unlabelled"}):
             findings.append(Finding("leak", f"The same image is in several splits: {named}{more}.", *where))
         if len(labels) > 1:
             message = f"The same image has the labels {', '.join(map(repr, labels))}: {named}{more}."
@@ -213,6 +216,133 @@ def check_copies(items: pd.DataFrame) -> list[Finding]:
                 )
             )
     return findings
+
+
+def check_leaks(items: pd.DataFrame, leaks: pd.DataFrame) -> list[Finding]:
+    """Nearly the same image in two splits of which one is held out, and unlabelled copies of held-out items.
+
+    leaks : LEAK_COLUMNS; equal files in labelled splits are left to `check_copies`
+    """
+    unlabelled = leaks["split"] == "unlabelled"
+    told = leaks[leaks["kind"].isin(COPY_KINDS) & (unlabelled | (leaks["kind"] != EXACT))]
+    known = _Known(items)
+    row_of = {item_id: row for row, item_id in enumerate(known.item_id)}
+    findings = []
+    pairs: Iterable[Row] = told.itertuples(index=False)
+    for pair in pairs:
+        rows = [row_of[pair.item_id], row_of[pair.other_id]]
+        nearly = _nearly(pair.likeness, pair.kind == MIRRORED)
+        same = "the same image" if pair.kind == EXACT else nearly
+        code = "unlabelled_copy" if pair.split == "unlabelled" else "near_leak"
+        findings.append(known.finding(code, f"{known.named(rows)} are {same}.", rows[0]))
+    return findings
+
+
+def check_likeness(items: pd.DataFrame, likeness: Likeness) -> list[Finding]:
+    """Images that are nearly the same within a split, how many say nothing, and whether there were too many pairs."""
+    findings = []
+    n_plain = int((likeness.look == PLAIN).sum())
+    if n_plain:
+        message = (
+            f"{_items(n_plain)} {'is' if n_plain == 1 else 'are'} of one shade almost throughout, so that nearly the "
+            "same images cannot be told among them."
+        )
+        findings.append(Finding("plain_image", message))
+    if not likeness.complete:
+        message = (
+            f"There are more than {len(likeness.first):,} pairs of nearly the same images, as among the frames of a "
+            "film; not all of them were looked at."
+        )
+        findings.append(Finding("many_alike", message))
+    known = _Known(items)
+    return findings + _equal_looks(known, likeness) + _near_pairs(known, likeness)
+
+
+def _equal_looks(known: "_Known", likeness: Likeness) -> list[Finding]:
+    """A finding for each look of several files; equal files are left to `check_copies`, leaks to `check_leaks`."""
+    looks = pd.DataFrame({"look": likeness.look, "content": known.content_hash})
+    looks = looks[looks["look"] != PLAIN].drop_duplicates()
+    looks = looks[looks["look"].duplicated(keep=False)]
+    nearly = _nearly(1.0, mirrored=False)
+    alike = (rows.tolist() for rows in looks.groupby("look", sort=False).groups.values())
+    return [known.near(rows, nearly) for rows in alike if known.is_fine(rows)]
+
+
+def _near_pairs(known: "_Known", likeness: Likeness) -> list[Finding]:
+    """A finding for each pair of looks, of the first items that have them, unless it is a leak."""
+    looks, rows = np.unique(likeness.look, return_index=True)
+    first, second = (
+        rows[np.searchsorted(looks, side)].tolist() for side in (likeness.first, likeness.second)
+    )
+    how = zip(likeness.cosine.tolist(), likeness.mirrored.tolist(), strict=True)
+    return [
+        known.near([one, other], _nearly(cosine, mirrored))
+        for one, other, (cosine, mirrored) in zip(first, second, how, strict=True)
+        if known.is_fine([one, other])
+    ]
+
+
+class _Known:
+    """What findings tell of items, by row, as lists: taking rows out of a frame one by one is far slower."""
+
+    def __init__(self, items: pd.DataFrame) -> None:
+        labels = items["given_label"].astype(object)
+        self.item_id, self.path, self.split = (items[name].tolist() for name in ("item_id", "path", "split"))
+        self.label = labels.where(labels.notna(), None).tolist()
+        self.source, self.source_row = items["source"].tolist(), items["source_row"].tolist()
+        self.content_hash = items["content_hash"].tolist()
+
+    def finding(self, code: str, message: str, row: int) -> Finding:
+        return Finding(
+            code, message, self.source[row], self.source_row[row], self.path[row], self.item_id[row]
+        )
+
+    def is_fine(self, rows: Iterable[int]) -> bool:
+        """Whether items may be copies of one another without a leak."""
+        return not _leaks({self.split[row] for row in rows})
+
+    def near(self, rows: Sequence[int], nearly: str) -> Finding:
+        message = f"{self.named(rows)} are {nearly}"
+        labels = sorted({self.label[row] for row in rows} - {None})
+        if len(labels) < 2:
+            return self.finding("near_duplicate", f"{message}.", rows[0])
+        listed = ", ".join(map(repr, labels))
+        return self.finding("near_conflict", f"{message} and have the labels {listed}.", rows[0])
+
+    def named(self, rows: Sequence[int]) -> str:
+        """The first few with their splits."""
+        shown = [f"{self.path[row]} ({self.split[row]})" for row in rows[:MAX_NAMED]]
+        if len(rows) > MAX_NAMED:
+            return f"{', '.join(shown)} and {len(rows) - MAX_NAMED} more"
+        return " and ".join([", ".join(shown[:-1]), shown[-1]])
+
+
+def check_groups(items: pd.DataFrame) -> list[Finding]:
+    """Groups that are in several splits of which one is held out, and sources with items that are of no group."""
+    findings = []
+    for source, no_group in items.assign(no_group=items["group"].isna()).groupby("source", sort=False)[
+        "no_group"
+    ]:
+        if no_group.any():
+            message = (
+                f"{int(no_group.sum())} of {_items(len(no_group))} of {source} say no group; "
+                "each is a group of its own."
+            )
+            findings.append(Finding("no_group", message, str(source)))
+    held_out = items["split"].isin(["val", "test"])
+    mixed = items[items["group"].isin(items.loc[held_out, "group"].dropna())]
+    for group, members in mixed.groupby("group", sort=True):
+        counts = members["split"].value_counts().reindex(SPLITS).dropna().astype(int)
+        if _leaks(set(counts.index)):
+            spread = ", ".join(f"{split} ({_items(n)})" for split, n in counts.items())
+            first = members.iloc[0]
+            where = (first["source"], int(first["source_row"]), first["path"])
+            findings.append(Finding("group_leak", f"Group {group!r} is in {spread}.", *where))
+    return findings
+
+
+def _nearly(likeness: float, mirrored: bool) -> str:
+    return f"nearly the same image (alike to {likeness:.3f}{', one mirrored' if mirrored else ''})"
 
 
 def _leaks(splits: set[str]) -> bool:

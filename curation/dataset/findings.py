@@ -71,7 +71,43 @@ CHECKS: dict[str, Check] = {
     "leak": Check(
         WARNING,
         "One image in train and in validation or test",
-        "Remove one of the two: the metrics are too good.",
+        "See Leaks between splits: leave the training copies out of training.",
+    ),
+    "near_leak": Check(
+        WARNING,
+        "Nearly one image in train and in validation or test",
+        "See Leaks between splits: leave the training copies out of training.",
+    ),
+    "group_leak": Check(
+        WARNING,
+        "Groups in several splits",
+        "Split the data so that each group is in one split, or leave their training items out of training.",
+    ),
+    "no_group": Check(
+        WARNING, "Items without a group", "Fill in the group column: a leak by these items goes unseen."
+    ),
+    "near_conflict": Check(
+        WARNING,
+        "Nearly one image with different labels",
+        "Review these items: at most one label is right.",
+    ),
+    "unlabelled_copy": Check(
+        NOTE,
+        "Unlabelled copies of validation or test items",
+        "Nothing to do: Winnow refuses to add them to the training set.",
+    ),
+    "near_duplicate": Check(
+        NOTE,
+        "Nearly one image several times",
+        "Nothing to do: they share a fold. Keep one of them, if it is no intention.",
+    ),
+    "plain_image": Check(
+        NOTE, "Images of almost one shade", "Nothing to do; equal files are found among them, too."
+    ),
+    "many_alike": Check(
+        WARNING,
+        "Too many nearly equal images",
+        "Say what belongs together with --group-column, such as the film that a frame is from.",
     ),
     "empty_label": Check(NOTE, "Rows without a label", "They count as unlabelled items."),
     "unused_label": Check(

@@ -29,12 +29,14 @@ class Looked:
     """What a look at files told. In columns: a tuple a file costs more to send between processes than to fill.
 
     width, height, content_hash : of the files that can be used, in order; as `inspect_image` tells them
+    thumbnails : theirs, one behind the other
     unusable : why the others cannot be, by their position among all files
     """
 
     width: list[int] = field(default_factory=list)
     height: list[int] = field(default_factory=list)
     content_hash: list[str] = field(default_factory=list)
+    thumbnails: bytearray = field(default_factory=bytearray)
     unusable: dict[int, Unusable] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -46,6 +48,7 @@ class Looked:
         self.width += looked.width
         self.height += looked.height
         self.content_hash += looked.content_hash
+        self.thumbnails += looked.thumbnails
         self.unusable |= {n_before + position: problem for position, problem in looked.unusable.items()}
 
 
@@ -94,13 +97,14 @@ def _look_at_chunk(task: Task) -> Looked:
     looked = Looked()
     for position, (root, path) in enumerate(files):
         try:
-            width, height, content_hash = inspect_image(roots[root].read(path))
+            facts = inspect_image(roots[root].read(path))
         except ImageError as error:
             looked.unusable[position] = Unusable(error.code, str(error))
             continue
-        looked.width.append(width)
-        looked.height.append(height)
-        looked.content_hash.append(content_hash)
+        looked.width.append(facts.width)
+        looked.height.append(facts.height)
+        looked.content_hash.append(facts.content_hash)
+        looked.thumbnails += facts.thumbnail
     return looked
 
 

@@ -10,14 +10,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curation.dataset.checks import Row, check_copies, check_fields, check_labels
+from curation.dataset.checks import (
+    Row,
+    check_copies,
+    check_fields,
+    check_groups,
+    check_labels,
+    check_leaks,
+    check_likeness,
+)
+from curation.dataset.duplicates import leaks_of, units_of
 from curation.dataset.findings import SET_ASIDE, Finding, findings_table
 from curation.dataset.image_checks import Looked, Unusable, looking_at_images
+from curation.dataset.near_duplicates import Likeness, find_near_duplicates
 from curation.dataset.sources import RAW_COLUMNS, Columns, Source, read_source
 from curation.dataset.splits import check_fraction, split_off_validation
 from diagnostics.errors import DataError
-from diagnostics.image_files import ImageRoot
-from diagnostics.progress import ProgressCallback
+from diagnostics.image_files import THUMBNAIL_PX, ImageRoot
+from diagnostics.progress import Progress, ProgressCallback
 from diagnostics.task import ITEM_COLUMNS
 
 MAX_SUMMARISED = 3
@@ -30,6 +40,7 @@ class IntakeSpec:
 
     data : a table, a folder or a zip; val, test, unlabelled : further ones of that kind
     images : where the paths of tables lead; None = each table's own folder
+    group_column : what may not be in two splits, such as the patient or the product; None = there is no such thing
     classes : the labels that may occur; None = those that do
     val_fraction, seed : see `split_off_validation`; used only if no validation set is given
     """
@@ -43,6 +54,7 @@ class IntakeSpec:
     label_column: str | None = None
     id_column: str | None = None
     split_column: str | None = None
+    group_column: str | None = None
     label_from_name: str | None = None
     classes: tuple[str, ...] | None = None
     val_fraction: float = 0.2
@@ -56,12 +68,14 @@ class Intake:
 
     items : ITEM_COLUMNS, one row a usable item, in source order
     findings : FINDING_COLUMNS
+    leaks : `curation.dataset.duplicates.LEAK_COLUMNS`
     columns : which columns of the main table were used, named or guessed
     fingerprint : SHA-256 over what the items are; equal for equal data
     """
 
     items: pd.DataFrame
     findings: pd.DataFrame
+    leaks: pd.DataFrame
     classes: tuple[str, ...]
     roots: tuple[ImageRoot, ...]
     fingerprint: str
@@ -94,14 +108,20 @@ def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
         looked = wait_for_images()
     items, more = _with_images(sound, looked)
     findings += more
-    items = _with_splits(items, spec)
+    likeness = _likeness(items, looked, on_progress)
+    items = _with_splits(items.assign(unit=units_of(items, likeness)), spec)
+    leaks = leaks_of(items, likeness)
     classes = classes_given or tuple(sorted(set(items["given_label"].dropna())))
     findings += check_labels(items, classes) + check_copies(items)
+    findings += check_leaks(items, leaks) + check_likeness(items, likeness)
+    if spec.group_column is not None:
+        findings += check_groups(items)
     table = findings_table(findings)
     _refuse_useless(items, classes, table)
     return Intake(
         items=items,
         findings=table,
+        leaks=leaks,
         classes=classes,
         roots=tuple(roots),
         fingerprint=fingerprint_of(items),
@@ -131,7 +151,7 @@ def fingerprint_of(items: pd.DataFrame) -> str:
 
 
 def _sources(spec: IntakeSpec) -> list[Source]:
-    asked = Columns(spec.path_column, spec.label_column, spec.id_column, spec.split_column)
+    asked = Columns(spec.path_column, spec.label_column, spec.id_column, spec.split_column, spec.group_column)
     given = {"data": spec.data, "val": spec.val, "test": spec.test, "unlabelled": spec.unlabelled}
     return [
         Source(path, role, spec.images, asked, spec.label_from_name, spec.encoding)
@@ -155,13 +175,24 @@ def _with_images(sound: pd.DataFrame, looked: Looked) -> tuple[pd.DataFrame, lis
             "content_hash": pd.Series(looked.content_hash, dtype=object),
             "width": np.array(looked.width, dtype=np.int64),
             "height": np.array(looked.height, dtype=np.int64),
+            "thumbnail": np.arange(len(looked.width)),
         },
     ).set_axis(np.flatnonzero(usable))
     items = sound[~bad].join(facts).reset_index(drop=True)
     items = items.rename(columns={"label": "given_label", "row": "source_row"})
     unlabelled = (items["split"] == "unlabelled") | (items["given_label"] == "")
     items["given_label"] = items["given_label"].where(~unlabelled, None)
+    items["group"] = items["group"].where(items["group"] != "", None).astype("str")
     return items, findings
+
+
+def _likeness(items: pd.DataFrame, looked: Looked, on_progress: ProgressCallback) -> Likeness:
+    """Which of the items look nearly the same. items : column thumbnail, their place among those looked at"""
+    thumbnails = np.frombuffer(looked.thumbnails, dtype=np.uint8).reshape(-1, THUMBNAIL_PX**2)
+    return find_near_duplicates(
+        thumbnails[items["thumbnail"].to_numpy()],
+        on_step=lambda done, total: on_progress(Progress("comparing images", done, total)),
+    )
 
 
 def _image_finding(problem: Unusable, row: Row) -> Finding:
@@ -169,14 +200,18 @@ def _image_finding(problem: Unusable, row: Row) -> Finding:
 
 
 def _with_splits(items: pd.DataFrame, spec: IntakeSpec) -> pd.DataFrame:
-    """Items whose split is still to be decided become train, or validation if none was given."""
+    """Items whose split is still to be decided become train, or validation if none was given.
+
+    What belongs with test items does not go to validation, which is to tell something else than the test does.
+    """
     undecided = items["split"] == ""
     given = spec.val is not None or bool((items["split"] == "val").any())
     items.loc[undecided, "split"] = "train"
     if not given:
-        train = items[items["split"] == "train"]
+        of_test = items["unit"].isin(items.loc[items["split"] == "test", "unit"])
+        train = items[(items["split"] == "train") & ~of_test]
         held_out = split_off_validation(
-            train["content_hash"].tolist(),
+            train["unit"].tolist(),
             train["given_label"].tolist(),
             fraction=spec.val_fraction,
             seed=spec.seed,

@@ -41,7 +41,7 @@ DELIMITERS = ",;\t|"
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", *PARQUET_SUFFIXES)
 
-RAW_COLUMNS = ("path", "label", "item_id", "split", "source", "row", "root")
+RAW_COLUMNS = ("path", "label", "item_id", "split", "group", "source", "row", "root")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Columns:
     label: str | None = None
     id: str | None = None
     split: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _read_table(source: Source, roots: list[ImageRoot]) -> Raw:
     status_at = header.index("status") if exported else None
     rows = []
     for number, fields in records:
-        path, label, item_id, split = pick([*fields, ""])
+        path, label, item_id, split, group = pick([*fields, ""])
         if exported:
             path, label, item_id = undo_safe(path), undo_safe(label), undo_safe(item_id)
         if status_at is not None and fields[status_at] == "added":
@@ -127,7 +128,7 @@ def _read_table(source: Source, roots: list[ImageRoot]) -> Raw:
             )
             continue
         label = label if label.strip() else ""
-        rows.append((_plain(path), label, item_id, split, source.path.name, number, root))
+        rows.append((_plain(path), label, item_id, split, group.strip(), source.path.name, number, root))
     if not rows and not findings:
         raise DataError(f"{source.path.name} has a header and no rows. Expected one row an image.")
     return _raw(rows, findings, columns, source)
@@ -139,7 +140,7 @@ def _plain(path: str) -> str:
 
 
 def _named(columns: Columns) -> tuple[str | None, ...]:
-    return columns.path, columns.label, columns.id, columns.split
+    return columns.path, columns.label, columns.id, columns.split, columns.group
 
 
 def _csv_rows(source: Source) -> tuple[list[str], Iterator[tuple[int, list[str]]], list[Finding]]:
@@ -235,6 +236,7 @@ def _find_columns(source: Source, header: Sequence[str]) -> Columns:
         else _column(source, header, asked.label, LABEL_NAMES, "label"),
         id=_column(source, header, asked.id, ID_NAMES, "id"),
         split=_column(source, header, asked.split, SPLIT_NAMES, "split") if source.role == "data" else None,
+        group=_column(source, header, asked.group, (), "group"),
     )
     if found.path is None:
         raise DataError(_no_column(source, header, "path"))
@@ -287,7 +289,7 @@ def _read_folder(source: Source, roots: list[ImageRoot]) -> Raw:
         read = _split_folders if any(_split_of(name) for name in inner) else _class_folders
         placed, findings = read(inner, source)
         rows = [(top + name, label, split) for name, label, split in placed]
-    full = [(path, label, "", split, source.path.name, 0, number) for path, label, split in rows]
+    full = [(path, label, "", split, "", source.path.name, 0, number) for path, label, split in rows]
     return _raw(full, findings, Columns(), source)
 
 
@@ -378,7 +380,7 @@ def _raw(
     rows: Sequence[tuple[object, ...]], findings: list[Finding], columns: Columns, source: Source
 ) -> Raw:
     frame = pd.DataFrame(rows, columns=list(RAW_COLUMNS), dtype=object).astype(
-        dict.fromkeys(RAW_COLUMNS[5:], "int64")
+        dict.fromkeys(("row", "root"), "int64")
     )
     if source.role != "data":
         frame["split"] = source.role

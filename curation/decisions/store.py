@@ -9,10 +9,11 @@ see `curation.class_list`. `all_events` alone tells them as they are kept.
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from curation.decisions import log
 from curation.decisions.events import (
     DECIDE,
     KEPT,
+    LABELLED,
     REDO,
     STATUS_OF,
     UNDO,
@@ -52,13 +54,18 @@ from diagnostics.task import NO_LABEL, SPLITS, IntArray, RowArray
 
 MAX_PROBLEMS_SHOWN = 20
 MAX_COMPARED = 5_000
+MAX_BARRED_SHOWN = 3
+NOTHING_BARRED: Mapping[str, str] = MappingProxyType({})
 LOCKED_TEST = (
     'the set is locked; to change it on purpose unlock it with a reason: winnow decide … --unlock-test "why"'
 )
 
+MAY_NOT_JOIN = "cannot join the training set, because it is"
+
 STATE_COLUMNS = (
     "item_id", "label", "verdict", "status", "annotator", "decided_at", "round", "event", "note",
 )  # fmt: skip
+LOCK_COLUMNS = ("at", "unlocked", "annotator", "reason")
 LABEL_COLUMNS = ("item_id", "split", "given_label", "label", "verdict", "status")
 
 
@@ -85,7 +92,7 @@ class Conflict:
 class ActResult:
     """What an act did. `act` is its number, 0 if there was nothing to write; `event` is the log's last event then.
 
-    n_refused : items that a bulk act made no sense for and left, because of `reason`
+    n_refused : items that the act left, because of `reason`: it made no sense for them, or they may not be trained on
     """
 
     act: int
@@ -142,9 +149,19 @@ class DecisionStore:
 
     items : the items by row and by id
     class_log : the classes that there are
+    barred : the items that may not join the training set because they are like a held-out one, and how; see
+        `curation.dataset.duplicates.barred_by`
     """
 
-    def __init__(self, engine: Engine, items: ItemIndex, class_log: ClassLog) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        items: ItemIndex,
+        class_log: ClassLog,
+        *,
+        barred: Mapping[str, str] = NOTHING_BARRED,
+    ) -> None:
+        self.barred = barred
         self._engine = engine
         self._items = items
         self._class_log = class_log
@@ -174,6 +191,7 @@ class DecisionStore:
         client_seq: int | None = None,
         n_refused: int = 0,
         reason: str = "",
+        leave_barred: bool = False,
     ) -> ActResult:
         """Apply decisions as one act: one transaction, one step of undo.
 
@@ -182,6 +200,7 @@ class DecisionStore:
         again gives the first answer and writes nothing.
 
         n_refused, reason : what the caller has left out and why; kept, so that the answer can be given again
+        leave_barred : leave items out, too, that would join the training set and may not, instead of raising
         raises : DecisionError listing everything wrong with any of them; then none is applied
         """
         author = _author(annotator, now, client_id, client_seq)
@@ -192,11 +211,23 @@ class DecisionStore:
             classes = self._class_log.known_at(moment.class_change, connection)
             decisions = [shown_decision(decision, classes) for decision in decisions]
             resolved, states = self._checked(connection, decisions, classes)
+            barred = [self._barred(decision) for decision in resolved]
+            told = [problem for problem in barred if problem is not None]
+            if told and not leave_barred:
+                raise _refusal(told, len(decisions))
+            kept = [place for place, problem in enumerate(barred) if problem is None]
             changes, n_already, conflicts = _sorted_out(
-                decisions, resolved, states, classes, author.annotator
+                [decisions[place] for place in kept],
+                [resolved[place] for place in kept],
+                [states[place] for place in kept],
+                classes,
+                author.annotator,
             )
             act = _decide_row(moment, len(changes))
-            act |= {"n_refused": n_refused, "reason": reason}
+            act |= {
+                "n_refused": n_refused + len(told),
+                "reason": "; ".join(filter(None, [reason, _few(told)])),
+            }
             return _append(connection, moment, author, act, changes, n_already, conflicts)
 
     def undo(
@@ -230,6 +261,13 @@ class DecisionStore:
         """Whether decisions on test items are taken."""
         with reading(self._engine) as connection:
             return log.is_test_unlocked(connection)
+
+    def test_log(self) -> pd.DataFrame:
+        """Who unlocked and locked the gold test set, when and why, the newest first: LOCK_COLUMNS."""
+        columns = [test_locks.c[name] for name in LOCK_COLUMNS]
+        with reading(self._engine) as connection:
+            found = connection.execute(sa.select(*columns).order_by(test_locks.c.number.desc())).all()
+        return pd.DataFrame.from_records([tuple(row) for row in found], columns=list(LOCK_COLUMNS))
 
     def last_event(self) -> int:
         """The number of the last event, 0 before the first."""
@@ -409,6 +447,11 @@ class DecisionStore:
             raise _refusal(problems, len(decisions))
         return resolved, states
 
+    def _barred(self, resolved: Decision) -> _Problem | None:
+        """Why a decision may not be kept, None if it may: it would train on what validation or test hold out."""
+        like = self.barred.get(resolved.item_id) if resolved.verdict == LABELLED else None
+        return None if like is None else _Problem(resolved.item_id, f"{MAY_NOT_JOIN} {like}")
+
     def _locked_test_items(self, connection: Connection, rows: IntArray) -> "_Problem | None":
         n_test = int(np.count_nonzero(self._items.split[rows] == SPLITS.index("test")))
         if n_test == 0 or log.is_test_unlocked(connection):
@@ -469,6 +512,12 @@ class DecisionStore:
 
 def _locked(n_test: int) -> _Problem:
     return _Problem(f"{n_test} of them are items of the gold test set", LOCKED_TEST)
+
+
+def _few(problems: Sequence[_Problem]) -> str:
+    more = len(problems) - MAX_BARRED_SHOWN
+    shown = "; ".join(map(str, problems[:MAX_BARRED_SHOWN]))
+    return f"{shown}; and {more} more" if more > 0 else shown
 
 
 def _sorted_out(

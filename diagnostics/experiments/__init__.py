@@ -63,5 +63,42 @@ EXPERIMENTS: dict[str, ExperimentSpec] = {
                 "full": FULL,
             },
         ),
+        ExperimentSpec(
+            name="saturation",
+            title="Saturation",
+            sentence="What are the next labels of each class worth?",
+            module="diagnostics.experiments.saturation",
+            options={
+                "more": ExperimentOption(int, "how many more labels of each class", 50, low=1, high=10_000),
+                "draws": ExperimentOption(
+                    int, "nested subsets of the labels that a curve is drawn through", 5, low=3, high=50
+                ),
+            },
+        ),
+        ExperimentSpec(
+            name="imbalance",
+            title="Imbalance",
+            sentence="Does oversampling, a weighted loss, weighted sampling or focal loss help the rare classes, and "
+            "what does it cost the others?",
+            module="diagnostics.experiments.imbalance",
+            options={"seeds": SEEDS, "full": FULL},
+        ),
+        ExperimentSpec(
+            name="edits",
+            title="What the edits bought",
+            sentence="What did the relabels, the removals, the additions and the caps each bring?",
+            module="diagnostics.experiments.edits",
+            options={
+                "since": ExperimentOption(
+                    int,
+                    "the dataset version that the edits are counted from; 0 = the source",
+                    0,
+                    low=0,
+                    high=100_000,
+                ),
+                "seeds": SEEDS,
+                "full": ExperimentOption(bool, "confirm the largest group by training whole models", False),
+            },
+        ),
     )
 }

@@ -34,6 +34,7 @@ RECOMMENDED, NOT_RECOMMENDED, CANNOT_TELL, MEASURED = (
 
 
 CAP = "class_cap"
+WORK_PREFIX = ".training-"
 
 
 class Trainer(Protocol):
@@ -43,8 +44,8 @@ class Trainer(Protocol):
         """(n_models, n_ruler_items, n_classes) probabilities, in the order of the ruler.
 
         items : train items with the columns item_id and label, and perhaps weight (how much an item counts, 1 = as
-            one item; heads only). Only items that the trainer knows, see `ExperimentData.train_items`; those that are
-            left out are not trained on.
+            one item; heads only). Only items that the trainer knows: `ExperimentData.train_items` and `spare_items`;
+            those that are left out are not trained on.
         config : how to train, if not as `ExperimentData.single` says; for a quick trainer's heads it counts nothing
         """
 
@@ -74,6 +75,8 @@ class ExperimentData:
         differ in nothing but their items and their seed; what a full trainer uses if not told otherwise
     known_seeds : of full trainings on all train items with `config`, those that are there already
     about : what single experiments need beside this, by name
+    spare_items : labelled train items that are not trained on now and that an experiment may take in again, columns
+        TRAIN_COLUMNS; None = none
     """
 
     train_items: pd.DataFrame
@@ -83,6 +86,7 @@ class ExperimentData:
     single: TrainConfig
     known_seeds: tuple[int, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    spare_items: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Images: the decoded array, its loaders and the fastai learner over it."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from diagnostics.task import NO_LABEL, IntArray, Task
 from diagnostics.training.augment import Augment, Normalise
 from diagnostics.training.checkpoint import load_weights
 from diagnostics.training.config import TrainConfig
+from diagnostics.training.imbalance import IMBALANCE, count_classes
 from diagnostics.training.recipe import DataFacts, loss_of, optimizer_of, resolve_config
 
 N_LOOKED_AT = 100
@@ -54,14 +56,15 @@ class ImageItems:
     def learner(self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, path: Path) -> Any:
         """A fastai Learner with fresh weights; its model's layout is channels last."""
         config = self.config
+        counts = count_classes(learnt_codes[train], len(self._classes))
         learner = learner_for(
             self._architecture,
-            self._loaders(train, held_out, torch.from_numpy(learnt_codes)),
+            self._loaders(train, held_out, learnt_codes),
             n_classes=len(self._classes),
             image_size_px=config.image_size_px or 0,
             pretrained=config.pretrained,
             weights_file=Path(config.weights_file) if config.weights_file else None,
-            loss_func=loss_of(config),
+            loss_func=loss_of(config, counts, self._machine.device),
             opt_func=optimizer_of(config),
             path=path,
         )
@@ -92,17 +95,22 @@ class ImageItems:
             "classes": list(self._classes),
         }
 
-    def _loaders(self, train: IntArray, held_out: IntArray, learnt_codes: torch.Tensor) -> DataLoaders:
+    def _loaders(self, train: IntArray, held_out: IntArray, learnt_codes: IntArray) -> DataLoaders:
         config = self.config
+        codes = learnt_codes[train]
+        remedy = IMBALANCE[config.imbalance]
+        n_shown = remedy.n_drawn(count_classes(codes, len(self._classes)))
         augmented = Augment(self._normalise, config.augment, flip=bool(config.flip))
         batch_size = config.batch_size or 1
         device = self._machine.device
         train_loader = ArrayLoader(
-            self._part(train, learnt_codes),
+            self._part(train, torch.from_numpy(learnt_codes)),
             prepare=augmented,
+            draw=partial(remedy.draw, codes),
+            n=n_shown,
             bs=batch_size,
             shuffle=True,
-            drop_last=len(train) >= batch_size,
+            drop_last=n_shown >= batch_size,
             device=device,
         )
         held_out_loader = ArrayLoader(

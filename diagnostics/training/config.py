@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from diagnostics.errors import ConfigError
+from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY
+
+STANDARD_FOCAL_GAMMA, STANDARD_LABEL_SMOOTHING = 2.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,18 @@ OPTIONS: dict[str, Option] = {
     ),
     "batch_size": Option(int, "items a step", 2, 4096, none_means="from the number of items"),
     "weight_decay": Option(float, "weight decay", 0.0, 1.0),
-    "label_smoothing": Option(float, "share of a label spread over all classes", 0.0, 0.5),
+    "label_smoothing": Option(
+        float, "share of a label spread over all classes", 0.0, 0.5, none_means="0.1, with focal loss 0"
+    ),
+    "imbalance": Option(
+        str,
+        "what to do about rare classes. "
+        + "; ".join(f"{name}: {remedy.help}" for name, remedy in IMBALANCE.items()),
+        choices=tuple(IMBALANCE),
+    ),
+    "focal_gamma": Option(
+        float, "focal loss: how much less sure items count; 0 = as much as others", 0.0, 10.0
+    ),
     "augment": Option(
         str,
         "none; light: small shifts; standard: shifts, small zooms, turns and changes of light",
@@ -80,6 +94,8 @@ OPTIONS: dict[str, Option] = {
     "n_threads": Option(int, "CPU threads of the model", 1, 1024, none_means="all cores"),
 }
 
+LATER_OPTIONS = {"imbalance", "focal_gamma"}
+
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
@@ -95,7 +111,9 @@ class TrainConfig:
     lr: float | None = None
     batch_size: int | None = None
     weight_decay: float = 0.05
-    label_smoothing: float = 0.1
+    label_smoothing: float | None = None
+    imbalance: str = NO_REMEDY
+    focal_gamma: float = STANDARD_FOCAL_GAMMA
     augment: str = "light"
     flip: bool | None = None
     seed: int = 0
@@ -130,6 +148,21 @@ class TrainConfig:
     def to_json(self) -> dict[str, Any]:
         """A plain dict that json.dumps takes and `from_json` reads back."""
         return asdict(self)
+
+    @property
+    def smoothing(self) -> float:
+        """The label smoothing that is trained with: fastai's focal loss knows none."""
+        if self.label_smoothing is not None:
+            return self.label_smoothing
+        return 0.0 if self.imbalance == FOCAL_LOSS else STANDARD_LABEL_SMOOTHING
+
+    def identity(self) -> dict[str, Any]:
+        """What a run is known by: `to_json` with the label smoothing that is trained with, without later options that
+        are not used. A run that was begun before there was an option has the same identity after.
+        """
+        unused = {field.name for field in fields(self) if getattr(self, field.name) == field.default}
+        values = self.to_json() | {"label_smoothing": self.smoothing}
+        return {name: value for name, value in values.items() if name not in unused & LATER_OPTIONS}
 
 
 def _near(name: str, known: list[str]) -> str:
@@ -174,4 +207,8 @@ def _contradictions(config: TrainConfig) -> list[str]:
         problems.append("folds must be 0 (one model) or at least 2, found 1")
     if config.frozen_epochs and config.epochs and config.frozen_epochs > config.epochs:
         problems.append(f"frozen_epochs ({config.frozen_epochs}) must not exceed epochs ({config.epochs})")
+    if config.imbalance == FOCAL_LOSS and config.label_smoothing:
+        problems.append("focal_loss knows no smoothed labels; leave label_smoothing out or set it to 0")
+    if config.imbalance != FOCAL_LOSS and config.focal_gamma != STANDARD_FOCAL_GAMMA:
+        problems.append("focal_gamma is given, so imbalance must be focal_loss")
     return problems

@@ -12,31 +12,31 @@ from diagnostics.task import NO_LABEL, FloatArray, IntArray
 NO_FOLD = -1
 
 
-def make_folds(codes: IntArray, content_hashes: Sequence[str], *, n_folds: int, seed: int) -> IntArray:
-    """Assign each labelled item to the fold that holds it out; items of equal content share a fold.
+def make_folds(codes: IntArray, units: Sequence[str], *, n_folds: int, seed: int) -> IntArray:
+    """Assign each labelled item to the fold that holds it out; items of one unit share a fold.
 
     codes : (n_items,); items with -1 get no fold
-    content_hashes : (n_items,)
+    units : (n_items,), what must not be in two folds: the group of an item, else its content
     returns : (n_items,) in [0, n_folds), or -1
 
-    Stratified: each class is dealt out, content by content, to the fold that has fewest of it (then fewest items, then
-    the first). The order of dealing comes from the seed and the content, not from the rows, so the same data get the
-    same folds in any order. A class with fewer items than folds is missing from the held-out part of some folds.
-    raises : DataError if there are fewer distinct contents than folds
+    Stratified: each class is dealt out, unit by unit, to the fold that has fewest of it (then fewest items, then the
+    first). The order of dealing comes from the seed and the unit, not from the rows, so the same data get the same
+    folds in any order. A class with fewer units than folds is missing from the held-out part of some folds.
+    raises : DataError if there are fewer units than folds
     """
-    table = pd.DataFrame({"code": codes, "content": np.asarray(content_hashes, dtype=object)})
+    table = pd.DataFrame({"code": codes, "unit": np.asarray(units, dtype=object)})
     labelled = table[table["code"] != NO_LABEL]
-    groups = labelled.groupby("content", sort=True)["code"].agg(["min", "size"])
-    if len(groups) < n_folds:
+    dealt = labelled.groupby("unit", sort=True)["code"].agg(["min", "size"])
+    if len(dealt) < n_folds:
         raise DataError(
-            f"{n_folds} folds need at least {n_folds} different labelled train items, found {len(groups)}. "
-            f"Use fewer folds, or folds=0 for one model."
+            f"{n_folds} folds need at least {n_folds} labelled train items that are neither copies of one another nor "
+            f"of one group, found {len(dealt)}. Use fewer folds, or folds=0 for one model."
         )
-    groups["order"] = [hashlib.sha256(f"{seed}:{content}".encode()).hexdigest() for content in groups.index]
-    groups = groups.sort_values(["min", "order"])
-    fold_of = dict(zip(groups.index, _deal(groups["min"], groups["size"], n_folds), strict=True))
+    dealt["order"] = [hashlib.sha256(f"{seed}:{unit}".encode()).hexdigest() for unit in dealt.index]
+    dealt = dealt.sort_values(["min", "order"])
+    fold_of = dict(zip(dealt.index, _deal(dealt["min"], dealt["size"], n_folds), strict=True))
     return np.array(
-        [fold_of[content] if code != NO_LABEL else NO_FOLD for code, content in table.to_numpy()],
+        [fold_of[unit] if code != NO_LABEL else NO_FOLD for code, unit in table.to_numpy()],
         dtype=np.int64,
     )
 

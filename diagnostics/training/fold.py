@@ -89,7 +89,7 @@ def open_run(inputs: RunInputs, *, on_progress: ProgressCallback) -> OpenRun:
         task=inputs.task,
         codes=plan.codes,
         config=inputs.config,
-        n_train=len(plan.trained_on(0)),
+        n_train=plan.n_shown(0, inputs.config),
         roots=inputs.roots,
         cache_dir=inputs.cache_dir,
         machine=machine,

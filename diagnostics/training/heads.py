@@ -80,8 +80,8 @@ def fit_heads(
     codes : (n_items,) of the labels, read at the positions that the folds name
     strength : of the penalty; None chooses the one of STRENGTHS, from strong to weak, at which the held-out items are
         most likely, over as many folds as together hold out 5,000; it stops when it gets worse
-    weights : (n_items,), how much each training item counts, 0 or more, relative to the others; None = all alike.
-        The held-out items count alike
+    weights : (n_items,), how much each item counts, 0 or more, relative to the others, in training and where the
+        strength is chosen; None = all alike
     tolerance : the largest component of the gradient of the mean loss, as scikit-learn's `tol`
     should_stop : asked before every fold and strength; a stop raises Cancelled
     on_fold : told how many folds are done
@@ -120,14 +120,14 @@ def _folds_to_try(folds: Sequence[HeadFold]) -> range:
 def _choose_strength(fits: Sequence["_Fit"], should_stop: Callable[[], bool]) -> tuple[float, list[float]]:
     """The strength with the smallest held-out loss, and the losses of those that were tried."""
     losses: list[float] = []
-    n_held_out = sum(fit.n_held_out for fit in fits)
+    held_out_weight = max(sum(fit.held_out_weight for fit in fits), SMALLEST_SHARE)
     for strength in STRENGTHS:
         if should_stop():
             raise Cancelled("Stopped while training heads.")
         for fit in fits:
             fit.descend(strength, PATH_TOLERANCE)
             fit.remember(strength)
-        losses.append(sum(fit.held_out_loss() for fit in fits) / max(1, n_held_out))
+        losses.append(sum(fit.held_out_loss() for fit in fits) / held_out_weight)
         if losses[-1] > min(losses):
             break
     return STRENGTHS[int(np.argmin(losses))], losses
@@ -200,9 +200,10 @@ class _Fit:
         self._held_out = self._features[n_train : n_train + len(fold.held_out)]
         self._axes = self._standardise()
         self._targets = F.one_hot(labels[self._order[:n_train]], n_classes).float()
-        weights = weights[self._order[:n_train]]
-        self._weights = (weights / weights.sum())[:, None]
+        weights = weights[self._order]
+        self._weights = (weights[:n_train] / weights[:n_train].sum())[:, None]
         self._held_out_codes = labels[self._order[n_train : n_train + len(fold.held_out)]]
+        self._held_out_weights = weights[n_train : n_train + len(fold.held_out)]
         shares = (self._weights * self._targets).sum(dim=0).clamp_min(SMALLEST_SHARE)
         self._point = _Point(torch.zeros(self._train.shape[1], n_classes, device=device), shares.log())
         self._known: dict[float, _Point] = {}
@@ -220,8 +221,8 @@ class _Fit:
         return lengths.clamp_min(0), axes
 
     @property
-    def n_held_out(self) -> int:
-        return len(self._held_out)
+    def held_out_weight(self) -> float:
+        return float(self._held_out_weights.sum())
 
     def remember(self, strength: float) -> None:
         self._known[strength] = self._point
@@ -250,9 +251,9 @@ class _Fit:
         return gradient.largest
 
     def held_out_loss(self) -> float:
-        """Summed over the held-out items."""
-        logits = self._logits(self._held_out)
-        return float(F.cross_entropy(logits, self._held_out_codes, reduction="sum"))
+        """Summed over the held-out items with their weights."""
+        losses = F.cross_entropy(self._logits(self._held_out), self._held_out_codes, reduction="none")
+        return float(self._held_out_weights @ losses)
 
     def predict(self) -> FloatArray:
         """(n_items, n_classes) float32 probabilities of every item."""

@@ -17,12 +17,12 @@ class LogitRecord:
         self._counts = torch.zeros(n_items)
 
     def add(self, positions: IntArray, logits: Tensor) -> None:
-        """Add one batch; positions (n,) of the training items, each at most once, logits (n, n_classes)."""
+        """Add one batch; positions (n,) of the training items, some perhaps several times, logits (n, n_classes)."""
         if self._sums.device != logits.device:
             self._sums, self._counts = self._sums.to(logits.device), self._counts.to(logits.device)
         rows = torch.from_numpy(positions).to(logits.device)
-        self._sums[rows] += logits.float()
-        self._counts[rows] += 1
+        self._sums.index_put_((rows,), logits.float(), accumulate=True)
+        self._counts.index_put_((rows,), torch.ones(len(rows), device=rows.device), accumulate=True)
 
     def means(self) -> FloatArray:
         """(n_items, n_classes) float32; NaN where nothing was added."""

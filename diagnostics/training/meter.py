@@ -23,9 +23,9 @@ class WorkMeter:
         self.plan = plan
         self.n_epochs = config.epochs or 1
         self.on_progress = on_progress
+        self.per_epoch = [plan.n_shown(model, config) for model in range(plan.n_models)]
         self.per_fold = [
-            self.n_epochs * len(plan.trained_on(model)) + PREDICT_COST * len(plan.items)
-            for model in range(plan.n_models)
+            self.n_epochs * n_shown + PREDICT_COST * len(plan.items) for n_shown in self.per_epoch
         ]
         self.done = self.skipped = 0.0
         self.metrics: dict[str, float] = {}
@@ -41,7 +41,7 @@ class WorkMeter:
     def tell(self, news: FoldNews) -> None:
         """Take in what happened to a model."""
         if news.n_epochs_before:
-            self._skip(news.n_epochs_before * len(self.plan.trained_on(news.model)))
+            self._skip(news.n_epochs_before * self.per_epoch[news.model])
         self.done += news.n_trained + PREDICT_COST * news.n_predicted
         self.rates[news.model] = news.images_per_s
         self.epochs[news.model] = news.epoch + 1

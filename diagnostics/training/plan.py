@@ -10,9 +10,10 @@ from diagnostics.predictions import IN_SAMPLE, MEAN_OF_FOLDS, OUT_OF_FOLD, SINGL
 from diagnostics.task import NO_LABEL, IntArray, Task, label_codes
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import NO_FOLD, absent_classes, make_folds
+from diagnostics.training.imbalance import IMBALANCE
 from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels, plant_labels
 
-TRAIN_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash")
+TRAIN_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit")
 HELD_BACK = "held_back"
 MAX_EVALUATED = 1000
 VALIDATION, FOLD, IN_SAMPLE_TRAIN = "val", "fold", "train (in sample)"
@@ -44,6 +45,11 @@ class Plan:
     def trained_on(self, model: int) -> IntArray:
         return _trained_on(self.labelled_train, self.folds, model)
 
+    def n_shown(self, model: int, config: TrainConfig) -> int:
+        """How many items an epoch shows to a model, repeated ones as often as they are."""
+        codes = self.learnt_codes(model)[self.trained_on(model)]
+        return IMBALANCE[config.imbalance].n_drawn(np.bincount(codes))
+
     def learnt_codes(self, model: int) -> IntArray:
         """(n_items,) the labels that a model is given, planted ones among them."""
         return self.planted[model].in_place_of(self.codes)
@@ -64,8 +70,8 @@ def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
     _check_trainable(codes[train], task)
     folds = np.full(len(ordered), NO_FOLD, dtype=np.int64)
     if config.folds:
-        hashes = ordered["content_hash"].iloc[train].tolist()
-        folds[train] = make_folds(codes[train], hashes, n_folds=config.folds, seed=config.seed)
+        units = ordered["unit"].iloc[train].tolist()
+        folds[train] = make_folds(codes[train], units, n_folds=config.folds, seed=config.seed)
     n_models = config.folds or 1
     held_out, evaluated = _evaluated(
         ordered["split"].to_numpy(dtype=object), codes, train, folds, n_models, config.seed

@@ -50,6 +50,7 @@ from diagnostics.training.embeddings import (
     find_backbone,
 )
 from diagnostics.training.heads import HeadFold, Heads, fit_heads
+from diagnostics.training.imbalance import NO_REMEDY, item_weights
 from diagnostics.training.plan import Plan, held_back_notes, make_plan
 from diagnostics.training.quick_scores import score_quick_round
 
@@ -59,10 +60,10 @@ class QuickInputs:
     """What a quick round is made from.
 
     items : columns TRAIN_COLUMNS, as for `train_run`
-    config : of it count folds, seed, n_threads, mixed_precision and, for a pretrained network, arch, pretrained,
-        weights_file, image_size_px and resize
+    config : of it count folds, seed, imbalance, n_threads, mixed_precision and, for a pretrained network, arch,
+        pretrained, weights_file, image_size_px and resize
     base : the newest full run with folds, None if there is none
-    content_of : the content hash of every item of the project, by item_id
+    content_of, unit_of : the content hash and the unit of every item of the project, by item_id
     decided : the items on which a person has said that their present label is right
     """
 
@@ -71,6 +72,7 @@ class QuickInputs:
     config: TrainConfig
     base: Run | None
     content_of: pd.Series
+    unit_of: pd.Series
     roots: tuple[ImageRoot, ...]
     cache_dir: Path
     on_progress: ProgressCallback
@@ -101,8 +103,10 @@ class Prepared:
 def prepare_quick(inputs: QuickInputs) -> Prepared:
     """Decide folds and find or compute features: of a pretrained network that is here, else of the base run.
 
-    raises : RunError if there is neither; WeightsError if a pretrained network is asked for that is not here
+    raises : RunError if there is neither; WeightsError if a pretrained network is asked for that is not here;
+        ConfigError if heads cannot be trained as the configuration says
     """
+    item_weights(inputs.config.imbalance, np.empty(0, dtype=np.int64), len(inputs.task.classes))
     machine = _machine(inputs.config)
     torch.set_num_threads(machine.n_threads)
     backbone = find_backbone(inputs.config)
@@ -120,10 +124,15 @@ def fit_quick(
     prepared: Prepared,
     n_classes: int,
     *,
+    imbalance: str = NO_REMEDY,
     should_stop: Callable[[], bool],
     on_progress: ProgressCallback,
 ) -> Heads:
-    """Train one head a fold on the labelled train items; each predicts every item, in the order of the plan."""
+    """Train one head a fold on the labelled train items; each predicts every item, in the order of the plan.
+
+    imbalance : one of those that heads can be trained with, see `diagnostics.training.imbalance`
+    raises : ConfigError for another
+    """
     features = prepared.shared.read()
     folds = prepared.plan.folds
     train = np.zeros(len(folds), dtype=np.bool_)
@@ -145,6 +154,7 @@ def fit_quick(
         prepared.plan.codes,
         n_classes,
         device=prepared.machine.device,
+        weights=item_weights(imbalance, np.where(train, prepared.plan.codes, NO_LABEL), n_classes),
         should_stop=should_stop,
         on_fold=tell,
     )
@@ -157,6 +167,7 @@ def predict_quick(inputs: QuickInputs) -> FloatArray:
     heads = fit_quick(
         prepared,
         len(inputs.task.classes),
+        imbalance=inputs.config.imbalance,
         should_stop=inputs.should_stop,
         on_progress=inputs.on_progress,
     )
@@ -190,6 +201,7 @@ def train_quick_run(
     heads = fit_quick(
         prepared,
         len(inputs.task.classes),
+        imbalance=inputs.config.imbalance,
         should_stop=inputs.should_stop,
         on_progress=inputs.on_progress,
     )
@@ -236,9 +248,9 @@ def _prepare_with_backbone(inputs: QuickInputs, backbone: Backbone, machine: Mac
     plan = make_plan(inputs.items, inputs.task, replace(inputs.config, folds=0))
     train = plan.labelled_train
     folds = np.full(len(plan.items), NO_FOLD, dtype=np.int64)
-    hashes = plan.items["content_hash"].iloc[train].tolist()
+    units = plan.items["unit"].iloc[train].tolist()
     n_folds = max(2, inputs.config.folds)
-    folds[train] = make_folds(plan.codes[train], hashes, n_folds=n_folds, seed=inputs.config.seed)
+    folds[train] = make_folds(plan.codes[train], units, n_folds=n_folds, seed=inputs.config.seed)
     return Prepared(
         plan=replace(plan, folds=folds, n_models=n_folds),
         shared=embed_with_backbone(backbone, _embed_inputs(inputs, plan.items, machine)),
@@ -255,7 +267,7 @@ def _prepare_with_run(inputs: QuickInputs, base: Run, machine: Machine) -> Prepa
         plan.items,
         plan.codes,
         base_folds=pd.Series(base.predictions.folds, index=base.predictions.item_ids),
-        content_of=inputs.content_of,
+        unit_of=inputs.unit_of,
         n_folds=base.info.n_folds,
         seed=inputs.config.seed,
     )
@@ -274,33 +286,30 @@ def keep_folds(
     codes: IntArray,
     *,
     base_folds: pd.Series,
-    content_of: pd.Series,
+    unit_of: pd.Series,
     n_folds: int,
     seed: int,
 ) -> IntArray:
     """The fold that holds each item out, so that no head is trained on features of a model that saw what it predicts.
 
-    items : columns item_id, split, content_hash; codes : (n_items,), -1 = no label
+    items : columns item_id, split, unit; codes : (n_items,), -1 = no label
     base_folds : by item_id the fold of the run whose features are used, -1 = none of its models was trained on it
-    content_of : the content hash of every item that the run had, by item_id
+    unit_of : the unit of every item that the run had, by item_id
     returns : (n_items,); -1 for items that are not trained on and that no model of the run was trained on
 
-    An item keeps its fold, whatever became of its label, and items of a content that a model was trained on get the
-    fold of that content. Labelled train items that no model has seen are dealt out by their content and the seed.
+    An item keeps its fold, whatever became of its label, and items of a unit that a model was trained on get the fold
+    of that unit. Labelled train items that no model has seen are dealt out by their unit and the seed.
     """
     seen = base_folds[base_folds != NO_FOLD]
-    fold_of = pd.Series(
-        seen.to_numpy(), index=pd.Index(content_of.reindex(seen.index).to_numpy(dtype=object))
-    )
+    fold_of = pd.Series(seen.to_numpy(), index=pd.Index(unit_of.reindex(seen.index).to_numpy(dtype=object)))
     fold_of = fold_of[~fold_of.index.duplicated()]
-    contents = items["content_hash"]
-    known = fold_of.reindex(pd.Index(contents)).fillna(NO_FOLD).to_numpy(dtype=np.int64)
+    units = items["unit"]
+    known = fold_of.reindex(pd.Index(units)).fillna(NO_FOLD).to_numpy(dtype=np.int64)
     held_out = items["item_id"].isin(seen.index) | (items["split"] == "train")
     folds = np.where(held_out, known, NO_FOLD)
     new = (items["split"] == "train").to_numpy() & (codes != NO_LABEL) & (folds == NO_FOLD)
     folds[new] = [
-        int(hashlib.sha256(f"{seed}:{content}".encode()).hexdigest(), 16) % n_folds
-        for content in contents[new]
+        int(hashlib.sha256(f"{seed}:{unit}".encode()).hexdigest(), 16) % n_folds for unit in units[new]
     ]
     return folds
 

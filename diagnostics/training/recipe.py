@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from fastai.losses import CrossEntropyLossFlat
+import torch
+from fastai.losses import CrossEntropyLossFlat, FocalLossFlat
 from fastai.optimizer import Adam
 
+from diagnostics.task import IntArray
 from diagnostics.training.config import TrainConfig
+from diagnostics.training.imbalance import FOCAL_LOSS, NO_REMEDY, inverse_root_weights
 from diagnostics.training.small_net import NAME as SMALL_CNN
 
 PRETRAINED_ARCH = "resnet18"
@@ -25,7 +28,7 @@ BATCH_SIZES = ((4000, 128), (400, 64), (0, 32))
 class DataFacts:
     """What the defaults depend on.
 
-    n_train : labelled train items that one model sees
+    n_train : items that an epoch shows to one model: the labelled train items that it sees, repeated ones as often
     median_short_side_px : of all images
     is_grey : the images have no colour
     """
@@ -64,6 +67,7 @@ def resolve_config(config: TrainConfig, facts: DataFacts, *, n_threads: int, pre
         epochs=epochs,
         frozen_epochs=min(frozen_epochs, epochs),
         batch_size=config.batch_size or batch_size,
+        label_smoothing=config.smoothing,
         flip=(not facts.is_grey) if config.flip is None else config.flip,
         mixed_precision=precision,
         n_threads=n_threads,
@@ -89,9 +93,37 @@ def phases_of(config: TrainConfig, lr: float) -> list[Phase]:
     return [phase for phase in phases if phase.n_epochs]
 
 
-def loss_of(config: TrainConfig) -> Any:
-    """Cross-entropy with the configured label smoothing."""
-    return CrossEntropyLossFlat(label_smoothing=config.label_smoothing)
+def _cross_entropy(config: TrainConfig, counts: IntArray, device: torch.device) -> Any:
+    return CrossEntropyLossFlat(label_smoothing=config.smoothing)
+
+
+def _weighted_cross_entropy(config: TrainConfig, counts: IntArray, device: torch.device) -> Any:
+    weights = torch.from_numpy(inverse_root_weights(counts)).float().to(device)
+    return CrossEntropyLossFlat(label_smoothing=config.smoothing, weight=weights)
+
+
+def _focal_loss(config: TrainConfig, counts: IntArray, device: torch.device) -> Any:
+    return FocalLossFlat(gamma=config.focal_gamma)
+
+
+LOSSES: dict[str, Callable[[TrainConfig, IntArray, torch.device], Any]] = {
+    NO_REMEDY: _cross_entropy,
+    "oversample": _cross_entropy,
+    "weighted_loss": _weighted_cross_entropy,
+    "weighted_sampling": _cross_entropy,
+    FOCAL_LOSS: _focal_loss,
+}
+
+
+def loss_of(config: TrainConfig, counts: IntArray, device: torch.device) -> Any:
+    """The loss that goes with the configured remedy for imbalance.
+
+    counts : (n_classes,), how many items of each class the model is trained on
+
+    Cross-entropy with the configured label smoothing, a mean weighted by class for weighted_loss; the focal loss of Lin
+    et al. (Focal Loss for Dense Object Detection, 2017), without class weights.
+    """
+    return LOSSES[config.imbalance](config, counts, device)
 
 
 def optimizer_of(config: TrainConfig) -> Callable[..., Any]:

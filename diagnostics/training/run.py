@@ -165,7 +165,7 @@ def _identity(inputs: RunInputs) -> dict[str, Any]:
     content = json.dumps(rows.where(rows.notna(), None).to_numpy().tolist(), ensure_ascii=False, default=str)
     return {
         "format_version": 1,
-        "config": inputs.config.to_json(),
+        "config": inputs.config.identity(),
         "classes": list(inputs.task.classes),
         "items": hashlib.sha256(content.encode()).hexdigest(),
     }

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from diagnostics.errors import DataError
-from diagnostics.experiments.frame import Trainer
+from diagnostics.experiments.frame import WORK_PREFIX, Trainer
 from diagnostics.image_files import ImageRoot
 from diagnostics.progress import ProgressCallback
 from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task, label_codes
@@ -78,13 +78,13 @@ def _head_folds(
     prepared: Prepared, rows: IntArray, ruler: IntArray, codes: IntArray, seed: int
 ) -> list[HeadFold]:
     """One a fold; positions are those of the train items, and after them the ruler."""
-    contents = prepared.plan.items["content_hash"].iloc[rows].tolist()
+    units = prepared.plan.items["unit"].iloc[rows].tolist()
     if prepared.base_run is None:
-        folds = make_folds(codes, contents, n_folds=prepared.n_folds, seed=seed)
+        folds = make_folds(codes, units, n_folds=prepared.n_folds, seed=seed)
         kept = np.ones(len(rows), dtype=np.bool_)
     else:
         folds = prepared.plan.folds[rows]
-        kept = np.array([share_of(content, seed) >= LEFT_OUT for content in contents])
+        kept = np.array([share_of(unit, seed) >= LEFT_OUT for unit in units])
     features = prepared.shared.at(np.concatenate([rows, ruler])).read()
     return [
         HeadFold(
@@ -109,7 +109,7 @@ def full_trainer(inputs: FullInputs, ruler: pd.Index) -> Trainer:
         labels = pd.Series(items["label"].to_numpy(dtype=object), index=pd.Index(items["item_id"]))
         learnt = inputs.items["label"].astype(object).mask(is_train)
         learnt = learnt.where(~is_train, labels.reindex(ids).to_numpy())
-        with tempfile.TemporaryDirectory(dir=inputs.cache_dir, prefix=".training-") as work_dir:
+        with tempfile.TemporaryDirectory(dir=inputs.cache_dir, prefix=WORK_PREFIX) as work_dir:
             return train_and_predict(
                 inputs.items.assign(label=learnt.to_numpy()),
                 inputs.task,

@@ -44,7 +44,7 @@ def train_folds(
 
 def _pixels_to_train(run: OpenRun, models: Sequence[int]) -> int:
     side_px = run.config.image_size_px or 1
-    n_images = sum(len(run.plan.trained_on(model)) for model in models) * (run.config.epochs or 1)
+    n_images = sum(run.plan.n_shown(model, run.config) for model in models) * (run.config.epochs or 1)
     return n_images * side_px * side_px
 
 

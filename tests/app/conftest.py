@@ -22,8 +22,9 @@ from starlette.testclient import TestClient
 from app import context
 from app.routes import make_routes
 from app.tokens import sign
+from curation.dataset.duplicates import LEAK_COLUMNS
 from curation.dataset.intake import IntakeSpec, take_in
-from curation.project import Project
+from curation.project import LEAKS_FILE, Project
 from diagnostics.predictions import Predictions, object_array, write_predictions
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import (
@@ -74,6 +75,19 @@ def empty_project(template, tmp_path, monkeypatch) -> Project:
 def project(empty_project) -> Project:
     """The same with one finished run."""
     write_run(empty_project, "run-0001")
+    return empty_project
+
+
+@pytest.fixture
+def leaky_project(empty_project) -> Project:
+    """The same as `empty_project`, with the first train and the first unlabelled item like the first test item."""
+    first = empty_project.items.groupby("split")["item_id"].first()
+    rows = [
+        (first["train"], "train", first["test"], "test", "near", 0.987, None),
+        (first["unlabelled"], "unlabelled", first["test"], "test", "exact", 1.0, None),
+    ]
+    leaks = pd.DataFrame(rows, columns=list(LEAK_COLUMNS)).astype({"group": "str"})
+    leaks.to_parquet(empty_project.folder / LEAKS_FILE, index=False)
     return empty_project
 
 

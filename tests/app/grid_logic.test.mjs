@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import {
   KEY_SHEET, afterAct, bulkDone, bulkQuestion, clickTile, commandOf, conflictOf, decisionsFor, durationText, emptySelection, moveCursor, nextOpen, optimisticState,
-  percent, progressText, quoted, selectAll, shortReason, splitThumbnails, targetsOf, toggleTile,
+  percent, problemsOf, progressText, quoted, selectAll, shortReason, splitThumbnails, targetsOf, toggleTile,
   wantsUpdate,
 } from "../../app/grid/logic.js";
 
@@ -165,6 +165,13 @@ test("a bulk act is asked about with its counts, and told of with what it did", 
   assert.equal(bulkQuestion("class", "boot", preview), "Relabel 1,240 items as “boot”? 31 already are.");
   assert.equal(bulkDone({ n_changed: 1209, n_already: 31, n_refused: 0, n_conflicts: 0 }), "1,209 changed, 31 were already.");
   assert.match(bulkDone({ n_changed: 1, n_already: 0, n_refused: 2, reason: "has no prediction to accept", n_conflicts: 3 }), /2 left out.*3 left because/);
+});
+
+test("what an act on single items left is a problem to be told, with its reason; a bulk act tells it otherwise", () => {
+  const result = { error: "", conflicts: [], n_refused: 1, reason: "u1 is the same image as t1 (test)" };
+  assert.deepEqual(problemsOf(result, false), ["1 item left as before: u1 is the same image as t1 (test)."]);
+  assert.deepEqual(problemsOf(result, true), []);
+  assert.deepEqual(problemsOf({ error: "locked", conflicts: ["a: changed"], n_refused: 0, reason: "" }, false), ["locked", "a: changed"]);
 });
 
 test("progress says how far, how many changes, how fast and how long to go; what is unknown is left out", () => {

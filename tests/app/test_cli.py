@@ -1,10 +1,12 @@
 import csv
 import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from app.cli import VERBS, run
 from curation.jobs import list_jobs
@@ -53,6 +55,38 @@ def loaded_modules_after(*arguments) -> set[str]:
 def test_every_verb_has_help_with_an_example(verb, capsys):
     assert run([verb, "--help"]) == 0
     assert f"Example: winnow {verb}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_leaks_are_listed_left_out_and_taken_back(leaky_project, capsys):
+    def told(*options: str) -> dict:
+        assert run(["leaks", str(leaky_project.folder), *options, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert (told()["n_in_training"], told()["counts"][0]["n_items"]) == (1, 1)
+    assert told("--exclude", "--as", "ada")["n_left_out"] == 1
+    assert told("--undo")["n_changed"] == 1
+    assert run(["leaks", str(leaky_project.folder)]) == 0
+    assert "is nearly the same image as" in capsys.readouterr().out
+    assert run(["leaks", str(leaky_project.folder), "--exclude", "--undo"]) == 2
+
+
+def test_init_leaves_training_copies_out_unless_it_is_told_to_keep_them(tmp_path, capsys):
+    photos = tmp_path / "photos"
+    rng = np.random.default_rng(0)
+    for place in ("train/cat", "train/dog", "test/cat"):
+        (photos / place).mkdir(parents=True)
+        for number in range(4):
+            pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(photos / place / f"{number}.png")
+    shutil.copy(photos / "test/cat/0.png", photos / "train/cat/copy.png")
+    for options, n_out in ((["--as", "ada"], 1), (["--leaks", "keep"], 0)):
+        project = tmp_path / f"project{n_out}"
+        command = ["init", str(project), "--data", str(photos), "--val-fraction", "0", *options, "--json"]
+        assert run(command) == 0
+        made = json.loads(capsys.readouterr().out)
+        assert made["leaks"] == {"n_in_training": 1 - n_out, "n_left_out": n_out}
+        labels = Project.open(project).decisions.state_table()
+        assert labels["note"].str.contains("Asked for by ada").tolist() == [True] * n_out
 
 
 def test_help_loads_no_library_that_is_slow():

@@ -5,9 +5,12 @@ import pytest
 from app.figures import (
     class_difference_figure,
     confusion_matrix_figure,
+    edits_figure,
     image_sizes_figure,
+    imbalance_figure,
     loss_curves_figure,
     lr_finder_figure,
+    saturation_figure,
 )
 from diagnostics.confusion import confusion_matrix_table
 
@@ -81,3 +84,32 @@ def test_one_peak_does_not_press_the_loss_curves_flat():
     losses = [2.0, 2500.0, *[1.0] * 8]
     history = pd.DataFrame({"fold": 0, "epoch": range(10), "train_loss": [1.0] * 10, "valid_loss": losses})
     assert loss_curves_figure(history).layout.yaxis.range[1] < 3
+
+
+def test_gains_stand_with_their_intervals_the_largest_on_top_and_unjudged_classes_are_left_out():
+    table = pd.DataFrame(
+        {
+            "label": ["<b>hat</b>", "coat", "tie"],
+            "n_labels": [40, 90, 3],
+            "gain": [0.03, 0.001, np.nan],
+            "gain_low": [0.01, -0.002, np.nan],
+            "gain_high": [0.06, 0.004, np.nan],
+            "verdict": ["more labels help", "saturated", "too few to judge"],
+        }
+    )
+    (points,) = saturation_figure(table).data
+    assert list(points.y) == ["coat (90 labels)", "&lt;b&gt;hat&lt;/b&gt; (40 labels)"]
+    assert list(points.error_x.array) == pytest.approx([0.3, 3.0])
+    assert points.marker.color[0] != points.marker.color[1]
+
+
+def test_remedies_and_groups_of_edits_without_numbers_are_left_out_of_their_figures():
+    numbers = {"difference": [0.02, np.nan], "low": [-0.01, np.nan], "high": [0.05, np.nan]}
+    verdicts = {"verdict": ["cannot tell", "none made"]}
+    remedies = {"imbalance": ["weighted_loss", "focal_loss"], "metric": ["macro F1", "accuracy"]}
+    (points,) = imbalance_figure(pd.DataFrame(remedies | numbers | verdicts)).data
+    assert list(points.y) == ["weighted loss · macro F1"]
+    groups = {"group": ["relabels", "caps"], "n_edits": [3, 0], "metric": ["macro_f1", ""]}
+    (points,) = edits_figure(pd.DataFrame(groups | numbers | verdicts)).data
+    assert list(points.y) == ["relabels (3)"]
+    assert list(points.x) == pytest.approx([2.0])

@@ -9,9 +9,11 @@ from streamlit.testing.v1 import AppTest
 import app
 from app import context
 from curation.decisions.events import Decision
+from curation.project import LEAKS_FILE
 from curation.queues import QueueQuery, open_queue
 from curation.rounds import current_round
 from curation.runs import read_run
+from curation.test_looks import looks_at_test
 from diagnostics.run_folder import HISTORY_FILE, LOG_FILE, LR_FINDER_FILE, QuickInfo, write_run_info
 
 MAIN = Path(app.__file__).with_name("main.py")
@@ -97,13 +99,13 @@ def test_the_data_page_tells_checks_that_found_nothing_from_checks_not_made(empt
 def test_an_in_sample_run_is_marked_loudly_on_train(empty_project, add_run):
     add_run(empty_project, "run-0001", in_sample=True)
     at = opened("performance")
-    at.segmented_control(key="performance_split").set_value("train").run()
+    at.segmented_control(key="performance_split_run-0001").set_value("train").run()
     assert "In sample" in at.warning[0].value
 
 
 def test_out_of_fold_numbers_are_called_so(project):
     at = opened("performance")
-    at.segmented_control(key="performance_split").set_value("train").run()
+    at.segmented_control(key="performance_split_run-0001").set_value("train").run()
     assert not at.warning
     assert "Out of fold" in texts(at)
 
@@ -112,6 +114,45 @@ def test_numbers_stand_with_their_interval_and_the_rule_of_the_marks_is_visible(
     shown = texts(opened("performance"))
     assert "95 % interval" in shown
     assert "marked as underperforming when" in shown
+
+
+def test_each_class_has_a_line_that_leads_to_what_to_do_next(project):
+    at = opened("performance")
+    assert "What to do next" in [heading.value for heading in at.subheader]
+    assert "too few validation items to judge" in texts(at)
+    button = next(button for button in at.button if button.label == "Its validation items")
+    button.click().run()
+    assert not at.exception
+    assert at.title[0].value == "Review"
+    assert at.query_params["split"] == "val"
+
+
+def test_picking_the_test_set_is_a_look_that_is_counted_and_told(project):
+    at = opened("performance")
+    assert looks_at_test(project).n == 0
+    at.segmented_control(key="performance_split_run-0001").set_value("test").run()
+    assert (looks_at_test(project).n, looks_at_test(project).people) == (1, ("ada",))
+    assert "Test was looked at once, by 1 person" in texts(at)
+    at.run()
+    assert looks_at_test(project).n == 1
+
+
+def test_validation_is_held_against_test_only_when_a_person_asks_for_it(project, add_run):
+    add_run(project, "run-0002", seed=1)
+    at = opened("rounds")
+    assert looks_at_test(project).n == 0
+    next(button for button in at.button if button.label == "Compare with test").click().run()
+    assert not at.exception
+    assert (looks_at_test(project).n, looks_at_test(project).run_ids) == (1, ("run-0002", "run-0001"))
+    assert "Too few to tell" in texts(at)
+
+
+def test_the_train_page_checks_the_run_issues_first(project):
+    at = opened("train")
+    assert "Training check" in [heading.value for heading in at.subheader]
+    shown = texts(at)
+    assert "Validation set too small" in shown and "What to do:" in shown
+    assert any("passed" in expander.label for expander in at.expander)
 
 
 def test_decisions_of_the_open_round_are_said_not_to_be_in_the_next_run(project):
@@ -150,6 +191,40 @@ def test_the_test_split_is_locked_until_a_reason_is_given(project):
     next(button for button in at.button if button.label == "Unlock the test set").click().run()
     assert project.decisions.test_unlocked()
     assert "is open" in texts(at)
+    (log,) = at.dataframe
+    assert log.value[["unlocked", "annotator", "reason"]].to_numpy().tolist() == [
+        ["Unlocked", "ada", "two labels are beyond doubt wrong"]
+    ]
+
+
+def test_the_test_set_is_in_no_queue_unless_it_is_asked_for(project):
+    at = opened("review")
+    assert at.selectbox(key="review_split").value == "train"
+    assert "locked" not in texts(at)
+
+
+def test_training_copies_are_left_out_and_taken_back_on_the_data_page(leaky_project):
+    at = opened("data")
+    assert "1 training item belongs with validation or test items" in texts(at)
+    assert at.button(key="leaks_leave_out").proto.type == "primary"
+    at.button(key="leaks_leave_out").click().run()
+    assert not at.exception
+    item_id = leaky_project.leaks["item_id"].iloc[0]
+    assert leaky_project.decisions.states([item_id])[item_id].status == "excluded"
+    assert "1 training copy is left out of training" in texts(at)
+    at.button(key="leaks_take_back").click().run()
+    assert leaky_project.decisions.states([item_id])[item_id].status == "kept"
+
+
+def test_a_project_without_leaks_says_among_how_many_items_none_were_found(empty_project):
+    assert f"none found among {len(empty_project.items)} items" in texts(opened("data"))
+
+
+def test_a_project_of_an_older_winnow_says_that_near_copies_were_not_looked_for(empty_project):
+    (empty_project.folder / LEAKS_FILE).unlink()
+    shown = texts(opened("data"))
+    assert "were not looked for" in shown
+    assert "Equal files: no two splits share" in shown
 
 
 def test_a_filter_is_written_to_the_address(project):
@@ -232,3 +307,9 @@ def test_the_web_process_loads_no_model_library(project):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_a_link_that_names_a_class_opens_its_cap_experiment(project):
+    at = opened("experiments", **{"class": "red"})
+    assert not at.exception
+    assert at.selectbox(key="experiment_class-cap_class").value == "red"

@@ -23,6 +23,7 @@ queries = st.builds(
     given=maybe_class,
     predicted=maybe_class,
     pair=st.none() | st.just((CLASSES[0], CLASSES[1])),
+    like=maybe_class,
     decided=st.sampled_from(DECIDED),
     search=st.text(max_size=5),
     verdict=st.none() | st.sampled_from(VERDICT_FILTERS),
@@ -46,6 +47,7 @@ def test_a_link_is_read_back_as_the_queue_it_was_made_from(query):
         ("blind", "nan"),
         ("blind", "half"),
         ("given", "cow"),
+        ("like", "cow"),
         ("as_of", "-1"),
     ],
 )

@@ -95,6 +95,16 @@ def test_a_test_item_is_locked_until_it_is_unlocked(client, project):
     assert decide(client, item_id, seq=2).json()["results"][0]["error"] == ""
 
 
+def test_an_unlabelled_copy_of_a_test_item_is_left_and_the_pair_told(leaky_project, client):
+    copy, test_item = leaky_project.leaks[["item_id", "other_id"]].iloc[1]
+    answer = decide(client, copy, "labelled").json()
+    (result,) = answer["results"]
+    assert (result["error"], result["n_changed"], result["n_refused"]) == ("", 0, 1)
+    assert result["reason"].startswith(f"{copy}: cannot join the training set")
+    assert f"the same image as {test_item} (test)" in result["reason"]
+    assert answer["states"][copy]["status"] == "kept"
+
+
 def test_an_item_that_changed_underneath_is_reported_and_left(client, project):
     item_id = item_of(project, "train", "blue")
     decide(client, item_id, label="green")

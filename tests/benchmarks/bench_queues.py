@@ -66,6 +66,7 @@ def main() -> None:
 
 def make(folder: Path, n_rows: int) -> None:
     """A project with one run: 80 % train, 5 % val, 5 % test, 10 % unlabelled, and N_DECIDED decisions."""
+    from curation.dataset.duplicates import leaks_of
     from curation.dataset.intake import Intake
     from curation.dataset.sources import Columns
     from curation.project import ITEMS_FILE, Project
@@ -85,6 +86,7 @@ def make(folder: Path, n_rows: int) -> None:
     intake = Intake(
         items=pd.DataFrame(few),
         findings=nothing,
+        leaks=leaks_of(pd.DataFrame(few), None),
         classes=CLASSES,
         roots=(ImageRoot("folder", folder.parent),),
         fingerprint="f" * 64,

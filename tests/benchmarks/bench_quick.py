@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from curation.dataset.duplicates import leaks_of
 from curation.dataset.findings import FINDING_COLUMNS
 from curation.dataset.intake import Intake
 from curation.dataset.sources import Columns
@@ -135,10 +136,14 @@ def _intake(labels: np.ndarray, splits: np.ndarray, classes: tuple[str, ...], fo
         "content_hash": [f"{number:032x}" for number in range(n_items)],
         "width": 8,
         "height": 8,
+        "group": None,
+        "unit": [f"{number:032x}" for number in range(n_items)],
     }
     texts = dict.fromkeys(("item_id", "path", "split", "given_label", "source", "content_hash"), "str")
+    items = pd.DataFrame(columns).astype(texts)[list(ITEM_COLUMNS)]
     return Intake(
-        items=pd.DataFrame(columns).astype(texts)[list(ITEM_COLUMNS)],
+        items=items,
+        leaks=leaks_of(items, None),
         findings=pd.DataFrame(columns=list(FINDING_COLUMNS)),
         classes=classes,
         roots=(ImageRoot("folder", folder),),

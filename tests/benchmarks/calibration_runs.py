@@ -140,6 +140,7 @@ def _image_set(
             "split": split,
             "label": table["label"],
             "content_hash": table["path"],
+            "unit": table["path"],
         }
     )
     held_out = table[split == "test"]

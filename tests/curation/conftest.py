@@ -1,13 +1,15 @@
 """Small projects and runs made by hand: no images, no training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from curation.dataset.duplicates import leaks_of, units_of
 from curation.dataset.findings import FINDING_COLUMNS
 from curation.dataset.intake import Intake
 from curation.dataset.sources import Columns
@@ -31,6 +33,7 @@ ROWS = (
     ("u", "unlabelled", None),
     ("w", "unlabelled", None),
 )
+NOTHING_SHARED: Mapping[str, str] = MappingProxyType({})
 MakeProject = Callable[..., Project]
 
 
@@ -48,12 +51,18 @@ def clock() -> Callable[[], datetime]:
 
 @pytest.fixture
 def make_project(tmp_path) -> MakeProject:
-    """make_project(rows=(item_id, split, given_label)..., classes=...) → an empty project in a folder of its own."""
+    """make_project(rows=(item_id, split, given_label)..., classes=..., contents=, groups=) → an empty project in a
+    folder of its own; contents and groups are by item_id, for items that share them."""
     numbers = iter(range(1000))
 
-    def make(rows: Sequence[tuple[str, str, str | None]] = ROWS, classes: Sequence[str] = CLASSES) -> Project:
+    def make(
+        rows: Sequence[tuple[str, str, str | None]] = ROWS,
+        classes: Sequence[str] = CLASSES,
+        contents: Mapping[str, str] = NOTHING_SHARED,
+        groups: Mapping[str, str] = NOTHING_SHARED,
+    ) -> Project:
         folder = tmp_path / f"project-{next(numbers)}"
-        return Project.create(folder, _intake(rows, classes, tmp_path), now=NOW)
+        return Project.create(folder, _intake(rows, classes, tmp_path, contents, groups), now=NOW)
 
     return make
 
@@ -121,7 +130,13 @@ def write_run(
     return info
 
 
-def _intake(rows: Sequence[tuple[str, str, str | None]], classes: Sequence[str], images: Path) -> Intake:
+def _intake(
+    rows: Sequence[tuple[str, str, str | None]],
+    classes: Sequence[str],
+    images: Path,
+    contents: Mapping[str, str],
+    groups: Mapping[str, str],
+) -> Intake:
     ids = [row[0] for row in rows]
     columns = {
         "item_id": ids,
@@ -131,14 +146,21 @@ def _intake(rows: Sequence[tuple[str, str, str | None]], classes: Sequence[str],
         "given_label": [row[2] for row in rows],
         "source": "items.csv",
         "source_row": range(2, len(rows) + 2),
-        "content_hash": [f"hash-{item_id}" for item_id in ids],
+        "content_hash": [contents.get(item_id, f"hash-{item_id}") for item_id in ids],
+        "group": [groups.get(item_id) for item_id in ids],
+        "unit": "",
         "width": 8,
         "height": 8,
     }
-    texts = dict.fromkeys(("item_id", "path", "split", "given_label", "source", "content_hash"), "str")
+    texts = dict.fromkeys(
+        ("item_id", "path", "split", "given_label", "source", "content_hash", "group"), "str"
+    )
+    items = pd.DataFrame(columns).astype(texts)[list(ITEM_COLUMNS)]
+    items = items.assign(unit=units_of(items, None))
     return Intake(
-        items=pd.DataFrame(columns).astype(texts)[list(ITEM_COLUMNS)],
+        items=items,
         findings=pd.DataFrame(columns=list(FINDING_COLUMNS)),
+        leaks=leaks_of(items, None),
         classes=tuple(classes),
         roots=(ImageRoot("folder", images),),
         fingerprint="f" * 64,

@@ -204,3 +204,12 @@ def test_without_labelled_validation_items_there_is_no_ruler(make_project):
     project = make_project(rows=(("a", "train", "cat"), ("b", "train", "dog")))
     with pytest.raises(DataError, match="judged by the labelled validation items, and there are none"):
         experiment_data(project)
+
+
+def test_what_a_killed_experiment_left_is_removed_by_the_next_job(trained, spec):
+    left = [trained.folder / "experiments" / "partial" / "exp-0004", trained.cache_dir / ".training-x"]
+    for folder in left:
+        folder.mkdir(parents=True)
+    with running_job(trained, "experiment", ["experiment"]) as job:
+        make_experiment(trained, "guess", {}, job=job)
+    assert not any(folder.exists() for folder in left)

@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.class_list import ClassEdit
+from curation.classes import apply
 from curation.decisions.events import Decision
 from curation.queues import PAGE_COLUMNS, RANKED_COLUMNS, RANKERS, QueueQuery, open_queue, ranked_table
 from diagnostics.errors import ProjectError
+from diagnostics.predictions import FOLDER
 
 PROBS = {
     "a": (0.98, 0.01, 0.01),  # cat, surely right
@@ -277,3 +280,45 @@ def test_the_top_classes_of_a_page_come_most_probable_first(ranked):
     assert queue.item_ids(0, 2) == ["d", "b"]
     assert queue.top_classes(1, 2) == [[1, 2, 0], [0, 1, 2]]
     assert queue.top_classes(9, 2) == []
+
+
+@pytest.fixture
+def embedded(ranked):
+    """The same run; of the training items a and c were made by the first model, whose embeddings are compared."""
+    folder = ranked.runs_dir / "run-0001" / FOLDER
+    values = {"a": (1, 0), "c": (0, 1), "u": (0.2, 1), "w": (1, 0.1)}
+    np.save(
+        folder / "embeddings.npy", np.array([values.get(name, (1, 1)) for name in PROBS], dtype=np.float16)
+    )
+    return ranked
+
+
+def test_unlabelled_items_come_in_the_order_of_their_likeness_to_a_class(embedded):
+    assert ids(embedded, splits=("unlabelled",), like="cat") == ["w", "u"]
+    assert ids(embedded, splits=("unlabelled",), like="fox") == ["u", "w"]
+    page = open_queue(embedded, QueueQuery(splits=("unlabelled",), like="fox")).page(1, 2)
+    assert page["reason"][0].startswith("Cosine 0.98 with the nearest known items of `fox`. ")
+
+
+def test_likeness_goes_with_the_other_filters_and_has_counts(embedded, clock):
+    embedded.decisions.decide([Decision("w", "labelled", "cat")], annotator="ada", now=clock())
+    queue = open_queue(embedded, QueueQuery(splits=("unlabelled",), like="cat", decided="open"))
+    assert (queue.item_ids(), queue.counts()["decided"]) == (["u"], {"any": 2, "open": 1, "decided": 1})
+
+
+def test_likeness_follows_a_class_that_others_were_merged_into(embedded, clock):
+    apply(embedded, ClassEdit("merge", "fox", "cat"), annotator="ada", now=clock())
+    assert len(ids(embedded, splits=("unlabelled",), like="cat")) == 2
+    assert ids(embedded, splits=("unlabelled",), like="fox") == ids(
+        embedded, splits=("unlabelled",), like="cat"
+    )
+
+
+def test_a_run_without_embeddings_leaves_the_items_out_and_says_how_many(ranked):
+    queue = open_queue(ranked, QueueQuery(splits=("unlabelled",), like="cat"))
+    assert (len(queue), queue.n_left_out) == (0, 2)
+
+
+def test_only_unlabelled_items_are_ranked_by_likeness(ranked):
+    with pytest.raises(ProjectError, match="Only unlabelled items"):
+        open_queue(ranked, QueueQuery(like="cat"))

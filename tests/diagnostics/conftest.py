@@ -42,7 +42,9 @@ def made_up(tmp_path_factory) -> Callable[..., tuple[ExperimentData, Trainers]]:
                 rows += [(f"{split}-{label}-{number:04d}", split, label) for number in range(n)]
                 features.append(centre + rng.normal(size=(n, N_FEATURES)))
         items = pd.DataFrame(rows, columns=["item_id", "split", "label"])
-        items = items.assign(path=items["item_id"], root=0, content_hash=items["item_id"])
+        items = items.assign(
+            path=items["item_id"], root=0, content_hash=items["item_id"], unit=items["item_id"]
+        )
         return _experiment(items, np.concatenate(features), tuple(sizes), folder / f"{next(numbers)}.npy")
 
     return make

@@ -43,6 +43,15 @@ def test_the_order_depends_on_the_generator_alone(items):
     assert orders[0] == orders[1]
 
 
+def test_an_epoch_shows_what_is_drawn(items):
+    loader = ArrayLoader(
+        items, prepare=PLAIN, draw=lambda rng: np.array([6, 0, 6, 1]), n=4, bs=3, shuffle=True
+    )
+    assert len(loader) == 2
+    assert [codes.tolist() for _, codes in loader] == [[6, 0, 6], [1]]
+    assert loader.batch_positions.tolist() == [1]
+
+
 def test_a_new_loader_of_it_reads_the_same_array(items):
     loader = ArrayLoader(items, prepare=PLAIN, bs=3, shuffle=True).new(shuffle=False)
     assert colours(next(iter(loader))[0]) == [0, 1, 2]

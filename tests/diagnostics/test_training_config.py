@@ -43,8 +43,24 @@ def test_all_wrong_values_are_listed_together():
         ({"epochs": 2, "frozen_epochs": 3}, "must not exceed"),
         ({"seed": True}, "whole number"),
         ({"folds": None}, "must have a value"),
+        ({"imbalance": "focal_loss", "label_smoothing": 0.1}, "leave label_smoothing out or set it to 0"),
+        ({"imbalance": "oversample", "focal_gamma": 1.0}, "imbalance must be focal_loss"),
+        ({"imbalance": "smote"}, "none, oversample, weighted_loss, weighted_sampling, focal_loss"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options, text):
     with pytest.raises(ConfigError, match=text):
         TrainConfig(**options)
+
+
+def test_a_configuration_from_before_there_was_an_option_reads_and_keeps_its_identity():
+    later = ("imbalance", "focal_gamma")
+    values = TrainConfig(epochs=4, label_smoothing=0.1).to_json()
+    old = {name: value for name, value in values.items() if name not in later}
+    assert TrainConfig.from_json(old).imbalance == "none"
+    assert TrainConfig.from_json(old).identity() == old
+    assert TrainConfig(epochs=4).identity() == old
+
+
+def test_an_option_that_is_used_is_part_of_the_identity():
+    assert TrainConfig(imbalance="oversample").identity()["imbalance"] == "oversample"

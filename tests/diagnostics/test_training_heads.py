@@ -6,9 +6,10 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from diagnostics.errors import Cancelled
+from diagnostics.errors import Cancelled, ConfigError
 from diagnostics.training import heads
 from diagnostics.training.heads import STRENGTHS, HeadFold, fit_heads
+from diagnostics.training.imbalance import item_weights
 
 CPU = torch.device("cpu")
 N_CLASSES = 4
@@ -35,16 +36,28 @@ def make_folds(features, n_folds=3):
     ]
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.03, 0.001])
-def test_heads_are_those_of_scikit_learn(data, strength):
+@pytest.mark.parametrize(
+    ("strength", "imbalance"), [(1.0, "none"), (0.03, "oversample"), (0.03, "weighted_loss"), (0.001, "none")]
+)
+def test_heads_are_those_of_scikit_learn(data, strength, imbalance):
     features, codes = data
-    found = fit_heads(make_folds(features), codes, N_CLASSES, device=CPU, strength=strength, tolerance=1e-6)
+    weights = item_weights(imbalance, codes, N_CLASSES)
+    found = fit_heads(
+        make_folds(features),
+        codes,
+        N_CLASSES,
+        device=CPU,
+        weights=weights,
+        strength=strength,
+        tolerance=1e-6,
+    )
     assert found.largest_gradient <= 1e-6
     for fold, probs in zip(make_folds(features), found.fold_probs, strict=True):
         scaler = StandardScaler().fit(features[fold.train].astype(np.float64))
         scaled = scaler.transform(features.astype(np.float64))
         oracle = LogisticRegression(C=1 / (strength * len(fold.train)), tol=1e-7, max_iter=2000)
-        oracle.fit(scaled[fold.train], codes[fold.train])
+        of_train = weights[fold.train]
+        oracle.fit(scaled[fold.train], codes[fold.train], sample_weight=of_train / of_train.mean())
         np.testing.assert_allclose(probs, oracle.predict_proba(scaled), atol=1e-4)
 
 
@@ -119,3 +132,27 @@ def test_nothing_warns(data):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit_heads(make_folds(features), codes, N_CLASSES, device=CPU)
+
+
+def test_a_head_that_counts_rare_classes_as_much_as_common_ones_finds_more_of_them(data):
+    features, codes = data
+    rare = codes == codes.max()
+
+    def predicted_rare(imbalance):
+        heads = fit_heads(
+            make_folds(features),
+            codes,
+            N_CLASSES,
+            device=CPU,
+            weights=item_weights(imbalance, codes, N_CLASSES),
+        )
+        return heads.fold_probs.mean(axis=0)[rare, codes.max()].mean()
+
+    assert predicted_rare("oversample") > predicted_rare("weighted_loss") > predicted_rare("none")
+
+
+def test_there_is_no_focal_loss_in_the_quick_estimate():
+    with pytest.raises(
+        ConfigError, match=r"Focal loss is not available in the quick estimate.*Train in full"
+    ):
+        item_weights("focal_loss", np.array([0, 1]), 2)

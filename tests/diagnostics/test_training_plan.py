@@ -1,19 +1,73 @@
-"""Which items a model trains on: labelled ones of split train that are not held back."""
+"""Who is trained on, held out and measured: decided by split and by what belongs together."""
 
+import numpy as np
 import pandas as pd
+import pytest
 
+from diagnostics.errors import DataError
 from diagnostics.predictions import MEAN_OF_FOLDS, OUT_OF_FOLD
 from diagnostics.task import Task
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.plan import HELD_BACK, kinds_of, make_plan, notes_of
+from diagnostics.training.plan import HELD_BACK, TRAIN_COLUMNS, kinds_of, make_plan, notes_of
 
 TASK = Task("image", "single", ("cat", "dog"))
 CONFIG = TrainConfig(folds=2, planted=0.0)
 IDS = tuple("abcdefgh")
+SPLITS = ["train"] * 24 + ["val"] * 6 + ["test"] * 6 + ["unlabelled"] * 4
+
+
+@pytest.fixture
+def items() -> pd.DataFrame:
+    """40 items of two classes in four splits, each a unit of its own."""
+    ids = [f"i{number:02}" for number in range(len(SPLITS))]
+    table = pd.DataFrame(
+        {
+            "item_id": ids,
+            "path": ids,
+            "root": 0,
+            "split": SPLITS,
+            "label": ["cat", "dog"] * 20,
+            "content_hash": ids,
+        }
+    )
+    return table.assign(unit=table["content_hash"])
+
+
+@pytest.mark.parametrize("config", [TrainConfig(folds=3, planted=0.2), TrainConfig(folds=0)])
+@pytest.mark.parametrize("without", ["", "val"])
+def test_no_model_learns_from_a_test_item_or_is_chosen_by_one(items, config, without):
+    plan = make_plan(items[items["split"] != without], TASK, config)
+    is_test = (plan.items["split"] == "test").to_numpy()
+    assert is_test.sum() == 6
+    used = [plan.labelled_train, *plan.evaluated, *(planted.positions for planted in plan.planted)]
+    used += [plan.trained_on(model) for model in range(plan.n_models)]
+    assert not is_test[np.concatenate(used)].any()
+    assert (plan.folds[is_test] == -1).all()
+
+
+def test_items_of_one_unit_are_held_out_by_one_model(items):
+    grouped = items.assign(unit=[f"patient {number // 4}" for number in range(len(items))])
+    plan = make_plan(grouped, TASK, TrainConfig(folds=3))
+    train = plan.items[(plan.items["split"] == "train")].assign(fold=plan.folds[plan.labelled_train])
+    assert train.groupby("unit")["fold"].nunique().tolist() == [1] * 6
+    assert set(train["fold"]) == {0, 1, 2}
+
+
+def test_too_few_units_for_the_folds_are_said_to_be_too_few(items):
+    with pytest.raises(DataError, match=r"neither copies of one another nor of one group, found 2"):
+        make_plan(items.assign(unit=items["label"]), TASK, TrainConfig(folds=5))
+
+
+@pytest.mark.parametrize("column", TRAIN_COLUMNS[1:])
+def test_a_missing_column_is_named(items, column):
+    with pytest.raises((DataError, KeyError), match=column):
+        make_plan(items.drop(columns=column), TASK, TrainConfig())
 
 
 def make_items(held_back=()):
-    items = pd.DataFrame({"item_id": IDS, "path": IDS, "root": 0, "split": "train", "content_hash": IDS})
+    items = pd.DataFrame(
+        {"item_id": IDS, "path": IDS, "root": 0, "split": "train", "content_hash": IDS, "unit": IDS}
+    )
     return items.assign(label=["cat", "dog"] * 4, **{HELD_BACK: items["item_id"].isin(held_back)})
 
 

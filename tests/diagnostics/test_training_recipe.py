@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.fit import LARGEST_FOUND_LR, lr_below_minimum
 from diagnostics.training.fold import n_parallel_models
-from diagnostics.training.recipe import DataFacts, phases_of, resolve_config
+from diagnostics.training.imbalance import IMBALANCE
+from diagnostics.training.recipe import LOSSES, DataFacts, loss_of, phases_of, resolve_config
 
 
 def resolved(config=None, *, n_train=600, short_side_px=32.0, is_grey=False):
@@ -70,3 +72,34 @@ def test_a_loss_that_is_still_flat_at_huge_learning_rates_does_not_lead_there():
 )
 def test_models_side_by_side_leave_no_thread_idle_at_the_end(n_models, n_threads, n_parallel):
     assert n_parallel_models(n_models, n_threads=n_threads) == n_parallel
+
+
+def test_there_is_a_loss_for_every_remedy():
+    assert list(LOSSES) == list(IMBALANCE)
+
+
+def loss(config, logits, codes, counts=(8, 2)):
+    function = loss_of(resolved(config), np.array(counts), torch.device("cpu"))
+    return float(function(torch.tensor(logits), torch.tensor(codes)))
+
+
+def test_a_weighted_loss_counts_the_rarest_class_once_and_others_by_the_root_of_their_size():
+    """Two items, the model is wrong about the rare one: cross-entropies 0.3133 and 1.3133, weights 0.5 and 1."""
+    logits, codes = [[1.0, 0.0], [1.0, 0.0]], [0, 1]
+    config = TrainConfig(imbalance="weighted_loss", label_smoothing=0.0)
+    assert loss(config, logits, codes) == pytest.approx((0.5 * 0.31326 + 1.31326) / 1.5, abs=1e-5)
+    plain = TrainConfig(label_smoothing=0.0)
+    assert loss(plain, logits, codes) == pytest.approx((0.31326 + 1.31326) / 2, abs=1e-5)
+
+
+def test_focal_loss_hardly_counts_what_the_model_is_sure_of():
+    sure, unsure = [[4.0, 0.0]], [[0.0, 0.0]]
+    focal = TrainConfig(imbalance="focal_loss")
+    assert resolved(focal).label_smoothing == 0.0
+    assert loss(focal, unsure, [0]) == pytest.approx(0.25 * np.log(2), abs=1e-5)
+    assert loss(focal, sure, [0]) < 0.001 * loss(TrainConfig(label_smoothing=0.0), sure, [0])
+
+
+def test_labels_are_smoothed_as_long_as_the_loss_knows_how():
+    assert resolved().label_smoothing == 0.1
+    assert resolved(TrainConfig(label_smoothing=0.0)).label_smoothing == 0.0

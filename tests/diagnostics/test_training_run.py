@@ -25,6 +25,7 @@ from diagnostics.task import Task, label_codes
 from diagnostics.training import embeddings, fit, fold, workers
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.heads import HeadFold, fit_heads
+from diagnostics.training.plan import TRAIN_COLUMNS
 from diagnostics.training.quick import QuickInputs, keep_folds, train_quick_run
 from diagnostics.training.run import train_run
 
@@ -42,8 +43,8 @@ def make_items(folder, rows, *, seed=0):
         pixels = np.clip(rng.normal(COLOURS.get(colour, 128), 40, size=(12, 12, 3)), 0, 255)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
         content_hash = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        table.append((name, name, 0, split, label, content_hash))
-    return pd.DataFrame(table, columns=["item_id", "path", "root", "split", "label", "content_hash"])
+        table.append((name, name, 0, split, label, content_hash, content_hash))
+    return pd.DataFrame(table, columns=list(TRAIN_COLUMNS))
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +167,21 @@ def test_images_that_an_earlier_round_left_in_the_cache_change_nothing(items, fo
     train(pd.concat([items, extra]), folder, tmp_path / "more", config)
     again = train(items, folder, tmp_path / "again", config)
     np.testing.assert_array_equal(again.predictions.pred_probs, alone.predictions.pred_probs)
+
+
+@pytest.mark.parametrize(
+    ("imbalance", "n_shown"),
+    [("oversample", 36), ("weighted_loss", 28), ("weighted_sampling", 28), ("focal_loss", 28)],
+)
+def test_rare_classes_can_be_trained_with_every_remedy(items, folder, tmp_path, imbalance, n_shown):
+    """12 blue, 12 green and 4 red pictures."""
+    few = items[(items["split"] != "train") | (items["label"] != "red") | (items["item_id"] < "12.png")]
+    seen = []
+    config = without(QUICK, epochs=2, folds=0, imbalance=imbalance)
+    run = train(few, folder, tmp_path / "run", config, on_progress=seen.append)
+    assert np.isfinite(run.history["train_loss"]).all()
+    assert np.isfinite(np.asarray(run.predictions.pred_probs)).all()
+    assert seen[-1].total == int(2 * n_shown + 0.3 * len(few))
 
 
 def test_another_seed_gives_other_predictions(run, items, folder, tmp_path):
@@ -321,6 +337,7 @@ def quick_run(items, base, run_dir, config=QUICK, *, folder=None, content_of=Non
         config=config,
         base=base,
         content_of=items.set_index("item_id")["content_hash"] if content_of is None else content_of,
+        unit_of=items.set_index("item_id")["unit"] if content_of is None else content_of,
         roots=(ImageRoot.at(folder),) if folder else (),
         cache_dir=run_dir.parent / "cache",
         on_progress=ignore_progress,
@@ -452,18 +469,18 @@ def test_without_features_a_quick_round_says_to_train_once(items, tmp_path):
         quick_run(items, None, tmp_path / "run")
 
 
-def test_a_quick_round_keeps_folds_by_content_and_deals_out_what_no_model_has_seen():
+def test_a_quick_round_keeps_folds_by_unit_and_deals_out_what_no_model_has_seen():
     items = pd.DataFrame(
         [
             ("a", "train", "A"), ("copy of a", "train", "A"), ("excluded then", "train", "E"),
             ("new", "train", "N"), ("new too", "train", "N"), ("v", "val", "A"), ("undone", "unlabelled", "U"),
         ],
-        columns=["item_id", "split", "content_hash"],
+        columns=["item_id", "split", "unit"],
     )  # fmt: skip
     codes = np.array([0, 0, 1, 1, 1, 0, -1])
     base_folds = pd.Series({"a": 2, "gone": 1, "undone": 1, "v": -1})
-    content_of = pd.Series({"a": "A", "gone": "E", "undone": "U", "v": "A"})
-    folds = keep_folds(items, codes, base_folds=base_folds, content_of=content_of, n_folds=3, seed=0)
+    unit_of = pd.Series({"a": "A", "gone": "E", "undone": "U", "v": "A"})
+    folds = keep_folds(items, codes, base_folds=base_folds, unit_of=unit_of, n_folds=3, seed=0)
     assert folds[[0, 1, 2]].tolist() == [2, 2, 1]
     assert folds[3] == folds[4] >= 0
     assert folds[5] == -1

@@ -1,0 +1,260 @@
+"""Imbalance: does any way to train in spite of rare classes help them, and what does it cost the others?
+
+Each remedy of `diagnostics.training.imbalance` is trained against none, on the same items and with the same seeds. The
+rule: one is recommended only if macro F1, in which a rare class counts as much as a common one, improves, corrected
+over the remedies by Holm's method, and accuracy does not get worse. What it does to the rare classes stands beside it.
+
+Heads are trained to their minimum, where drawing items with weights comes to the same as weighing their losses; so
+they are trained once for both. Focal loss needs whole models.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides, pooled_noise
+from diagnostics.experiments.families import corrected_together, points_text
+from diagnostics.experiments.frame import (
+    CANNOT_TELL,
+    FULL,
+    NOT_RECOMMENDED,
+    QUICK,
+    RECOMMENDED,
+    ExperimentData,
+    Result,
+    Trainer,
+    Trainers,
+    Trainings,
+)
+from diagnostics.experiments.options import Options
+from diagnostics.task import FloatArray, label_codes
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, item_weights
+
+ONE_POINT = 0.01
+ACCURACY, MACRO_F1, RARE_F1, CLASS_F1 = "accuracy", "macro F1", "mean F1 of rare classes", "F1"
+REMEDIES = tuple(name for name in IMBALANCE if name != NO_REMEDY)
+NOT_BY_HEADS = {
+    "weighted_sampling": "as weighted_loss in the quick estimate",
+    FOCAL_LOSS: "not available in the quick estimate",
+}
+TABLE_COLUMNS = (
+    "way", "imbalance", "metric", "label", "n_labels", "support", "before", "after", "difference", "low", "high",
+    "p_adjusted", "verdict", "n_needed",
+)  # fmt: skip
+
+
+def count(data: ExperimentData, options: Options) -> Trainings:
+    """Each remedy and none once a seed."""
+    seeds: int = options["seeds"]
+    return Trainings(
+        n_quick=seeds * len(_trained_by_heads()), n_full=seeds * len(IMBALANCE) if options["full"] else 0
+    )
+
+
+def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
+    """Train with every remedy in each way, compare with none, and say what follows."""
+    rare = rare_classes(data)
+    trained = {QUICK: _train_heads, FULL: _train_whole}
+    tables = []
+    for way, trainer in trainers.ways():
+        trainings = trained[way](data, trainer, options["seeds"])
+        tables.append(comparison_table(data, trainings, rare).assign(way=way))
+    table = pd.concat(tables, ignore_index=True)[list(TABLE_COLUMNS)]
+    helping = {str(way): _helping(rows) for way, rows in table.groupby("way", sort=False)}
+    outcome, verdict, why = _verdict(table, helping, rare)
+    return Result(
+        outcome=outcome,
+        verdict=verdict,
+        why=why,
+        table=table,
+        notes=tuple(_notes(data, rare, trainers)),
+        agreement=_agreement(helping),
+        facts={"rare_classes": rare, "helping": helping},
+    )
+
+
+def rare_classes(data: ExperimentData) -> list[str]:
+    """The classes with validation items and fewer train labels than the average class, the rarest first."""
+    classes = data.task.classes
+    counts = np.bincount(label_codes(data.train_items["label"], classes), minlength=len(classes))
+    support = np.bincount(data.ruler.codes, minlength=len(classes))
+    average = counts.sum() / max(1, (counts > 0).sum())
+    order = np.argsort(counts, kind="stable")
+    return [classes[code] for code in order if 0 < counts[code] < average and support[code]]
+
+
+def comparison_table(
+    data: ExperimentData, trainings: Mapping[str, Sequence[FloatArray]], rare: Sequence[str]
+) -> pd.DataFrame:
+    """TABLE_COLUMNS but `way`: for each remedy the whole, the rare classes together and each of them.
+
+    trainings : by remedy, "none" among them; those that there are not get a row that says so
+
+    p_adjusted is corrected by Holm's method: over the remedies for the whole and the rare classes together, over the
+    classes of one comparison for single classes.
+    """
+    compared = _comparer(data, trainings, None)
+    compared_rare = _comparer(data, trainings, rare) if rare else None
+    rows: list[dict[str, Any]] = []
+    for name in REMEDIES:
+        if name not in trainings:
+            rows.append({"imbalance": name, "metric": ACCURACY, "verdict": NOT_BY_HEADS[name]})
+            continue
+        found = compared(name)
+        rows += [
+            _row(name, ACCURACY, found.of("accuracy"), len(data.train_items), found.n_items),
+            _row(name, MACRO_F1, found.of("macro_f1"), len(data.train_items), found.n_items),
+        ]
+        if compared_rare is None:
+            continue
+        own = found.classes.set_index("label").loc[list(rare)]
+        together = compared_rare(name).of("macro_f1")
+        n_labels, support = int(data.train_items["label"].isin(rare).sum()), int(own["support"].sum())
+        rows.append(_row(name, RARE_F1, together, n_labels, support))
+        for label, row in own.iterrows():
+            renamed = row.rename(lambda column: column.removeprefix("f1_"))
+            n_own = int((data.train_items["label"] == label).sum())
+            rows.append(_row(name, CLASS_F1, renamed, n_own, row["support"]) | {"label": label})
+    table = pd.DataFrame(rows).reindex(columns=list(TABLE_COLUMNS[1:]))
+    return corrected_together(table.assign(label=table["label"].fillna("")), (ACCURACY, MACRO_F1, RARE_F1))
+
+
+def _comparer(
+    data: ExperimentData, trainings: Mapping[str, Sequence[FloatArray]], macro_over: Sequence[str] | None
+) -> Callable[[str], Comparison]:
+    """Compares one remedy with none; the noise of training is that of all remedies."""
+    ruler = data.ruler
+    noise = pooled_noise(ruler.codes, list(trainings.values()), ruler.classes, macro_over=macro_over)
+
+    def compared(name: str) -> Comparison:
+        return compare_sides(
+            ruler.item_ids, ruler.codes, trainings[NO_REMEDY], trainings[name], ruler.classes,
+            shared_noise=noise, macro_over=macro_over,
+        )  # fmt: skip
+
+    return compared
+
+
+def _row(name: str, metric: str, found: pd.Series, n_labels: int, support: int) -> dict[str, Any]:
+    """p_adjusted is still the one of this comparison alone where it is to be corrected over the remedies."""
+    columns = ("before", "after", "difference", "low", "high", "verdict", "n_needed")
+    return {
+        "imbalance": name,
+        "metric": metric,
+        "n_labels": n_labels,
+        "support": support,
+        "p_adjusted": found["p_adjusted" if metric == CLASS_F1 else "p_value"],
+        **{column: found[column] for column in columns},
+    }
+
+
+# ------------------------------------------------------------ training
+
+
+def _trained_by_heads() -> list[str]:
+    """The remedies for which heads are trained, none among them."""
+    return [name for name in IMBALANCE if name not in NOT_BY_HEADS]
+
+
+def _train_heads(data: ExperimentData, trainer: Trainer, n_seeds: int) -> dict[str, list[FloatArray]]:
+    codes = label_codes(data.train_items["label"], data.task.classes)
+    trained = {}
+    for name in _trained_by_heads():
+        items = data.train_items.assign(weight=item_weights(name, codes, len(data.task.classes)))
+        trained[name] = [trainer(items, seed=seed) for seed in range(n_seeds)]
+    return trained
+
+
+def _train_whole(data: ExperimentData, trainer: Trainer, n_seeds: int) -> dict[str, list[FloatArray]]:
+    return {
+        name: [
+            trainer(data.train_items, seed=seed, config=with_remedy(data.single, name))
+            for seed in range(n_seeds)
+        ]
+        for name in IMBALANCE
+    }
+
+
+def with_remedy(config: TrainConfig, name: str) -> TrainConfig:
+    """The configuration with another remedy, and nothing that contradicts it."""
+    plain = TrainConfig()
+    smoothing = 0.0 if name == FOCAL_LOSS else config.label_smoothing
+    gamma = config.focal_gamma if name == FOCAL_LOSS else plain.focal_gamma
+    return replace(config, imbalance=name, label_smoothing=smoothing, focal_gamma=gamma)
+
+
+# ------------------------------------------------------------ what follows
+
+
+def _helping(table: pd.DataFrame) -> list[str]:
+    """The remedies that the rule lets through, the largest gain first."""
+    macro = table[(table["metric"] == MACRO_F1) & (table["verdict"] == IMPROVED)]
+    costly = table.loc[(table["metric"] == ACCURACY) & (table["verdict"] == WORSE), "imbalance"]
+    found = macro[~macro["imbalance"].isin(costly)].sort_values("difference", ascending=False)
+    return [str(name) for name in found["imbalance"]]
+
+
+def _verdict(
+    table: pd.DataFrame, helping: Mapping[str, list[str]], rare: Sequence[str]
+) -> tuple[str, str, str]:
+    """Outcome, verdict, and the numbers it goes by."""
+    way = FULL if FULL in helping else QUICK
+    rows = table[table["way"] == way]
+    macro = rows[rows["metric"] == MACRO_F1].sort_values("difference", ascending=False)
+    best = helping[way][0] if helping[way] else str(macro["imbalance"].iloc[0])
+    changes = f"{IMBALANCE[best].title} changes {_changes(rows, best, rare)}."
+    if not helping[way] and (macro["high"] >= ONE_POINT).any():
+        return CANNOT_TELL, "It cannot be told whether a remedy for imbalance helps.", changes
+    if not helping[way]:
+        return NOT_RECOMMENDED, "No remedy for imbalance helps by a point or more.", changes
+    if way == QUICK:
+        verdict = f"By heads alone {IMBALANCE[best].title.lower()} helps: train whole models to confirm it."
+        return CANNOT_TELL, verdict, changes
+    return RECOMMENDED, f"Use --imbalance {best} for the next training.", changes
+
+
+def _changes(rows: pd.DataFrame, name: str, rare: Sequence[str]) -> str:
+    """What a remedy does to the whole and to the rare classes."""
+    own = rows[rows["imbalance"] == name]
+    metrics = [MACRO_F1, ACCURACY, *([RARE_F1] if rare else [])]
+    return ", ".join(f"{metric} by {points_text(own[own['metric'] == metric].iloc[0])}" for metric in metrics)
+
+
+def _agreement(helping: Mapping[str, list[str]]) -> str:
+    if len(helping) < 2:
+        return ""
+    said = {way: _titles(names) for way, names in helping.items()}
+    if set(helping[QUICK]) & set(helping[FULL]) or not (helping[QUICK] or helping[FULL]):
+        return f"Heads and whole models agree: {said[FULL]}."
+    return f"Heads and whole models disagree: by heads {said[QUICK]}, by whole models {said[FULL]}. Whole models count."
+
+
+def _titles(names: Sequence[str]) -> str:
+    if not names:
+        return "no remedy is shown to help"
+    return f"{', '.join(IMBALANCE[name].title.lower() for name in names)} {'helps' if len(names) == 1 else 'help'}"
+
+
+def _notes(data: ExperimentData, rare: Sequence[str], trainers: Trainers) -> list[str]:
+    counts = data.train_items["label"].value_counts()
+    notes = []
+    if rare:
+        named = ", ".join(f"{label} ({counts[label]:,})" for label in rare)
+        notes.append(f"Rare means fewer train labels than the average class ({counts.mean():,.0f}): {named}.")
+    else:
+        notes.append(f"No class is rare: each has {counts.min():,} train labels.")
+    notes.append(
+        "Verdicts on the whole and on the rare classes together are corrected over the remedies (Holm)."
+    )
+    if trainers.quick is not None:
+        notes.append(
+            "In the quick estimate weighted sampling is the same as weighted loss: heads are trained to their minimum, "
+            "where both come to the same. Focal loss is not available there: it needs whole models."
+        )
+    elif trainers.why_no_quick:
+        notes.append(f"Heads were not tried first. {trainers.why_no_quick}")
+    return notes

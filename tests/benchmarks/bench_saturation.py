@@ -1,0 +1,161 @@
+"""How often the intervals of the saturation experiment hold what more labels really bring, where that is known.
+
+    python tests/benchmarks/bench_saturation.py --worlds 20
+
+Each world is a set of made-up classes, every one a mixture of Gaussian clouds, some labels perhaps drawn by lot. The
+experiment sees the train labels and 400 validation items; the truth is what training with so many more labels of one
+class does to its F1, the mean over several draws of those labels, on 8,000 other items.
+"""
+
+import argparse
+import os
+import platform
+import time
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+
+from diagnostics.experiments.frame import ExperimentData, Ruler, Trainer
+from diagnostics.experiments.saturation import HELPS, SATURATED, curves_table, learning_curves
+from diagnostics.metrics import class_report
+from diagnostics.task import FloatArray, IntArray, Task, label_codes
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.heads import HeadFold, fit_heads
+
+CLASSES = ("a", "b", "c", "d", "e")
+SIZES = ((120, 60, 200, 40, 90), (300, 80, 150, 50, 25))
+N_FEATURES, N_CLOUDS, N_FOLDS = 24, 3, 5
+N_VALIDATION, N_TRUTH, N_TRUE_DRAWS = 400, 8000, 10
+
+
+class World:
+    """Clouds that items are drawn from, and a trainer on them."""
+
+    def __init__(self, seed: int, sizes: tuple[int, ...], noise: float) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.sizes, self.noise = np.array(sizes), noise
+        distance = self.rng.uniform(0.35, 0.55)
+        centres = self.rng.normal(size=(len(sizes), 1, N_FEATURES))
+        self.centres = distance * (centres + 0.8 * self.rng.normal(size=(len(sizes), N_CLOUDS, N_FEATURES)))
+        self.codes = np.repeat(np.arange(len(sizes)), sizes)
+        self.features = self.draw(self.codes)
+
+    def draw(self, codes: IntArray) -> FloatArray:
+        clouds = self.rng.integers(0, N_CLOUDS, len(codes))
+        return (self.centres[codes, clouds] + self.rng.normal(size=(len(codes), N_FEATURES))).astype(
+            np.float32
+        )
+
+    def noisy(self, codes: IntArray) -> IntArray:
+        wrong = self.rng.random(len(codes)) < self.noise
+        return np.where(wrong, self.rng.integers(0, len(self.sizes), len(codes)), codes)
+
+    def held_out(self, n: int) -> tuple[IntArray, FloatArray]:
+        codes = np.repeat(np.arange(len(self.sizes)), np.round(n * self.sizes / self.sizes.sum()).astype(int))
+        return codes, self.draw(codes)
+
+    def trainer(self, features: FloatArray, held_out: FloatArray) -> Trainer:
+        """Heads on the rows that item ids name."""
+
+        def train(items: pd.DataFrame, *, seed: int, config: TrainConfig | None = None) -> FloatArray:
+            rows = items["item_id"].to_numpy(dtype=int)
+            values = np.concatenate([features[rows], held_out])
+            fold = np.random.default_rng(seed).permutation(len(rows)) % N_FOLDS
+            parts = [
+                HeadFold(lambda: values, np.flatnonzero(fold != k), np.flatnonzero(fold == k))
+                for k in range(N_FOLDS)
+            ]
+            codes = np.concatenate([label_codes(items["label"], CLASSES), np.full(len(held_out), -1)])
+            weights = items["weight"].to_numpy() if "weight" in items else np.ones(len(rows))
+            weights = np.concatenate([weights, np.ones(len(held_out))])
+            heads = fit_heads(parts, codes, len(CLASSES), device=torch.device("cpu"), weights=weights)
+            return heads.fold_probs[:, len(rows) :]
+
+        return train
+
+
+def items_of(codes: IntArray, weights: FloatArray | None = None) -> pd.DataFrame:
+    items = pd.DataFrame({"item_id": np.arange(len(codes)), "label": np.array(CLASSES)[codes]})
+    return items if weights is None else items.assign(weight=weights)
+
+
+def f1_of(probs: FloatArray, codes: IntArray) -> FloatArray:
+    predicted = probs.mean(axis=0).argmax(axis=1).astype(np.int64)
+    return class_report(codes, predicted, CLASSES).table["f1"].to_numpy(dtype=float)
+
+
+def study(seed: int, sizes: tuple[int, ...], noise: float, *, n_draws: int, n_more: int) -> pd.DataFrame:
+    """One row a class: what the experiment said, and the truth."""
+    world = World(seed, sizes, noise)
+    labels = world.noisy(world.codes)
+    codes, held_out = world.held_out(N_VALIDATION)
+    task = Task("image", "single", CLASSES)
+    ruler = Ruler(np.arange(len(codes)).astype(object), codes, CLASSES)
+    config = TrainConfig(seed=seed)
+    data = ExperimentData(items_of(labels), ruler, task, config, config)
+    curves = learning_curves(data, world.trainer(world.features, held_out), n_draws=n_draws, n_more=n_more)
+    table = curves_table(data, curves).set_index("label")
+    return table.join(pd.Series(_truth(world, labels, n_more), name="truth")).dropna().assign(noise=noise)
+
+
+def _truth(world: World, labels: IntArray, n_more: int) -> dict[str, float]:
+    codes, held_out = world.held_out(N_TRUTH)
+    counts = np.bincount(labels, minlength=len(CLASSES))
+    plain = world.trainer(world.features, held_out)
+    now = np.mean([f1_of(plain(items_of(labels), seed=k), codes) for k in range(N_TRUE_DRAWS)], axis=0)
+    gains = {}
+    for code, label in enumerate(CLASSES):
+        found = []
+        for draw in range(N_TRUE_DRAWS):
+            more = np.full(n_more, code)
+            features = np.concatenate([world.features, world.draw(more)])
+            all_labels = np.concatenate([labels, world.noisy(more)])
+            weights = np.where(all_labels == code, counts[code] / (counts[code] + n_more), 1.0)
+            trainer = world.trainer(features, held_out)
+            found.append(f1_of(trainer(items_of(all_labels, weights), seed=draw), codes)[code])
+        gains[label] = float(np.mean(found) - now[code])
+    return gains
+
+
+def report(table: pd.DataFrame, title: str) -> None:
+    held = (table["gain_low"] <= table["truth"]) & (table["truth"] <= table["gain_high"])
+    sure = stats.binomtest(int(held.sum()), len(held)).proportion_ci()
+    helped, saturated = (table[table["verdict"] == verdict] for verdict in (HELPS, SATURATED))
+    print(
+        f"{title}: {held.mean():.3f} of {len(held)} intervals hold the truth ({sure.low:.3f} to {sure.high:.3f}); "
+        f"mean width {100 * (table['gain_high'] - table['gain_low']).mean():.1f} points, bias "
+        f"{100 * (table['gain'] - table['truth']).mean():+.2f}, root mean square error "
+        f"{100 * np.sqrt(((table['gain'] - table['truth']) ** 2).mean()):.2f}. “{HELPS}” {len(helped)} times, true "
+        f"gain above 0 in {(helped['truth'] > 0).sum()}; “{SATURATED}” {len(saturated)} times, true gain below 1 point "
+        f"in {(saturated['truth'] < 0.01).sum()}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--worlds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first world")
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--more", type=int, default=50)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    began_s, tables = time.monotonic(), []
+    for number in range(arguments.first, arguments.first + arguments.worlds):
+        sizes, noise = SIZES[number % 2], 0.1 * (number // 2 % 2)
+        found = study(number, sizes, noise, n_draws=arguments.draws, n_more=arguments.more)
+        tables.append(found)
+        report(pd.concat(tables), f"{len(tables)} worlds, {time.monotonic() - began_s:.0f} s")
+    table = pd.concat(tables)
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}")
+    report(table, "All")
+    for noise, rows in table.groupby("noise"):
+        report(rows, f"{100 * float(noise):.0f} % of the labels drawn by lot")
+    for few, rows in table.groupby(table["n_labels"] < 2 * arguments.more):
+        report(rows, f"{'Fewer' if few else 'No fewer'} than {2 * arguments.more} labels")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""Each check on made-up facts, and on the curves of the bad runs of tests/benchmarks/bench_doctor.py."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from diagnostics.checks import CHECKS, ISSUE, NOT_APPLICABLE, PASSED, SKIPPED, TIP, check_training
+from diagnostics.checks.facts import TestLooks, TrainingFacts, fit_of
+from diagnostics.metrics import proportion
+from diagnostics.predictions import Predictions, object_array
+from diagnostics.run_folder import HISTORY_COLUMNS
+
+MEASURED = pd.read_csv(Path(__file__).with_name("measured_histories.csv"), dtype={"made_for": "str"})
+CLASSES = tuple("0123456789")
+
+
+def history(train_loss, valid_loss, accuracy, *, held_out="val", fold=0) -> pd.DataFrame:
+    n = len(train_loss)
+    return pd.DataFrame(
+        {
+            "fold": fold,
+            "epoch": range(n),
+            "phase": "from scratch",
+            "train_loss": train_loss,
+            "valid_loss": valid_loss,
+            "accuracy": accuracy,
+            "held_out": held_out,
+            "images_per_s": 1.0,
+            "seconds": 1.0,
+        }
+    )[list(HISTORY_COLUMNS)]
+
+
+def counts(train=60, val=100, test=15, right=0.95) -> pd.DataFrame:
+    """The same number of items of each of ten classes, so many of validation predicted right."""
+    table = pd.DataFrame({"label": CLASSES, "train": train, "val": val, "test": test})
+    return table.assign(val_hits=(table["val"] * right).astype(int))
+
+
+GOOD = TrainingFacts(
+    history=history(
+        [2.0, 1.2, 0.9, 0.7, 0.6, 0.58], [2.3, 1.0, 0.6, 0.4, 0.3, 0.3], [0.2, 0.7, 0.85, 0.9, 0.95, 0.95]
+    ),
+    lr=0.01,
+    lr_by_hand=True,
+    label_smoothing=0.1,
+    cross_entropy=True,
+    quick=False,
+    counts=counts(),
+    fit=proportion(580, 600),
+    n_exact_leaks=0,
+    n_near_leaks=0,
+    looks=TestLooks(1, 1, 1),
+    n_full_runs=2,
+)
+
+
+def outcome(code: str, facts: TrainingFacts) -> str:
+    return next(finding.outcome for finding in check_training(facts) if finding.code == code)
+
+
+def seen(code: str, facts: TrainingFacts) -> str:
+    return next(finding.seen for finding in check_training(facts) if finding.code == code)
+
+
+def issues(facts: TrainingFacts) -> list[str]:
+    return [finding.code for finding in check_training(facts) if finding.outcome == ISSUE]
+
+
+def with_counts(**columns) -> TrainingFacts:
+    return replace(GOOD, counts=GOOD.counts.assign(**columns))
+
+
+def test_a_good_run_passes_every_check():
+    found = check_training(GOOD)
+    assert [finding.code for finding in found] == [check.code for check in CHECKS]
+    assert {finding.outcome for finding in found} == {PASSED}
+
+
+def test_codes_are_unique_and_explanations_name_checks_that_come_before():
+    codes = [check.code for check in CHECKS]
+    assert len(set(codes)) == len(codes)
+    for place, check in enumerate(CHECKS):
+        assert set(check.unless) <= set(codes[:place])
+
+
+@pytest.mark.parametrize("made_for", sorted(MEASURED["made_for"].unique()))
+def test_the_curves_of_a_run_get_the_code_that_it_was_made_for_and_those_of_a_good_run_none(made_for):
+    expected = [] if made_for == "good" else [made_for]
+    assert [code for code in issues(_measured(made_for)) if code != "WD007"] == expected
+
+
+def _measured(made_for: str) -> TrainingFacts:
+    rows = MEASURED[MEASURED["made_for"] == made_for]
+    first = rows.iloc[0]
+    return replace(
+        GOOD,
+        history=history(rows["train_loss"], rows["valid_loss"], rows["accuracy"]),
+        label_smoothing=float(first["label_smoothing"]),
+        fit=proportion(float(first["fit"]) * 600, 600),
+        counts=counts(val=int(first["n_val"]) // 10, right=float(rows["accuracy"].iloc[-1])),
+    )
+
+
+def test_a_loss_that_is_no_number_is_a_learning_rate_too_high():
+    bad = history([2.3, 2.3, 2.3], [2.3, np.nan, 2.3], [0.1, 0.1, 0.1])
+    assert "no number any more" in seen("WD001", replace(GOOD, history=bad))
+    assert outcome("WD001", replace(GOOD, history=bad)) == ISSUE
+
+
+def test_an_explosion_that_the_training_got_over_is_a_tip():
+    bad = GOOD.history.assign(valid_loss=[40.0, 1.0, 0.6, 0.4, 0.3, 0.3])
+    assert outcome("WD001", replace(GOOD, history=bad)) == TIP
+
+
+def test_what_a_learning_rate_explains_is_not_reported_twice():
+    slow = history(np.linspace(2.6, 2.3, 10), np.full(10, 2.3), np.full(10, 0.1))
+    facts = replace(GOOD, history=slow, fit=proportion(80, 600))
+    assert issues(facts) == ["WD002"]
+    assert outcome("WD006", facts) == NOT_APPLICABLE
+    assert "WD002" in seen("WD006", facts)
+
+
+def test_a_validation_loss_that_rises_alone_is_no_overfitting():
+    rising = GOOD.history.assign(valid_loss=[2.3, 0.5, 0.6, 0.7, 0.8, 0.9])
+    assert outcome("WD004", replace(GOOD, history=rising)) == PASSED
+
+
+def test_a_fall_of_the_accuracy_counts_only_where_the_items_are_enough_to_tell():
+    falling = GOOD.history.assign(accuracy=[0.8, 0.8, 0.8, 0.7, 0.7, 0.7])
+    assert outcome("WD004", replace(GOOD, history=falling)) == ISSUE
+    assert outcome("WD004", replace(GOOD, history=falling, counts=counts(val=5))) == PASSED
+
+
+def test_accuracy_on_what_was_learnt_says_nothing_of_overfitting():
+    in_sample = GOOD.history.assign(held_out="train (in sample)")
+    assert outcome("WD004", replace(GOOD, history=in_sample)) == SKIPPED
+
+
+def test_training_loss_far_above_validation_and_falling_is_a_tip():
+    facts = replace(GOOD, history=history([2.0, 1.5, 1.2], [2.0, 0.5, 0.2], [0.5, 0.9, 0.95]))
+    assert outcome("WD003", facts) == TIP
+
+
+def test_a_model_that_knows_its_training_items_better_than_new_ones_does_not_underfit():
+    weak = replace(GOOD, fit=proportion(300, 600), counts=counts(right=0.5))
+    assert outcome("WD005", weak) == ISSUE
+    assert outcome("WD005", replace(weak, counts=counts(right=0.3))) == PASSED
+    assert outcome("WD005", replace(weak, fit=None)) == SKIPPED
+
+
+@pytest.mark.parametrize(("n_val", "expected"), [(1, ISSUE), (30, TIP), (1000, PASSED)])
+def test_a_validation_set_is_too_small_by_its_interval(n_val, expected):
+    assert outcome("WD007", replace(GOOD, counts=counts(val=n_val))) == expected
+
+
+def test_without_validation_every_number_about_it_is_said_to_be_missing():
+    facts = replace(GOOD, counts=counts(val=0))
+    assert "no labelled validation item" in seen("WD007", facts)
+    assert outcome("WD008", facts) == NOT_APPLICABLE
+
+
+def test_classes_missing_from_validation_or_training_are_named():
+    unmeasured = with_counts(val=[0, *[100] * 9], val_hits=[0, *[95] * 9])
+    assert outcome("WD008", unmeasured) == ISSUE
+    assert "`0`" in seen("WD008", unmeasured)
+    unlearnt = with_counts(train=[0, *[60] * 9])
+    assert outcome("WD009", unlearnt) == ISSUE
+    assert "115 validation and test items" in seen("WD009", unlearnt)
+    nowhere = with_counts(
+        train=[0, *[60] * 9], val=[0, *[100] * 9], test=[0, *[15] * 9], val_hits=[0, *[95] * 9]
+    )
+    assert outcome("WD009", nowhere) == TIP
+
+
+def test_imbalance_is_an_issue_only_where_the_rare_classes_are_worse():
+    rare = [600, *[30] * 9]
+    assert outcome("WD010", with_counts(train=rare)) == TIP
+    assert outcome("WD010", with_counts(train=rare, val_hits=[99, *[60] * 9])) == ISSUE
+    assert outcome("WD010", GOOD) == PASSED
+
+
+def test_leaks_that_nobody_looked_for_are_skipped_and_not_passed():
+    assert outcome("WD012", replace(GOOD, n_near_leaks=None)) == SKIPPED
+    assert outcome("WD012", replace(GOOD, n_near_leaks=2)) == ISSUE
+    assert outcome("WD011", replace(GOOD, n_exact_leaks=1)) == ISSUE
+
+
+def test_a_test_set_can_be_used_too_seldom_and_too_often():
+    unused = replace(GOOD, looks=TestLooks(0, 0, 0))
+    assert outcome("WD013", unused) == PASSED
+    assert outcome("WD013", replace(unused, n_full_runs=4)) == ISSUE
+    assert outcome("WD013", replace(unused, counts=counts(test=0))) == TIP
+    assert outcome("WD014", replace(GOOD, looks=TestLooks(12, 2, 3))) == TIP
+    assert outcome("WD014", replace(GOOD, looks=TestLooks(40, 2, 3))) == ISSUE
+    assert "40 times, by 2 people, of 3 runs" in seen("WD014", replace(GOOD, looks=TestLooks(40, 2, 3)))
+
+
+def test_a_quick_round_has_no_curves_and_a_lost_history_is_not_fine():
+    assert outcome("WD001", replace(GOOD, quick=True)) == NOT_APPLICABLE
+    assert outcome("WD001", replace(GOOD, history=GOOD.history.head(0))) == SKIPPED
+
+
+def test_a_loss_on_a_scale_of_its_own_is_not_read_as_a_cross_entropy():
+    found = {finding.code: finding.outcome for finding in check_training(replace(GOOD, cross_entropy=False))}
+    assert [code for code, outcome in found.items() if outcome == NOT_APPLICABLE] == [
+        "WD001",
+        "WD002",
+        "WD003",
+        "WD006",
+    ]
+    assert found["WD004"] == PASSED
+
+
+def test_fit_counts_each_item_by_the_models_that_learnt_from_it_and_none_that_was_held_back():
+    says_first, says_second = [0.9, 0.1], [0.1, 0.9]
+    predictions = Predictions(
+        item_ids=object_array(["a", "b", "v", "held back"]),
+        splits=object_array(["train", "train", "val", "train"]),
+        folds=np.array([0, 1, -1, -1]),
+        kinds=object_array(["out_of_fold", "out_of_fold", "mean_of_folds", "mean_of_folds"]),
+        given_labels=object_array(["cat", "cat", "cat", "cat"]),
+        pred_probs=np.array([says_first] * 4, dtype=np.float32),
+        embeddings=None,
+        classes=("cat", "dog"),
+        fold_probs=np.array(
+            [
+                [says_second, says_first, says_second, says_first],
+                [says_second, says_second, says_first, says_first],
+            ]
+        ),
+    )
+    fit = fit_of(predictions)
+    assert fit is not None
+    assert fit.value == 0.5
+    assert fit_of(replace(predictions, fold_probs=None)) is None
