@@ -356,6 +356,11 @@ def _notes(data: ExperimentData, why: str, trainers: Trainers, margin: float) ->
         f'"Not worse" means here that the whole 95 % interval of the F1 of the class lies above -{margin:g} points; '
         f"{len(data.ruler):,} validation items decide."
     )
+    if trainers.full is not None:
+        notes.append(
+            "A whole model that is trained on fewer items takes fewer steps, too, as it would after the cap; with as "
+            "many left out from all classes it takes as few."
+        )
     if trainers.quick is not None:
         notes.append(
             f"Heads are trained on features of {trainers.quick_features}: those have seen the items that are left out."
