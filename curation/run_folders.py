@@ -88,7 +88,8 @@ def found_lr(project: Project, config: TrainConfig) -> float | None:
 
 def same_options(first: TrainConfig, second: TrainConfig) -> bool:
     """Whether two runs were asked for with the same options, whatever their seeds and learning rates."""
-    return replace(first, seed=0, lr=None) == replace(second, seed=0, lr=None)
+    one, other = (replace(config, seed=0, lr=None).identity() for config in (first, second))
+    return one == other
 
 
 def list_partial_runs(project: Project) -> list[PartialRun]:

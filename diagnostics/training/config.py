@@ -8,7 +8,7 @@ from typing import Any
 from diagnostics.errors import ConfigError
 from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY
 
-STANDARD_FOCAL_GAMMA = 2.0
+STANDARD_FOCAL_GAMMA, STANDARD_LABEL_SMOOTHING = 2.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +149,20 @@ class TrainConfig:
         """A plain dict that json.dumps takes and `from_json` reads back."""
         return asdict(self)
 
-    def identity(self) -> dict[str, Any]:
-        """What a run is known by: `to_json` without later options that are not used.
+    @property
+    def smoothing(self) -> float:
+        """The label smoothing that is trained with: fastai's focal loss knows none."""
+        if self.label_smoothing is not None:
+            return self.label_smoothing
+        return 0.0 if self.imbalance == FOCAL_LOSS else STANDARD_LABEL_SMOOTHING
 
-        A run that was begun before there was an option has the same identity after.
+    def identity(self) -> dict[str, Any]:
+        """What a run is known by: `to_json` with the label smoothing that is trained with, without later options that
+        are not used. A run that was begun before there was an option has the same identity after.
         """
         unused = {field.name for field in fields(self) if getattr(self, field.name) == field.default}
-        return {name: value for name, value in self.to_json().items() if name not in unused & LATER_OPTIONS}
+        values = self.to_json() | {"label_smoothing": self.smoothing}
+        return {name: value for name, value in values.items() if name not in unused & LATER_OPTIONS}
 
 
 def _near(name: str, known: list[str]) -> str:

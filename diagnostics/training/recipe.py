@@ -21,7 +21,6 @@ SCRATCH_IMAGES_SEEN = 115_000
 SCRATCH_EPOCHS = (10, 30)
 PRETRAINED_IMAGES_SEEN = 20_000
 PRETRAINED_EPOCHS = (4, 12)
-STANDARD_LABEL_SMOOTHING = 0.1
 BATCH_SIZES = ((4000, 128), (400, 64), (0, 32))
 
 
@@ -68,7 +67,7 @@ def resolve_config(config: TrainConfig, facts: DataFacts, *, n_threads: int, pre
         epochs=epochs,
         frozen_epochs=min(frozen_epochs, epochs),
         batch_size=config.batch_size or batch_size,
-        label_smoothing=_label_smoothing(config),
+        label_smoothing=config.smoothing,
         flip=(not facts.is_grey) if config.flip is None else config.flip,
         mixed_precision=precision,
         n_threads=n_threads,
@@ -79,12 +78,6 @@ def _epochs(n_train: int, pretrained: bool, frozen_epochs: int) -> int:
     seen = PRETRAINED_IMAGES_SEEN if pretrained else SCRATCH_IMAGES_SEEN
     least, most = PRETRAINED_EPOCHS if pretrained else SCRATCH_EPOCHS
     return frozen_epochs + min(most, max(least, round(seen / max(1, n_train))))
-
-
-def _label_smoothing(config: TrainConfig) -> float:
-    if config.label_smoothing is not None:
-        return config.label_smoothing
-    return 0.0 if config.imbalance == FOCAL_LOSS else STANDARD_LABEL_SMOOTHING
 
 
 def phases_of(config: TrainConfig, lr: float) -> list[Phase]:
@@ -101,12 +94,12 @@ def phases_of(config: TrainConfig, lr: float) -> list[Phase]:
 
 
 def _cross_entropy(config: TrainConfig, counts: IntArray, device: torch.device) -> Any:
-    return CrossEntropyLossFlat(label_smoothing=config.label_smoothing or 0.0)
+    return CrossEntropyLossFlat(label_smoothing=config.smoothing)
 
 
 def _weighted_cross_entropy(config: TrainConfig, counts: IntArray, device: torch.device) -> Any:
     weights = torch.from_numpy(inverse_root_weights(counts)).float().to(device)
-    return CrossEntropyLossFlat(label_smoothing=config.label_smoothing or 0.0, weight=weights)
+    return CrossEntropyLossFlat(label_smoothing=config.smoothing, weight=weights)
 
 
 def _focal_loss(config: TrainConfig, counts: IntArray, device: torch.device) -> Any:
