@@ -159,7 +159,7 @@ class _Ruler:
     """What runs are measured on: the labelled items of a split that all of them predicted.
 
     labels : by item_id; all_labelled : the ids of all labelled items of the split
-    units : (n_items,), items of equal content are one
+    units : (n_items,), items of one group or of equal or nearly equal content are one
     """
 
     split: str
@@ -186,9 +186,7 @@ def _ruler(project: Project, split: str, runs: Sequence[Run]) -> _Ruler:
     for run in runs:
         measured = measured[measured.index.isin(run.predictions.item_ids)]
     classes = project.task_at(project.class_log.at(version.class_change)).classes
-    return _Ruler(
-        split, version, classes, measured["label"], items.index, measured["content_hash"].to_numpy()
-    )
+    return _Ruler(split, version, classes, measured["label"], items.index, measured["unit"].to_numpy())
 
 
 def _trainings(project: Project, run: Run) -> list[Run]:

@@ -93,10 +93,10 @@ def test_the_first_run_has_nothing_to_be_compared_with(project, add_run):
         compare_runs(project)
 
 
-def many(make_project, n=40):
+def many(make_project, n=40, **options):
     """Validation items v00, v01, … of cat and dog in turn."""
     rows = [("a", "train", "cat"), ("b", "train", "dog")]
-    return make_project([*rows, *((f"v{i:02d}", "val", ("cat", "dog")[i % 2]) for i in range(n))])
+    return make_project([*rows, *((f"v{i:02d}", "val", ("cat", "dog")[i % 2]) for i in range(n))], **options)
 
 
 def says(project, *wrong):
@@ -167,3 +167,15 @@ def test_quick_runs_are_said_to_share_their_features(project, add_run):
     notes = compare_runs(project, "val", "run-0001", "run-0002").notes
     assert "only heads were trained" in notes[0]
     assert "One run is quick and one is not" in notes[1]
+
+
+def test_items_of_one_group_count_as_one_proof(make_project, add_run):
+    groups = {f"v{i:02d}": f"patient {i // 8}" for i in range(40)}
+    wrong = [f"v{i:02d}" for i in range(8)]
+    found = []
+    for options in ({}, {"groups": groups}):
+        project = many(make_project, **options)
+        add_run(project, "run-0001", says(project, *wrong), models=[says(project, *wrong)] * 2)
+        add_run(project, "run-0002", says(project), models=[says(project)] * 2, version=1)
+        found.append(compare_runs(project, "val").comparison.of("accuracy")["item_se"])
+    assert found[1] > 2 * found[0]
