@@ -23,7 +23,8 @@ class Curve:
 
     measured : the mean over the draws; low, high : its interval, over items and draws
     fitted : the power law at the sizes
-    gain : what the labels asked for add, by the power law; gain_low, gain_high : its interval
+    gain : what the labels asked for add on average over lots of them, by the power law; gain_low, gain_high : its
+        interval. One lot can come out differently: that is not in it
     """
 
     sizes: IntArray

@@ -4,7 +4,7 @@
 
 Each world is a set of made-up classes, every one a mixture of Gaussian clouds, some labels perhaps drawn by lot. The
 experiment sees the train labels and 400 validation items; the truth is what training with so many more labels of one
-class does to its F1, the mean over several draws of those labels, on 8,000 other items.
+class does to its F1 on 8,000 other items, for each of several draws of those labels.
 """
 
 import argparse
@@ -97,15 +97,16 @@ def study(seed: int, sizes: tuple[int, ...], noise: float, *, n_draws: int, n_mo
     data = ExperimentData(items_of(labels), ruler, task, config, config)
     curves = learning_curves(data, world.trainer(world.features, held_out), n_draws=n_draws, n_more=n_more)
     table = curves_table(data, curves).set_index("label")
-    return table.join(pd.Series(_truth(world, labels, n_more), name="truth")).dropna().assign(noise=noise)
+    return table.join(_truth(world, labels, n_more)).dropna().assign(noise=noise)
 
 
-def _truth(world: World, labels: IntArray, n_more: int) -> dict[str, float]:
+def _truth(world: World, labels: IntArray, n_more: int) -> pd.DataFrame:
+    """Columns truth, truths: the mean gain over the draws of labels and the gain of each."""
     codes, held_out = world.held_out(N_TRUTH)
     counts = np.bincount(labels, minlength=len(CLASSES))
     plain = world.trainer(world.features, held_out)
     now = np.mean([f1_of(plain(items_of(labels), seed=k), codes) for k in range(N_TRUE_DRAWS)], axis=0)
-    gains = {}
+    gains: dict[str, list[float]] = {}
     for code, label in enumerate(CLASSES):
         found = []
         for draw in range(N_TRUE_DRAWS):
@@ -115,16 +116,19 @@ def _truth(world: World, labels: IntArray, n_more: int) -> dict[str, float]:
             weights = np.where(all_labels == code, counts[code] / (counts[code] + n_more), 1.0)
             trainer = world.trainer(features, held_out)
             found.append(f1_of(trainer(items_of(all_labels, weights), seed=draw), codes)[code])
-        gains[label] = float(np.mean(found) - now[code])
-    return gains
+        gains[label] = [float(value - now[code]) for value in found]
+    return pd.DataFrame({"truths": gains}).assign(truth=lambda table: table["truths"].map(np.mean))
 
 
 def report(table: pd.DataFrame, title: str) -> None:
+    each = table.explode("truths")
     held = (table["gain_low"] <= table["truth"]) & (table["truth"] <= table["gain_high"])
+    held_each = (each["gain_low"] <= each["truths"]) & (each["truths"] <= each["gain_high"])
     sure = stats.binomtest(int(held.sum()), len(held)).proportion_ci()
     helped, saturated = (table[table["verdict"] == verdict] for verdict in (HELPS, SATURATED))
     print(
-        f"{title}: {held.mean():.3f} of {len(held)} intervals hold the truth ({sure.low:.3f} to {sure.high:.3f}); "
+        f"{title}: {held.mean():.3f} of {len(held)} intervals hold the mean gain ({sure.low:.3f} to {sure.high:.3f}), "
+        f"{held_each.mean():.3f} the gain of one draw; "
         f"mean width {100 * (table['gain_high'] - table['gain_low']).mean():.1f} points, bias "
         f"{100 * (table['gain'] - table['truth']).mean():+.2f}, root mean square error "
         f"{100 * np.sqrt(((table['gain'] - table['truth']) ** 2).mean()):.2f}. “{HELPS}” {len(helped)} times, true "
