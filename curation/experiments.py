@@ -369,7 +369,11 @@ def _trainers(
 def _typical_noise(project: Project, data: ExperimentData) -> TrainingNoise | None:
     base = newest_full_run(project)
     said = None if base is None else _predicted_by(project, base.info, data)
-    return None if said is None else noise_of(data.ruler.codes, [said], data.ruler.classes)
+    return (
+        None
+        if said is None
+        else noise_of(data.ruler.codes, [said], data.ruler.classes, units=data.ruler.units)
+    )
 
 
 def _ruler_ids(data: ExperimentData) -> pd.Index:

@@ -203,6 +203,7 @@ def pooled_noise(
     sides: Sequence[Sequence[FoldArray]],
     classes: tuple[str, ...],
     *,
+    units: np.ndarray | None = None,
     macro_over: Sequence[str] | None = None,
 ) -> TrainingNoise | None:
     """What `noise_of` finds within each of several sides, averaged with the degrees of freedom as weights; None if no
@@ -210,7 +211,7 @@ def pooled_noise(
 
     Trainings are taken to be apart by as much on every side, as in an analysis of variance.
     """
-    ruler = _ruler(codes, classes, None, macro_over)
+    ruler = _ruler(codes, classes, units, macro_over)
     found = []
     for trainings in sides:
         read, _ = read_trainings(trainings, ruler.rows)

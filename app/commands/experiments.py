@@ -1,7 +1,7 @@
 """The verb about experiments: make one, list them, show or remove one."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,12 +12,13 @@ from diagnostics.experiments import EXPERIMENTS
 from diagnostics.experiments.options import ExperimentOption, ExperimentSpec, parsed_values
 
 if TYPE_CHECKING:
-    from curation.experiments import Experiment
+    from curation.experiments import Experiment, ExperimentInfo
 
 ExperimentId = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="For example exp-0001.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say how often it trains and how long it takes.")
 ]
+MISSING = "–"
 EXAMPLES = {
     "seeds": "winnow experiment seeds cats --n 5",
     "saturation": "winnow experiment saturation cats --more 50",
@@ -165,27 +166,45 @@ def _show(made: "Experiment", *, json: bool) -> None:
     version = info.dataset_version["number"]
     print_line(f"{info.experiment_id}, {info.title}, on dataset version {version} ({info.seconds:.0f} s)")
     print_line(" ".join(filter(None, (info.verdict, info.why))))
-    columns = {str(name): "left" if _is_text(made.table[name]) else "right" for name in made.table}
-    print_table("Numbers", columns, [_texts(row) for row in made.table.to_dict("records")])
+    rows = [_texts(row) for row in made.table.to_dict("records")]
+    shown = [name for name in rows[0] if any(row[name] not in ("", MISSING) for row in rows)] if rows else []
+    columns = {name: "left" if isinstance(made.table.get(name, [""])[0], str) else "right" for name in shown}
+    print_table("Numbers", columns, rows)
     for line in (info.agreement, *info.notes):
         if line:
             print_line(line)
     if info.action is not None:
         print_line(
-            f"Recommended: {info.action.text}. On the Experiments page, or with the verb that does it."
+            f"Recommended: {info.action.text}. Do it on the Experiments page, or with: {_verb_of(info)}"
         )
     return None
 
 
-def _is_text(column: Any) -> bool:
-    return column.dtype.kind not in "fiu"
+def _texts(row: Mapping[Any, Any]) -> dict[str, str]:
+    """The numbers of a row as texts; a difference and its interval stand together."""
+    intervals = {name: name.removesuffix("difference") for name in row if name.endswith("difference")}
+    intervals = {name: stem for name, stem in intervals.items() if f"{stem}low" in row}
+    apart = {f"{stem}{end}" for stem in intervals.values() for end in ("low", "high")}
+    texts = {}
+    for name, value in row.items():
+        if name in intervals and value == value:
+            low, high = (row[f"{intervals[name]}{end}"] for end in ("low", "high"))
+            texts[name] = f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+        elif name not in apart:
+            texts[name] = _text(value)
+    return texts
 
 
-def _texts(row: dict[Any, Any]) -> dict[str, object]:
-    return {
-        name: ("–" if value != value else f"{value:.4g}") if isinstance(value, float) else value
-        for name, value in row.items()
-    }
+def _text(value: object) -> str:
+    if value is None or value != value:
+        return MISSING
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _verb_of(info: "ExperimentInfo") -> str:
+    """The command that carries out what an experiment recommends."""
+    values = {} if info.action is None else info.action.values
+    return f"winnow caps PROJECT --set {values['class']!r} {values['keep']} --reason {info.experiment_id}"
 
 
 for _spec in EXPERIMENTS.values():

@@ -207,11 +207,18 @@ def _comparer(
     """
     ruler = data.ruler
     others = tuple(name for name in ruler.classes if name != label)
-    noise = pooled_noise(ruler.codes, alike, ruler.classes, macro_over=others)
+    noise = pooled_noise(ruler.codes, alike, ruler.classes, units=ruler.units, macro_over=others)
 
     def compared(before: list[FloatArray], after: list[FloatArray]) -> Comparison:
         return compare_sides(
-            ruler.item_ids, ruler.codes, before, after, ruler.classes, shared_noise=noise, macro_over=others
+            ruler.item_ids,
+            ruler.codes,
+            before,
+            after,
+            ruler.classes,
+            shared_noise=noise,
+            units=ruler.units,
+            macro_over=others,
         )
 
     return compared

@@ -155,7 +155,7 @@ def difference_table(
     p_adjusted is corrected by Holm's method over the groups.
     """
     ruler, rows = data.ruler, []
-    noise = pooled_noise(ruler.codes, list(trained.values()), ruler.classes)
+    noise = pooled_noise(ruler.codes, list(trained.values()), ruler.classes, units=ruler.units)
     counts = edits.counts()
     for group in (NO_EDITS, *GROUPS):
         name = ALL_EDITS if group == NO_EDITS else group
@@ -166,7 +166,7 @@ def difference_table(
         elif without := trained.get(group) or (trained.get(NO_EDITS) if edits.made() == [group] else None):
             found = compare_sides(
                 ruler.item_ids, ruler.codes, without, trained[ALL_EDITS], ruler.classes,
-                shared_noise=noise,
+                shared_noise=noise, units=ruler.units,
             )  # fmt: skip
             classes = {
                 f"classes_{verdict}": ", ".join(

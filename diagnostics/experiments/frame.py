@@ -55,11 +55,13 @@ class Ruler:
     """The items that every training is judged by: labelled validation items.
 
     item_ids : (n_items,); codes : (n_items,) positions of their labels in `classes`
+    units : (n_items,), equal values are one unit of chance: copies of a picture, pictures of a group; None = each item
     """
 
     item_ids: np.ndarray
     codes: IntArray
     classes: tuple[str, ...]
+    units: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -234,7 +236,7 @@ class ExperimentModule(Protocol):
 def ruler_of(items: pd.DataFrame, classes: Sequence[str]) -> Ruler:
     """The labelled validation items.
 
-    items : columns item_id, split, label
+    items : columns item_id, split, label, and perhaps unit
     raises : DataError if there are none
     """
     held_out = items[(items["split"] == "val") & items["label"].notna()]
@@ -244,7 +246,8 @@ def ruler_of(items: pd.DataFrame, classes: Sequence[str]) -> Ruler:
             "some set aside: winnow init --val-fraction 0.2"
         )
     codes = pd.Index(classes).get_indexer(pd.Index(held_out["label"])).astype(np.int64)
-    return Ruler(held_out["item_id"].to_numpy(dtype=object), codes, tuple(classes))
+    units = held_out["unit"].to_numpy(dtype=object) if "unit" in held_out else None
+    return Ruler(held_out["item_id"].to_numpy(dtype=object), codes, tuple(classes), units)
 
 
 class Watch:

@@ -128,12 +128,14 @@ def _comparer(
 ) -> Callable[[str], Comparison]:
     """Compares one remedy with none; the noise of training is that of all remedies."""
     ruler = data.ruler
-    noise = pooled_noise(ruler.codes, list(trainings.values()), ruler.classes, macro_over=macro_over)
+    noise = pooled_noise(
+        ruler.codes, list(trainings.values()), ruler.classes, units=ruler.units, macro_over=macro_over
+    )
 
     def compared(name: str) -> Comparison:
         return compare_sides(
             ruler.item_ids, ruler.codes, trainings[NO_REMEDY], trainings[name], ruler.classes,
-            shared_noise=noise, macro_over=macro_over,
+            shared_noise=noise, units=ruler.units, macro_over=macro_over,
         )  # fmt: skip
 
     return compared

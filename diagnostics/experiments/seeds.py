@@ -147,7 +147,7 @@ def spread_of(ruler: Ruler, trainings: Sequence[FloatArray]) -> Spread:
     trainings : each (n_models, n_ruler_items, n_classes)
     """
     metrics = Metrics(np.bincount(ruler.codes, minlength=len(ruler.classes)) > 0)
-    noise = noise_of(ruler.codes, trainings, ruler.classes)
+    noise = noise_of(ruler.codes, trainings, ruler.classes, units=ruler.units)
     if noise is None:
         raise ValueError("One training with one model has no spread.")
     read, _ = read_trainings(trainings, np.arange(len(ruler)))
