@@ -27,7 +27,7 @@ from curation.project import Project
 from diagnostics.errors import ClassError
 from diagnostics.task import BoolArray
 
-TAKEN_BACK = "takes back the last change"
+CHANGE, UNDO = "change", "undo"
 CAP_COLUMNS = ("class", "keep", "items", "held_back", "reason", "annotator", "at")
 
 
@@ -35,11 +35,13 @@ CAP_COLUMNS = ("class", "keep", "items", "held_back", "reason", "annotator", "at
 class CapChange:
     """One line of the log.
 
+    kind : CHANGE, or UNDO of the last change that stands
     key : the class; keep : at most so many of its train items are trained on from then on, None = all
-    reason : why, for people: an experiment's id or a sentence; TAKEN_BACK for an undo
+    reason : why, for people: an experiment's id or a sentence
     """
 
     number: int
+    kind: str
     key: str
     keep: int | None
     reason: str
@@ -91,7 +93,7 @@ def undo_cap(project: Project, *, annotator: str, now: datetime, expected: int |
             raise ClassError("Someone has changed the caps since. Look at the last change again.")
         before = [change for change in _standing(changes) if change.key == undone.key][:-1]
         keep = before[-1].keep if before else None
-        _insert(connection, CapChange(len(changes) + 1, undone.key, keep, TAKEN_BACK, who, now))
+        _insert(connection, CapChange(len(changes) + 1, UNDO, undone.key, keep, "", who, now))
     return undone
 
 
@@ -180,12 +182,12 @@ def cap_table(project: Project, items: pd.DataFrame) -> pd.DataFrame:
 
     items : as `curation.rounds.training_items` gives them now; `items` and `held_back` count train items of the class
     """
-    newest = {change.key: change for change in list_cap_changes(project)}
+    standing = {change.key: change for change in _standing(list_cap_changes(project))}
     named = named_caps(project, project.classes, n_cap_changes(project))
     train = items[(items["split"] == "train") & items["label"].notna()]
     rows = []
     for name, keep in named.items():
-        change = newest[str(project.classes.key_of(name))]
+        change = standing[str(project.classes.key_of(name))]
         own = train[train["label"] == name]
         rows.append(
             (name, keep, len(own), int(own["held_back"].sum()), change.reason, change.annotator, change.at)
@@ -200,13 +202,11 @@ def _append(
     project: Project, name: str, keep: int | None, *, annotator: str, now: datetime, reason: str
 ) -> CapChange:
     who = _checked(annotator)
-    if reason.strip() == TAKEN_BACK:
-        raise ClassError(f"{TAKEN_BACK!r} is what an undo says. Give another reason.")
     with writing(project.engine) as connection:
         log.take_head(connection)
         key = _key_of(project.class_log.now(connection), name)
         number = len(_changes(connection)) + 1
-        change = CapChange(number, key, keep, reason.strip(), who, now)
+        change = CapChange(number, CHANGE, key, keep, reason.strip(), who, now)
         _insert(connection, change)
     return change
 
@@ -225,7 +225,7 @@ def _standing(changes: Sequence[CapChange]) -> list[CapChange]:
     """The changes that are not taken back, in order: each undo takes back the last one that stands before it."""
     pile: list[CapChange] = []
     for change in changes:
-        if change.reason == TAKEN_BACK:
+        if change.kind == UNDO:
             pile.pop()
         else:
             pile.append(change)

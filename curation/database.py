@@ -209,6 +209,7 @@ class_caps = sa.Table(
     "class_caps",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(8), nullable=False, comment="change, or undo of the last change that stands"),
     sa.Column("key", sa.Text, nullable=False, comment="the class"),
     sa.Column("keep", sa.Integer, comment="at most so many of its train items are trained on; null = all"),
     sa.Column("reason", sa.Text, nullable=False),

@@ -14,6 +14,7 @@ from diagnostics.checks import TrainingFinding, check_training
 from diagnostics.checks.facts import COUNT_COLUMNS, TestLooks, TrainingFacts, fit_of, learnt_from
 from diagnostics.run_folder import Run
 from diagnostics.task import NO_LABEL
+from diagnostics.training.imbalance import FOCAL_LOSS
 
 
 def training_findings(project: Project, run_id: str | None = None) -> list[TrainingFinding]:
@@ -33,6 +34,7 @@ def training_facts(project: Project, run: Run) -> TrainingFacts:
         lr=run.info.resolved.lr,
         lr_by_hand=run.info.config.lr is not None,
         label_smoothing=run.info.resolved.label_smoothing or 0.0,
+        cross_entropy=run.info.resolved.imbalance != FOCAL_LOSS,
         quick=run.info.quick is not None,
         counts=_counts(project, run),
         fit=fit_of(run.predictions),

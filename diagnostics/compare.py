@@ -61,8 +61,6 @@ VERDICT_RULE = (
     "A row is called improved or worse when its p-value, corrected by Holm's method over accuracy and macro F1, or "
     f"over the F1 of all classes, is below {ALPHA:.2f}. Intervals are 95 % each and not corrected."
 )
-
-
 SOURCE_TEXTS = {
     FOLDS: "how far the models of the folds are apart",
     SEEDS: "how far the trainings are apart",
@@ -112,9 +110,9 @@ class Comparison:
 
     whole : WHOLE_COLUMNS, one row for accuracy and one for macro F1 (the mean F1 of the classes with a labelled item).
         low, high : the 95 % interval of the difference; item_se, training_se : the two parts of its standard error;
-        p_adjusted : by Holm's method over both; n_needed : labelled items with which a difference of 1 point would be
-        seen with 80 % power, NaN where no number of items does because the training moves the numbers too much, or
-        where nothing is known of that
+        p_adjusted : by Holm's method over both; n_needed : the fewest labelled items with which a difference of 1 point
+        would be seen with 80 % power, NaN where no number of items does because the training moves the numbers too
+        much, or where nothing is known of that
     classes : CLASS_COLUMNS, one row a class. <metric>_low, <metric>_high : the 95 % interval of the difference; the
         verdict is on F1, p_adjusted by Holm's method over all classes that can be judged; n_needed : labelled items
         of this class

@@ -10,6 +10,7 @@ of items alone would make of it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from scipy import sparse
@@ -20,22 +21,20 @@ from diagnostics.influence import WHOLE_METRICS, Metrics, Ratios, mean_of_parts,
 from diagnostics.task import FloatArray, IntArray
 
 FOLDS, SEEDS, TYPICAL, NONE = "folds", "seeds", "typical", "none"
+MAX_GROUPS = 5
 
 
 @dataclass(frozen=True)
 class Training:
-    """What the models of one training predict, together and each alone.
+    """What the models of one training predict, all together and some of them together.
 
     predicted : (n_items,) positions of classes, by the mean of the models' probabilities
-    by_model : (n_models, n_items)
+    by_some : (n_subsets, n_items), the same for each of `subsets_of` the models; no rows if there is one model
     """
 
     predicted: IntArray
-    by_model: IntArray
-
-    @property
-    def n_models(self) -> int:
-        return len(self.by_model)
+    by_some: IntArray
+    n_models: int
 
 
 @dataclass(frozen=True)
@@ -67,24 +66,47 @@ def read_trainings(trainings: Sequence[FoldArray], rows: IntArray) -> tuple[list
     returns : the trainings, and (n_rows,) by the mean of the trainings' probabilities
     """
     n_rows = len(rows)
-    found = [
-        Training(np.empty(n_rows, dtype=np.int64), np.empty((probs.shape[0], n_rows), dtype=np.int64))
-        for probs in trainings
-    ]
+    found = []
+    for probs in trainings:
+        n_models, n_subsets = probs.shape[0], len(subsets_of(probs.shape[0]))
+        found.append(Training(np.empty(n_rows, np.int64), np.empty((n_subsets, n_rows), np.int64), n_models))
     together = np.empty(n_rows, dtype=np.int64)
     n_classes = trainings[0].shape[2]
     for part in chunks_of(n_rows, n_classes):
         of_all = np.zeros((len(rows[part]), n_classes), dtype=np.float32)
         for training, probs in zip(found, trainings, strict=True):
-            total = np.zeros_like(of_all)
-            for model in range(training.n_models):
-                said = np.asarray(probs[model, rows[part]], dtype=np.float32)
-                training.by_model[model, part] = said.argmax(axis=1)
-                total += said
+            said = [
+                np.asarray(probs[model, rows[part]], dtype=np.float32) for model in range(training.n_models)
+            ]
+            total = np.sum(said, axis=0)
+            for number, subset in enumerate(subsets_of(training.n_models)):
+                training.by_some[number, part] = np.sum([said[model] for model in subset], axis=0).argmax(
+                    axis=1
+                )
             training.predicted[part] = total.argmax(axis=1)
             of_all += total / training.n_models
         together[part] = of_all.argmax(axis=1)
     return found, together
+
+
+def subsets_of(n_models: int) -> list[tuple[int, ...]]:
+    """The subsets of the models of a training that tell how far its numbers would move: all of about half of them.
+
+    More than 5 models are taken as 5 groups. None for a single model.
+
+    >>> subsets_of(3)
+    [(0, 1), (0, 2), (1, 2)]
+    """
+    groups = [
+        tuple(group.tolist()) for group in np.array_split(np.arange(n_models), min(n_models, MAX_GROUPS))
+    ]
+    if len(groups) < 2:
+        return []
+    return [sum(chosen, start=()) for chosen in combinations(groups, _size_of_subsets(len(groups)))]
+
+
+def _size_of_subsets(n_groups: int) -> int:
+    return (n_groups + 1) // 2
 
 
 def measure_noise(
@@ -100,9 +122,7 @@ def measure_noise(
     what all models of a training have in common moves those alone.
     """
     of_folds = [
-        _Estimate(*_spread(training.by_model, codes, metrics, units), training.n_models - 1)
-        for training in trainings
-        if training.n_models > 1
+        _of_subsets(training, codes, metrics, units) for training in trainings if training.n_models > 1
     ]
     if len(trainings) < 2:
         return _noise(of_folds, FOLDS) if of_folds else None
@@ -119,6 +139,23 @@ class _Estimate:
     spread: FloatArray
     by_items: FloatArray
     df: int
+
+
+def _of_subsets(
+    training: Training, codes: IntArray, metrics: Metrics, units: sparse.csr_array | None
+) -> _Estimate:
+    """The noise of one model from subsets of the models of a training: the delete-d jackknife (J. Shao and C. F. J. Wu,
+    Annals of Statistics 17, 1989).
+
+    Not from single models, because what many models say together can move by more than their numbers alone would make
+    one think: a class that wins seldom. Not from all but one, whose few changed items are multiplied by too much.
+    """
+    n_groups = min(training.n_models, MAX_GROUPS)
+    size = _size_of_subsets(n_groups)
+    n_subsets = len(training.by_some)
+    factor = training.n_models * size / (n_groups - size) * (n_subsets - 1) / n_subsets
+    spread, by_items = _spread(training.by_some, codes, metrics, units)
+    return _Estimate(factor * spread, factor * by_items, n_groups - 1)
 
 
 def _noise(estimates: Sequence[_Estimate], source: str) -> TrainingNoise:

@@ -184,7 +184,10 @@ def _put_together(found: list[tuple[IntArray, bool]], n: int) -> tuple[IntArray,
 
 
 def _close(asked: HashArray, hashes: HashArray, band: int) -> Iterator[tuple[IntArray, IntArray]]:
-    """Places in `asked` and in `hashes` of which at most BITS_PER_BAND bits of a band, and MAX_BITS in all, differ."""
+    """Places in `asked` and in `hashes` of which at most BITS_PER_BAND bits of a band, and MAX_BITS in all, differ.
+
+    A pair that an earlier band has is left out.
+    """
     shift = np.uint64(band * BAND_BITS)
     of_asked, of_hashes = ((some >> shift).astype(np.uint16) for some in (asked, hashes))
     order = np.argsort(of_hashes, kind="stable")
@@ -198,7 +201,11 @@ def _close(asked: HashArray, hashes: HashArray, band: int) -> Iterator[tuple[Int
             n = counts[part]
             asking = np.repeat(np.arange(part.start, part.stop), n)
             places = np.arange(len(asking)) + np.repeat(begin[part] - (np.cumsum(n) - n), n)
-            close = np.bitwise_count(asked[asking] ^ in_order[places]) <= MAX_BITS
+            differing = asked[asking] ^ in_order[places]
+            close = np.flatnonzero(np.bitwise_count(differing) <= MAX_BITS)
+            for earlier in range(band):
+                of_earlier = (differing[close] >> np.uint64(earlier * BAND_BITS)).astype(np.uint16)
+                close = close[np.bitwise_count(of_earlier) > BITS_PER_BAND]
             yield asking[close], order[places[close]]
 
 

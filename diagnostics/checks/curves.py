@@ -22,18 +22,24 @@ SMOOTHED_OVER = 3  # epochs
 UNDERFITS = 0.75  # of the way from the most common class to every training label
 
 NO_CURVE_OF_HEADS = "A quick round trains only heads, in one step: there are no epochs."
+OWN_SCALE = "Focal loss is on a scale of its own: how far it has come from chance cannot be read from it."
 NO_CURVES = "This run kept no curves."
 
 
 def _with_curves(
-    *, at_least: int
+    *, at_least: int, of_training_loss: bool = True
 ) -> Callable[[Callable[[TrainingFacts, Curves], Seen]], Callable[..., Seen]]:
-    """A check that needs the curves of at least so many epochs."""
+    """A check that needs the curves of at least so many epochs.
+
+    of_training_loss : that of the training loss among them, as a cross-entropy
+    """
 
     def wrap(look: Callable[[TrainingFacts, Curves], Seen]) -> Callable[..., Seen]:
         def looked(facts: TrainingFacts) -> Seen:
             if facts.quick:
                 return Seen(NOT_APPLICABLE, NO_CURVE_OF_HEADS)
+            if of_training_loss and not facts.cross_entropy:
+                return Seen(NOT_APPLICABLE, OWN_SCALE)
             if facts.history.empty:
                 return Seen(SKIPPED, NO_CURVES)
             if len(facts.curves) < at_least:
@@ -124,7 +130,7 @@ def too_few_epochs(facts: TrainingFacts, curves: Curves) -> Seen:
     return Seen(PASSED, f"{fitted}; the training loss had come to rest.")
 
 
-@_with_curves(at_least=2 * SMOOTHED_OVER)
+@_with_curves(at_least=2 * SMOOTHED_OVER, of_training_loss=False)
 def overfitting(facts: TrainingFacts, curves: Curves) -> Seen:
     """Accuracy on held-out items got worse by more than its 95 % interval; a loss that rises alone does not count."""
     means = np.convolve(curves.accuracy, np.full(SMOOTHED_OVER, 1 / SMOOTHED_OVER), mode="valid")
@@ -152,7 +158,7 @@ def overfitting(facts: TrainingFacts, curves: Curves) -> Seen:
     return Seen(PASSED, f"{course}; a fall of {_points(fall)} points (95 % interval) is not told from none.")
 
 
-@_with_curves(at_least=FEWEST_EPOCHS)
+@_with_curves(at_least=FEWEST_EPOCHS, of_training_loss=False)
 def underfitting(facts: TrainingFacts, curves: Curves) -> Seen:
     """The models do not even know the labels that they learnt from, and training had come to rest."""
     if facts.fit is None:

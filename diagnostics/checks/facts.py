@@ -32,6 +32,7 @@ class TrainingFacts:
     history : run_folder.HISTORY_COLUMNS, one row a fold and epoch; empty for a run without curves
     lr : the largest learning rate, None if it is not known; lr_by_hand : a person chose it, not the finder
     label_smoothing : as it was trained, in [0, 0.5]
+    cross_entropy : the training loss is one, perhaps weighted; others are on a scale of their own
     quick : only heads were trained
     counts : COUNT_COLUMNS, one row a class: labelled items of each split, and how many validation items of the class
         are predicted right
@@ -46,6 +47,7 @@ class TrainingFacts:
     lr: float | None
     lr_by_hand: bool
     label_smoothing: float
+    cross_entropy: bool
     quick: bool
     counts: pd.DataFrame
     fit: Estimate | None

@@ -165,16 +165,17 @@ def _judged(
         for percent in _shares(options)
     ]
     trained = [(_trained(trainer, capped), _trained(trainer, control)) for _, capped, control in arms]
-    compared = _comparer(data, [whole, *(side for sides in trained for side in sides)], label)
+    compared = _comparer(data, [whole, *(by_capped for by_capped, _ in trained)], label)
+    to_control = _comparer(data, [by_control for _, by_control in trained], label)
     rows = [_row(label, 0, NOTHING, n_class, n_train) | _before(compared(whole, trained[0][0]), label)]
     for (percent, capped, control), (by_capped, by_control) in zip(arms, trained, strict=True):
         against = _differences(
-            "others_f1_against_control", compared(by_control, by_capped).of("macro_f1"), ""
+            "others_f1_against_control", to_control(by_control, by_capped).of("macro_f1"), ""
         )
         sizes = _row(label, percent, CAPPED, _mean_count(capped, label), _mean_count(capped))
         rows.append(sizes | _after(compared(whole, by_capped), label) | against)
         sizes = _row(label, percent, CONTROL, _mean_count(control, label), _mean_count(control))
-        rows.append(sizes | _after(compared(whole, by_control), label))
+        rows.append(sizes | _after(to_control(whole, by_control), label))
     table = pd.DataFrame(rows).reindex(columns=list(TABLE_COLUMNS[1:]))
     capped_rows = table["arm"] == CAPPED
     p_values = table.loc[capped_rows, "others_f1_p_adjusted"].to_numpy(dtype=float)
@@ -197,12 +198,16 @@ def _arms(
 
 
 def _comparer(
-    data: ExperimentData, sides: Sequence[list[FloatArray]], label: str
+    data: ExperimentData, alike: Sequence[list[FloatArray]], label: str
 ) -> Callable[[list[FloatArray], list[FloatArray]], Comparison]:
-    """Compares two sides; macro F1 is the mean F1 of the other classes, the noise of training that of all sides."""
+    """Compares two sides; macro F1 is the mean F1 of the other classes.
+
+    alike : sides whose trainings are apart by about as much, of which the noise of training is taken: leaving out items
+        of all classes makes trainings more restless than a cap does
+    """
     ruler = data.ruler
     others = tuple(name for name in ruler.classes if name != label)
-    noise = pooled_noise(ruler.codes, sides, ruler.classes, macro_over=others)
+    noise = pooled_noise(ruler.codes, alike, ruler.classes, macro_over=others)
 
     def compared(before: list[FloatArray], after: list[FloatArray]) -> Comparison:
         return compare_sides(
@@ -356,6 +361,11 @@ def _notes(data: ExperimentData, why: str, trainers: Trainers, margin: float) ->
         f'"Not worse" means here that the whole 95 % interval of the F1 of the class lies above -{margin:g} points; '
         f"{len(data.ruler):,} validation items decide."
     )
+    if trainers.full is not None:
+        notes.append(
+            "A whole model that is trained on fewer items takes fewer steps, too, as it would after the cap; with as "
+            "many left out from all classes it takes as few."
+        )
     if trainers.quick is not None:
         notes.append(
             f"Heads are trained on features of {trainers.quick_features}: those have seen the items that are left out."

@@ -1,14 +1,14 @@
 """Seeds: the same data trained several times, to see how much of a difference is chance.
 
-The smallest difference that can be seen is the one that a comparison of n trainings with n others finds with 80 % power
-at the 5 % level, in one number looked at by itself. Its variance has three parts (`diagnostics.training_noise`): the
-training, 2 / n of what a single one adds on all items alike; the items, 2 / n of what trainings differ in on single
-items; and the items that a real change must turn: one of d turns at least d / u of them, where u is how far one item
-moves the number, which adds d u. So with q the sum of both quantiles of Student's t,
+The smallest difference d that can be seen is the one that `diagnostics.compare` finds with 80 % power between n
+trainings and n others, at the 5 % level and in one number looked at by itself:
 
-    d² = q² (2 (training + items) / n + d u)
+    d = (t[0.975] + t[0.8]) · sqrt(items + training) + u
 
-Corrected labels turn more items than that, so that this is the best that can be hoped for.
+with Student's t at Satterthwaite's degrees of freedom, as there. `training` is 2 / n of what a single training adds on
+all items alike. `items` is 2 / n of what trainings differ in on single items, and d u for the change itself: a change
+of d turns at least d / u items, where u is how far one item moves the number. Corrected labels turn more items than
+that, so that this is the best that can be hoped for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +40,8 @@ TABLE_COLUMNS = (
     "item_sd", "training_sd", "smallest_difference", "n_items_needed",
 )  # fmt: skip
 WIDE = 2.0
+ROUNDS = 30
+MOST_ITEMS = 20.0
 
 
 @dataclass(frozen=True)
@@ -47,37 +49,54 @@ class Spread:
     """How far apart trainings of one kind come out; arrays (n_columns,), see `diagnostics.influence.Metrics`.
 
     values : (n_trainings, n_columns)
-    items, training : the two parts of the variance of one training
+    total : the variance of one training; by_items : the part of it that the sample of items makes
     step : how far one item moves each number
-    df : degrees of freedom behind them
+    df : degrees of freedom behind `total`
+    n_items : that they are measured on
     """
 
     metrics: Metrics
     values: FloatArray
-    items: FloatArray
-    training: FloatArray
+    total: FloatArray
+    by_items: FloatArray
     step: FloatArray
     df: float
+    n_items: int
 
-    def smallest_difference(self) -> FloatArray:
-        """See the head of this module, for as many trainings on each side as there are."""
-        reach = self._reach**2
-        own = 2 * (self.items + self.training) / len(self.values)
-        return np.asarray((reach * self.step + np.sqrt((reach * self.step) ** 2 + 4 * reach * own)) / 2)
+    @property
+    def training(self) -> FloatArray:
+        """The part of the variance of one training that it adds on all items alike."""
+        return np.maximum(self.total - self.by_items, 0)
+
+    def smallest_difference(self, share: FloatArray | float = 1.0) -> FloatArray:
+        """See the head of this module, for as many trainings on each side as there are.
+
+        share : with so many times fewer items, 0.5 = with twice as many; a number, or one a column
+        """
+        n, step = len(self.values), self.step * share
+        own, training = 2 * self.by_items * share / n, 2 * self.training / n
+        of_side = (self.by_items * share + self.training) / n
+        found = np.zeros(len(self.step))
+        for _ in range(ROUNDS):
+            items = np.maximum(own + found * step, step**2)
+            doubt = items**2 * share / self.n_items + 2 * of_side**2 / self.df
+            df = np.maximum((items + training) ** 2 / np.where(doubt > 0, doubt, np.inf), 1)
+            reach = stats.t.ppf(1 - ALPHA / 2, df) + stats.t.ppf(POWER, df)
+            found = reach * np.sqrt(items + training) + step
+        return found
 
     def n_needed(self, difference: float, n_items: FloatArray) -> FloatArray:
         """Items with which `difference` would be seen; NaN where none do, because training moves the number too much.
 
         n_items : (n_columns,), that there are
         """
-        reach, n = self._reach**2, len(self.values)
-        room = difference**2 - reach * 2 * self.training / n
-        wanted = reach * (2 * self.items / n + difference * self.step) * n_items
-        return np.where(room > 0, np.ceil(wanted / np.where(room > 0, room, 1)), np.nan)
-
-    @property
-    def _reach(self) -> float:
-        return float(stats.t.ppf(1 - ALPHA / 2, self.df) + stats.t.ppf(POWER, self.df))
+        low, high = np.full(len(self.step), -MOST_ITEMS), np.full(len(self.step), MOST_ITEMS)
+        possible = self.smallest_difference(2.0**-MOST_ITEMS) <= difference
+        for _ in range(ROUNDS):
+            middle = (low + high) / 2
+            seen = self.smallest_difference(2.0**-middle) <= difference
+            low, high = np.where(seen, low, middle), np.where(seen, middle, high)
+        return np.where(possible, np.ceil(n_items * 2.0**high), np.nan)
 
 
 def count(data: ExperimentData, options: Options) -> Trainings:
@@ -137,10 +156,11 @@ def spread_of(ruler: Ruler, trainings: Sequence[FloatArray]) -> Spread:
     return Spread(
         metrics=metrics,
         values=np.array([each.values() for each in ratios]),
-        items=share * noise.by_items,
-        training=share * np.maximum(noise.spread - noise.by_items, 0),
+        total=share * noise.spread,
+        by_items=share * noise.by_items,
         step=metrics.one_item(np.mean([each.totals()[1] for each in ratios], axis=0)),
         df=noise.df,
+        n_items=len(ruler),
     )
 
 
@@ -160,7 +180,7 @@ def spread_table(ruler: Ruler, spread: Spread, *, chased: float) -> pd.DataFrame
         mean=spread.values.mean(axis=0),
         sd=sd,
         se=sd / np.sqrt(n),
-        item_sd=np.where(known, np.sqrt(spread.items), np.nan),
+        item_sd=np.where(known, np.sqrt(spread.by_items), np.nan),
         training_sd=np.where(known, np.sqrt(spread.training), np.nan),
         smallest_difference=np.where(known, np.minimum(spread.smallest_difference(), 1), np.nan),
         n_items_needed=np.where(known, spread.n_needed(chased, support), np.nan),

@@ -4,13 +4,18 @@ A remedy is what an epoch shows and what an item weighs; the losses that go with
 are always those of the items that the one model is trained on.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diagnostics.errors import ConfigError
-from diagnostics.task import FloatArray, IntArray
+
+if TYPE_CHECKING:  # `winnow --help` reads this table, and pandas would hold it up
+    from diagnostics.task import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from curation.class_caps import (
-    TAKEN_BACK,
     cap_table,
     caps_at,
     described,
@@ -145,12 +144,19 @@ def test_the_table_says_how_many_are_held_back_and_why(project, now):
     assert table.drop(columns="at").values.tolist() == [["cat", 3, 10, 7, "exp-0001", "ada"]]
 
 
+def test_a_cap_that_an_undo_brings_back_has_its_own_reason(project, now):
+    cap(project, "cat", 3, now, reason="exp-0001")
+    cap(project, "cat", 5, now, reason="exp-0002")
+    undo_cap(project, annotator="bob", now=now)
+    table = cap_table(project, training_items(project, dataset_version(project)))
+    assert table.drop(columns="at").values.tolist() == [["cat", 3, 10, 7, "exp-0001", "ada"]]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda project, now: cap(project, "cow", 3, now), "no class `cow`"),
         (lambda project, now: cap(project, "cat", 0, now), "keeps at least 1"),
-        (lambda project, now: cap(project, "cat", 3, now, reason=TAKEN_BACK), "Give another reason"),
         (lambda project, now: set_cap(project, "cat", 3, annotator=" ", now=now), "annotator is empty"),
         (lambda project, now: lift_cap(project, "cat", annotator="ada", now=now), "has no cap to lift"),
         (lambda project, now: caps_at(project, 1), "There is no change 1 of the caps"),

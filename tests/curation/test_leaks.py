@@ -215,3 +215,10 @@ def test_decisions_at_import_are_refused_once_work_has_begun(leaky, now):
     close_round(leaky, "ada", now)
     with pytest.raises(ProjectError, match="at work already"):
         decide_at_import(leaky, [Decision("a", "bad_item")], annotator="ada", now=now)
+
+
+def test_what_belongs_together_is_one_unit_of_the_training_items(make_project):
+    project = make_project(contents={"a": "one image", "b": "one image"}, groups={"b": "p", "c": "p"})
+    units = training_items(project, dataset_version(project)).set_index("item_id")["unit"]
+    assert units["a"] == units["b"] == units["c"]
+    assert units["d"] not in (units["a"], units["v"])

@@ -292,15 +292,15 @@ def test_one_model_alone_has_no_noise_to_tell_of():
 
 def test_the_items_needed_for_one_point_are_those_with_which_the_test_sees_it():
     """As many items as it names: a gain of 1 point is then seen in about 80 of 100 comparisons."""
-    small = Population(1500, seed=0, own=0.1)
-    needed = small.compare([small.training(10)], [small.training(10)]).of("accuracy")["n_needed"]
-    assert 1000 < needed < 8000
-    n_seen = 0
-    for seed in range(12):
-        population = Population(int(needed), seed=seed, own=0.1)
-        found = population.compare([population.training(10)], [population.training(10, gain=0.01)])
-        n_seen += found.of("accuracy")["verdict"] == IMPROVED
-    assert n_seen >= 7
+
+    def found(n_items, seed, gain):
+        population = Population(n_items, seed=seed, own=0.1)
+        sides = ([population.training(1, more) for _ in range(8)] for more in (0.0, gain))
+        return population.compare(*sides).of("accuracy")
+
+    needed = int(found(1500, 0, gain=0.0)["n_needed"])
+    assert 1000 < needed < 4000
+    assert sum(found(needed, seed, gain=0.01)["verdict"] == IMPROVED for seed in range(12)) >= 7
 
 
 def test_where_trainings_differ_too_much_no_number_of_items_is_named():

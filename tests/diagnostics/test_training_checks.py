@@ -47,6 +47,7 @@ GOOD = TrainingFacts(
     lr=0.01,
     lr_by_hand=True,
     label_smoothing=0.1,
+    cross_entropy=True,
     quick=False,
     counts=counts(),
     fit=proportion(580, 600),
@@ -201,6 +202,17 @@ def test_a_test_set_can_be_used_too_seldom_and_too_often():
 def test_a_quick_round_has_no_curves_and_a_lost_history_is_not_fine():
     assert outcome("WD001", replace(GOOD, quick=True)) == NOT_APPLICABLE
     assert outcome("WD001", replace(GOOD, history=GOOD.history.head(0))) == SKIPPED
+
+
+def test_a_loss_on_a_scale_of_its_own_is_not_read_as_a_cross_entropy():
+    found = {finding.code: finding.outcome for finding in check_training(replace(GOOD, cross_entropy=False))}
+    assert [code for code, outcome in found.items() if outcome == NOT_APPLICABLE] == [
+        "WD001",
+        "WD002",
+        "WD003",
+        "WD006",
+    ]
+    assert found["WD004"] == PASSED
 
 
 def test_fit_counts_each_item_by_the_models_that_learnt_from_it_and_none_that_was_held_back():

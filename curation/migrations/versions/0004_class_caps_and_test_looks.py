@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.create_table(
         "class_caps",
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("kind", sa.String(8), nullable=False),
         sa.Column("key", sa.Text, nullable=False),
         sa.Column("keep", sa.Integer),
         sa.Column("reason", sa.Text, nullable=False),
