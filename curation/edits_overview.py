@@ -33,11 +33,9 @@ class EditsOverview:
     @property
     def text(self) -> str:
         """The edits in a sentence."""
-        n = self.edits.n_validation
         counts = self.edits.counts()
         said = ", ".join(counted(name, counts[name]) for name in GROUPS)
-        labels = "1 validation label was" if n == 1 else f"{n:,} validation labels were"
-        moved = f" Beside them {labels} corrected or excluded: they move the ruler." if n else ""
+        moved = f" {self.edits.validation_text}" if self.edits.n_validation else ""
         return f"Edits of train items since {self.edits.since}: {said}.{moved}"
 
 

@@ -66,6 +66,15 @@ class Edits:
     since: str
     n_validation: int
 
+    @property
+    def validation_text(self) -> str:
+        """The corrections of validation labels in a sentence."""
+        n = self.n_validation
+        if n == 0:
+            return f"No validation label was corrected since {self.since}."
+        labels = "1 validation label was" if n == 1 else f"{n:,} validation labels were"
+        return f"{labels} corrected or excluded since {self.since}: they move the ruler, not the training."
+
     def counts(self) -> dict[str, int]:
         """How many edits of each group there are."""
         n = self.table["group"].value_counts()
@@ -114,7 +123,7 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
     if trainers.full is not None:
         trained = _train(data, trainers.full, edits, {ALL_EDITS: [], largest: [largest]}, seeds)
         confirmed = difference_table(data, edits, trained).assign(way=FULL)
-        table = pd.concat([table, confirmed], ignore_index=True)
+        table = pd.concat([table, confirmed[confirmed["group"] == largest]], ignore_index=True)
     table = table[list(TABLE_COLUMNS)]
     return Result(
         outcome=MEASURED,
@@ -270,13 +279,10 @@ def _agreement(table: pd.DataFrame, largest: str) -> str:
 
 
 def _notes(data: ExperimentData, edits: Edits, trainers: Trainers) -> list[str]:
-    n = edits.n_validation
-    moved = "1 validation label was" if n == 1 else f"{n:,} validation labels were"
     return [
         f"A quick estimate: heads on features of {trainers.quick_features}. Whole models learn features from the "
         "labels too, so edits can mean more or less to them.",
         "What a group bought is the difference it makes on top of all other edits; the parts need not add up to the "
         "whole. Verdicts on groups are corrected over them (Holm).",
-        f"{moved} corrected or excluded since {edits.since}; they move the ruler, not the training: every number is "
-        f"against the {len(data.ruler):,} validation labels of now.",
+        f"{edits.validation_text} Every number is against the {len(data.ruler):,} validation labels of now.",
     ]

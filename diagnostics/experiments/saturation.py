@@ -72,8 +72,8 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
         notes=(
             RULE,
             f"The next {n_more} labels of one class, all other labels as they are; the class counts in training as "
-            "much as it does now. The interval is that of the mean over many such lots of labels; a single lot can come out "
-            "differently.",
+            "much as it does now. The interval is that of the mean over many such lots of labels; a single lot can "
+            "come out differently.",
             "A quick estimate: heads on fixed features. Whole models can gain more from labels than heads do, as "
             "their features learn too.",
             *_not_judged(table),
