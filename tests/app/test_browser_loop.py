@@ -58,7 +58,7 @@ def test_the_whole_loop(page, demo_project):
     page.get_by_text("Log of run-0002").wait_for(timeout=240_000)
 
     page.get_by_role("link", name="Rounds").click()
-    page.get_by_text("One run each: nothing here says yet").wait_for()
+    page.get_by_text("Both sides are measured on the labels of dataset version 1").wait_for()
     page.get_by_text("wrong before, right after").wait_for()
 
     page.get_by_role("link", name="Export").click()
