@@ -12,8 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from app import context
+from app.bundled_assets import BundledAssets
 from app.main import PAGES
 from app.routes import make_routes
 from app.theme import theme_options
@@ -51,7 +53,12 @@ def serve(
 
 def make_app(url: str, *, open_browser: bool) -> st.App:
     """The ASGI application; the project comes from the environment. `url` is printed once it serves."""
-    return st.App(MAIN_SCRIPT, routes=make_routes(), lifespan=_lifespan(url, open_browser))
+    return st.App(
+        MAIN_SCRIPT,
+        routes=make_routes(),
+        middleware=[Middleware(BundledAssets)],
+        lifespan=_lifespan(url, open_browser),
+    )
 
 
 def server_options(*, port: int, address: str) -> dict[str, object]:
