@@ -8,6 +8,7 @@ from curation.project import Project
 from curation.reports import labelled_predictions
 from curation.rounds import dataset_version, training_items
 from curation.run_classes import names_now
+from curation.run_folders import found_lr
 from curation.runs import list_runs, read_run
 from curation.test_looks import looks_at_test
 from diagnostics.checks import TrainingFinding, check_training
@@ -32,7 +33,7 @@ def training_facts(project: Project, run: Run) -> TrainingFacts:
     return TrainingFacts(
         history=run.history,
         lr=run.info.resolved.lr,
-        lr_by_hand=run.info.config.lr is not None,
+        lr_by_hand=run.info.config.lr not in (None, found_lr(project, run.info.config)),
         label_smoothing=run.info.resolved.label_smoothing or 0.0,
         cross_entropy=run.info.resolved.imbalance != FOCAL_LOSS,
         quick=run.info.quick is not None,

@@ -30,7 +30,8 @@ class TrainingFacts:
     """One finished run.
 
     history : run_folder.HISTORY_COLUMNS, one row a fold and epoch; empty for a run without curves
-    lr : the largest learning rate, None if it is not known; lr_by_hand : a person chose it, not the finder
+    lr : the largest learning rate, None if it is not known; lr_by_hand : a person chose it, not the finder in
+        this run or in the one that it was taken over from
     label_smoothing : as it was trained, in [0, 0.5]
     cross_entropy : the training loss is one, perhaps weighted; others are on a scale of their own
     quick : only heads were trained
