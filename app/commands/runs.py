@@ -24,6 +24,8 @@ from app.printing import (
 
 if TYPE_CHECKING:
     from curation.advice import ClassAdvice
+    from curation.reports import RunComparison
+    from curation.test_looks import LooksAtTest
 
 
 class Ranker(StrEnum):
@@ -286,43 +288,56 @@ def compare(
     """Improved, worse, or cannot tell: two runs on the same items and labels, whole, per class and item by item."""
     from curation.project import Project
     from curation.reports import compare_runs
-    from diagnostics.compare import BROKEN, FIXED, STILL_WRONG, VERDICT_RULE, verdict_text
+    from diagnostics.compare import BROKEN, FIXED, STILL_WRONG
 
     opened = Project.open(project)
     found = compare_runs(opened, split.value, before, after)
-    result = found.comparison
     looked_at = (*found.runs_before, *found.runs_after)
     looks = look_at_test(opened, looked_at, "compare", annotator) if split is Split.test else None
-    flips = {change: result.n_flips(change) for change in (FIXED, BROKEN, STILL_WRONG)}
+    flips = {change: found.comparison.n_flips(change) for change in (FIXED, BROKEN, STILL_WRONG)}
     if json:
-        return print_json(
-            {
-                "verdict": result.verdict,
-                "text": verdict_text(result),
-                "before": {"run_id": found.run_before, "trainings": found.runs_before},
-                "after": {"run_id": found.run_after, "trainings": found.runs_after},
-                "split": found.split,
-                "dataset_version": found.version,
-                "n_items": result.n_items,
-                "n_corrected": found.n_corrected,
-                "n_taken_out": found.n_taken_out,
-                "in_sample": found.in_sample,
-                "noise": {
-                    "before": result.noise.before,
-                    "after": result.noise.after,
-                    "text": result.noise.text,
-                },
-                "notes": found.notes,
-                "whole": result.whole,
-                "n_flips": flips,
-                "classes": result.classes,
-                "flips": result.flips,
-                **({} if looks is None else {"looks_at_test": looks}),
-            }
-        )
+        return print_json(_comparison_json(found, flips, looks))
+    return _print_comparison(found, flips, looks)
+
+
+def _comparison_json(
+    found: "RunComparison", flips: dict[str, int], looks: "LooksAtTest | None"
+) -> dict[str, Any]:
+    from diagnostics.compare import verdict_text
+
+    result = found.comparison
+    return {
+        "verdict": result.verdict,
+        "text": verdict_text(result),
+        "before": {"run_id": found.run_before, "trainings": found.runs_before},
+        "after": {"run_id": found.run_after, "trainings": found.runs_after},
+        "split": found.split,
+        "dataset_version": found.version,
+        "n_items": result.n_items,
+        "n_corrected": found.n_corrected,
+        "n_taken_out": found.n_taken_out,
+        "in_sample": found.in_sample,
+        "noise": {
+            "before": result.noise.before,
+            "after": result.noise.after,
+            "text": result.noise.text,
+        },
+        "notes": found.notes,
+        "whole": result.whole,
+        "n_flips": flips,
+        "classes": result.classes,
+        "flips": result.flips,
+        **({} if looks is None else {"looks_at_test": looks}),
+    }
+
+
+def _print_comparison(found: "RunComparison", flips: dict[str, int], looks: "LooksAtTest | None") -> None:
+    from diagnostics.compare import VERDICT_RULE, verdict_text
+
+    result = found.comparison
     print_line(verdict_text(result))
     print_line(
-        f"{found.name_before} → {found.name_after} on {split.value} ({result.n_items:,} items)"
+        f"{found.name_before} → {found.name_after} on {found.split} ({result.n_items:,} items)"
         + (IN_SAMPLE_NOTE if found.in_sample else "")
     )
     for text in (found.ruler_text, result.noise.text, *found.notes):
@@ -344,7 +359,6 @@ def compare(
     print_table("Classes, largest loss first", columns, [_difference_row(row) for row in _records(rows)])
     print_line(", ".join(f"{n} {change}" for change, n in flips.items()))
     print_line(VERDICT_RULE)
-    return None
 
 
 def _splits(text: str) -> tuple[str, ...]:
