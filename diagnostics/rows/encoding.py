@@ -20,7 +20,7 @@ from diagnostics.rows.columns import (
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
 MAX_CATEGORIES = 255
-DATE_PARTS = ("year", "month", "day", "dayofweek", "dayofyear", "hour")
+DATE_PARTS = ("year", "month", "day", "day_of_week", "day_of_year", "hour")
 
 
 @dataclass(frozen=True, slots=True)
