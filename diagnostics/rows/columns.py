@@ -8,9 +8,8 @@ import pandas as pd
 
 from diagnostics.errors import DataError
 from diagnostics.predictions import ObjectArray, object_array
-from diagnostics.task import FloatArray
+from diagnostics.task import FEATURE_PREFIX, FloatArray
 
-FEATURE_PREFIX = "feature:"
 CONTINUOUS, CATEGORICAL, DATE = "continuous", "categorical", "date"
 EPOCH = pd.Timestamp("1970-01-01")
 ONE_DAY = pd.Timedelta(days=1)

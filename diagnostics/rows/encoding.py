@@ -12,12 +12,11 @@ from diagnostics.predictions import ObjectArray
 from diagnostics.rows.columns import (
     CATEGORICAL,
     DATE,
-    FEATURE_PREFIX,
     FeatureColumn,
     days_of,
     feature_columns,
 )
-from diagnostics.task import BoolArray, FloatArray, IntArray
+from diagnostics.task import FEATURE_PREFIX, BoolArray, FloatArray, IntArray
 
 MAX_CATEGORIES = 255
 DATE_PARTS = ("year", "month", "day", "day_of_week", "day_of_year", "hour")

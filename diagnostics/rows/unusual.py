@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from diagnostics.predictions import ObjectArray
-from diagnostics.rows.columns import CATEGORICAL, DATE, FEATURE_PREFIX, FeatureColumn, feature_columns
-from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray, label_codes
+from diagnostics.rows.columns import CATEGORICAL, DATE, FeatureColumn, feature_columns
+from diagnostics.task import FEATURE_PREFIX, NO_LABEL, BoolArray, FloatArray, IntArray, label_codes
 
 FEWEST_OTHERS = 20
 RARE_SHARE = 0.01

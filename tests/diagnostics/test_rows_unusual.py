@@ -47,7 +47,9 @@ def test_a_value_that_many_others_share_is_not_unusual_however_far_out():
 
 
 def test_a_value_other_than_the_one_that_all_have_is_unusual():
-    assert said(known_of(n_legs=np.full(50, 4.0)), n_legs=5.0) == {"n_legs": "higher than all 50 other “setosa”"}
+    assert said(known_of(n_legs=np.full(50, 4.0)), n_legs=5.0) == {
+        "n_legs": "higher than all 50 other “setosa”"
+    }
 
 
 def test_an_item_does_not_count_among_the_others():
@@ -91,7 +93,9 @@ def test_where_all_categories_are_rare_none_is_unusual():
 def test_a_missing_value_is_unusual_where_the_class_hardly_lacks_any():
     lengths = LENGTHS.copy()
     lengths[0] = np.nan
-    assert said(known_of(length=lengths), length=np.nan) == {"length": "missing, as in 1 of 200 other “setosa”"}
+    assert said(known_of(length=lengths), length=np.nan) == {
+        "length": "missing, as in 1 of 200 other “setosa”"
+    }
     lengths[:20] = np.nan
     assert said(known_of(length=lengths), length=np.nan) == {}
 
@@ -130,7 +134,9 @@ def test_every_row_is_judged_like_a_row_alone():
     known = class_values(items, pd.Series(labels), CLASSES)
     together = unusual_values(known, items, labels, counted_labels=labels)
     alone = [
-        unusual_values(known, items.iloc[[row]], labels[row : row + 1], counted_labels=labels[row : row + 1])[0]
+        unusual_values(known, items.iloc[[row]], labels[row : row + 1], counted_labels=labels[row : row + 1])[
+            0
+        ]
         for row in range(300)
     ]
     assert together == alone
