@@ -1,6 +1,5 @@
 """Leaks between splits: how many there are and what they mean, the pairs side by side, and leaving them out."""
 
-import base64
 import html
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -9,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import context
+from app.widgets.items import grid_html, item_html
 from app.widgets.page import SPLIT_NAMES, table_height
 from curation.leaks import LeakReport, leave_out, take_back
 from curation.project import Project
@@ -117,9 +117,9 @@ def _pairs(report: LeakReport) -> None:
     splits = chosen[["split", "other_split"]].iloc[0].tolist()
     st.caption(report.meaning(*splits))
     shown = chosen.head(N_SHOWN)
-    pictures = context.thumbnails([*shown["item_id"], *shown["other_id"]])
-    rows = zip(shown.to_dict("records"), pictures[: len(shown)], pictures[len(shown) :], strict=True)
-    st.html(f'<div class="winnow-pairs">{"".join(_pair(*row) for row in rows)}</div>')
+    looks = item_html([*shown["item_id"], *shown["other_id"]])
+    rows = zip(shown.to_dict("records"), looks[: len(shown)], looks[len(shown) :], strict=True)
+    st.html(grid_html("winnow-pairs", [_pair(*row) for row in rows]))
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) > N_SHOWN:
             st.caption(f"The first {N_SHOWN} of {len(chosen):,} pairs.", width="content")
@@ -137,11 +137,11 @@ def _between(row: Mapping[Hashable, Any]) -> str:
     return f"{SPLIT_NAMES[row['split']]} ↔ {SPLIT_NAMES[row['other_split']]}"
 
 
-def _pair(row: Mapping[Hashable, Any], picture: bytes, other_picture: bytes) -> str:
+def _pair(row: Mapping[Hashable, Any], look: str, other_look: str) -> str:
     """Two items as HTML; everything that comes from the data is escaped."""
     sides = (
-        (row["item_id"], row["split"], picture),
-        (row["other_id"], row["other_split"], other_picture),
+        (row["item_id"], row["split"], look),
+        (row["other_id"], row["other_split"], other_look),
     )
     figures = "".join(_side(*side) for side in sides)
     alike = row["likeness"]
@@ -152,13 +152,9 @@ def _pair(row: Mapping[Hashable, Any], picture: bytes, other_picture: bytes) -> 
     return f'<div class="pair"><div class="sides">{figures}</div><p>{html.escape(text)} {badge}</p></div>'
 
 
-def _side(item_id: str, split: str, picture: bytes) -> str:
+def _side(item_id: str, split: str, look: str) -> str:
     name = html.escape(item_id)
-    source = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
-    return (
-        f'<figure><div class="picture"><img alt="{name}" src="{source}"></div>'
-        f"<figcaption><b>{SPLIT_NAMES[split]}</b><br>{name}</figcaption></figure>"
-    )
+    return f"<figure>{look}<figcaption><b>{SPLIT_NAMES[split]}</b><br>{name}</figcaption></figure>"
 
 
 @context.telling
