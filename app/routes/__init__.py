@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.grid import ASSETS, assets_url
+from app.routes.cards import cards
 from app.routes.codebook import codebook, codebook_change
 from app.routes.decisions import bulk_preview, decisions, redo, undo
 from app.routes.guard import MAX_BODY_BYTES, guarded
@@ -25,6 +26,7 @@ GET = {
     "/api/bulk": bulk_preview,
     "/api/item": item,
     "/api/codebook": codebook,
+    "/api/cards": cards,
     "/api/thumbs": thumbs,
     "/api/image": image,
 }
