@@ -55,7 +55,7 @@ class ItemIndex:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The item table, ITEM_COLUMNS, in source order; its columns are the mapped files, not to be changed."""
+        """The item table in source order; its columns are the mapped files, not to be changed."""
         table: pd.DataFrame = self._table.to_pandas(split_blocks=True)
         return table
 

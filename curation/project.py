@@ -21,6 +21,8 @@ from curation.dataset.duplicates import barred_by, leaks_of
 from curation.dataset.intake import Intake
 from curation.decisions.store import DecisionStore
 from curation.item_index import ItemIndex, open_items
+from curation.modalities import modality_of
+from curation.modalities.modality import Modality
 from diagnostics.errors import DataError, ProjectError
 from diagnostics.image_files import ImageRoot
 from diagnostics.task import SPLITS, Task
@@ -123,8 +125,18 @@ class Project:
 
     @property
     def items(self) -> pd.DataFrame:
-        """The item table, ITEM_COLUMNS, in source order; memory-mapped, so taking some rows of it reads only these."""
+        """The item table in source order: ITEM_COLUMNS, then the modality's own; memory-mapped, so taking some rows of
+        it reads only these."""
         return self.item_index.frame
+
+    @property
+    def modality(self) -> Modality:
+        """What kind of items these are."""
+        return modality_of(self.info.modality)
+
+    def training_content(self) -> pd.DataFrame:
+        """What models read of the items beside their files: a row an item, in source order; perhaps no column."""
+        return self.modality.training_content(self.items, self.folder)
 
     @cached_property
     def findings(self) -> pd.DataFrame:
@@ -253,7 +265,7 @@ def _info_of(name: str, intake: Intake, now: datetime) -> ProjectInfo:
         name=name,
         created_at=now,
         seed=intake.seed,
-        modality="image",
+        modality=intake.modality,
         label_kind="single",
         classes=intake.classes,
         roots=intake.roots,

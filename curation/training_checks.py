@@ -37,6 +37,7 @@ def training_facts(project: Project, run: Run) -> TrainingFacts:
         label_smoothing=run.info.resolved.label_smoothing or 0.0,
         cross_entropy=run.info.resolved.imbalance != FOCAL_LOSS,
         quick=run.info.quick is not None,
+        fitted_at_once=run.fitted_at_once,
         counts=_counts(project, run),
         fit=fit_of(run.predictions),
         n_exact_leaks=int((leaking == EXACT).sum()),

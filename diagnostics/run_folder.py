@@ -26,10 +26,14 @@ HISTORY_COLUMNS = (
     "valid_loss",
     "accuracy",
     "held_out",
-    "images_per_s",
+    "items_per_s",
     "seconds",
 )
 LR_FINDER_COLUMNS = ("lr", "loss", "chosen")
+FITTED_AT_ONCE = "fitted at once"  # the phase of a model without epochs
+EARLIER_NAMES = {
+    "images_per_s": "items_per_s"
+}  # of columns, in the files of runs from before they were renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,11 @@ class Run:
         """One row an epoch, columns HISTORY_COLUMNS; `held_out` names the items behind valid_loss and accuracy."""
         return self._table(HISTORY_FILE, HISTORY_COLUMNS)
 
+    @property
+    def fitted_at_once(self) -> bool:
+        """Whether its models have no epochs: one row of the history is a whole model."""
+        return not self.history.empty and bool((self.history["phase"] == FITTED_AT_ONCE).all())
+
     @cached_property
     def lr_finder(self) -> pd.DataFrame:
         """The finder's curve, columns LR_FINDER_COLUMNS; empty if the learning rate was set by hand."""
@@ -173,7 +182,7 @@ class Run:
         path = self.folder / name
         if not path.is_file():
             return pd.DataFrame(columns=list(columns))
-        return pd.read_csv(path)
+        return pd.read_csv(path).rename(columns=EARLIER_NAMES)
 
 
 def write_run_info(run_dir: Path, info: RunInfo) -> None:

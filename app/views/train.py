@@ -61,7 +61,7 @@ def _start(project: Project) -> None:
                 icon=":material/info:",
             )
         with st.expander("Options", icon=":material/tune:"):
-            options = train_options()
+            options = train_options(project.info.modality)
             n_seeds = seeds_field()
         config = TrainConfig.from_json(options)
         title = f"Train {config.folds} folds" if config.folds else "Train one model"
@@ -168,13 +168,16 @@ def _curves(project: Project, run: Run) -> None:
     if run.info.quick is not None:
         trained = run.info.quick.base_run
         if trained is None:
-            st.caption("A quick round trains only heads on a pretrained network: there is no curve to show.")
+            st.caption("A quick round trains only heads, in one step: there is no curve to show.")
             return
         st.caption(
             f"{run.info.run_id} is a quick round: only heads were trained. These curves are of {trained}, whose "
             "models give the features."
         )
         run = read_run(project, trained)
+    if run.fitted_at_once:
+        st.caption(f"{run.info.arch} is fitted at once, without epochs: there is no curve to show.")
+        return
     left, right = st.columns(2, gap="medium")
     plain = {"displayModeBar": False}
     with left:

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from diagnostics.training.config import OPTIONS, Option, TrainConfig
+from diagnostics.training.config import Option, TrainConfig, options_for
 
 N_COLUMNS = 3
 MAX_SEEDS = 50
@@ -21,15 +21,15 @@ TITLES = {
 }
 
 
-def train_options() -> dict[str, object]:
-    """Draw one field an option; returns the values that differ from the defaults."""
-    defaults = TrainConfig()
+def train_options(modality: str) -> dict[str, object]:
+    """Draw one field an option that these items have; returns the values that differ from the defaults."""
+    defaults, options = TrainConfig(), options_for(modality)
     chosen = {}
-    for start in range(0, len(OPTIONS), N_COLUMNS):
-        names = list(OPTIONS)[start : start + N_COLUMNS]
+    for start in range(0, len(options), N_COLUMNS):
+        names = list(options)[start : start + N_COLUMNS]
         for name, column in zip(names, st.columns(N_COLUMNS, vertical_alignment="bottom"), strict=False):
             with column:
-                value = _field(name, OPTIONS[name], getattr(defaults, name))
+                value = _field(name, options[name], getattr(defaults, name))
             if value != getattr(defaults, name):
                 chosen[name] = value
     return chosen

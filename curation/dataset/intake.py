@@ -66,13 +66,15 @@ class IntakeSpec:
 class Intake:
     """A dataset that was taken in.
 
-    items : ITEM_COLUMNS, one row a usable item, in source order
+    modality : key of `curation.modalities.MODALITIES`
+    items : ITEM_COLUMNS and the modality's own, one row a usable item, in source order
     findings : FINDING_COLUMNS
     leaks : `curation.dataset.duplicates.LEAK_COLUMNS`
     columns : which columns of the main table were used, named or guessed
     fingerprint : SHA-256 over what the items are; equal for equal data
     """
 
+    modality: str
     items: pd.DataFrame
     findings: pd.DataFrame
     leaks: pd.DataFrame
@@ -119,6 +121,7 @@ def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
     table = findings_table(findings)
     _refuse_useless(items, classes, table)
     return Intake(
+        modality="image",
         items=items,
         findings=table,
         leaks=leaks,
@@ -217,7 +220,7 @@ def _with_splits(items: pd.DataFrame, spec: IntakeSpec) -> pd.DataFrame:
             seed=spec.seed,
         )
         items.loc[train.index[np.array(held_out, dtype=bool)], "split"] = "val"
-    return items[list(ITEM_COLUMNS)]
+    return items[[*ITEM_COLUMNS, "width", "height"]]
 
 
 def _refuse_useless(items: pd.DataFrame, classes: tuple[str, ...], findings: pd.DataFrame) -> None:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from diagnostics.dynamics import Dynamics, read_dynamics, write_dynamics
+from diagnostics.explanations import Explanations, place_explanations, write_explanations
 from diagnostics.fold_arrays import FoldRows
 from diagnostics.image_files import ImageRoot
 from diagnostics.label_quality import fit_label_quality, write_label_quality
@@ -31,7 +31,6 @@ from diagnostics.run_folder import (
     HISTORY_COLUMNS,
     HISTORY_FILE,
     LOG_FILE,
-    LR_FINDER_FILE,
     SCORES_FILE,
     RunInfo,
     write_run_info,
@@ -44,12 +43,11 @@ from diagnostics.training.checkpoint import Checkpoints, FoldPredictions
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import combine_folds
 from diagnostics.training.device import describe_device, package_versions
-from diagnostics.training.fit import HistoryRow
 from diagnostics.training.fold import (
     FoldNews,
+    HistoryRow,
     OpenRun,
     RunInputs,
-    find_run_lr,
     n_beside,
     open_run,
 )
@@ -99,6 +97,9 @@ def train_run(
     order = pd.Index(run.plan.items["item_id"]).get_indexer(pd.Index(items["item_id"]))
     write_predictions(run_dir, _predictions(run, task, order))
     write_dynamics(run_dir, _dynamics(run, order))
+    explanations = _explanations(run, order)
+    if explanations is not None:
+        write_explanations(run_dir, explanations)
     write_table(run_dir / SCORES_FILE, _scores(run_dir, items["content_hash"], config.seed))
     info = _info(run, inputs, clock, run_id, dataset_version)
     checkpoints.remove()
@@ -171,17 +172,6 @@ def _identity(inputs: RunInputs) -> dict[str, Any]:
     }
 
 
-def _lr(run: OpenRun, should_stop: Callable[[], bool]) -> float:
-    """The learning rate asked for, else the finder's, which is looked for once a run."""
-    if run.config.lr is not None:
-        return run.config.lr
-    path = run.run_dir / LR_FINDER_FILE
-    if not path.is_file():
-        write_table(path, find_run_lr(run, should_stop=should_stop))
-    curve = pd.read_csv(path)
-    return float(curve.loc[curve["chosen"], "lr"].iloc[0])
-
-
 def _train(
     inputs: RunInputs,
     *,
@@ -191,7 +181,7 @@ def _train(
 ) -> OpenRun:
     """Train the models that are not finished. on_row : told of every finished epoch"""
     run = open_run(inputs, on_progress=on_progress)
-    run = replace(run, config=replace(run.config, lr=_lr(run, should_stop)))
+    run = run.opened.way.settle(run, on_progress=on_progress, should_stop=should_stop)
     meter = WorkMeter(run.plan, run.config, on_progress)
     models = range(run.plan.n_models)
     unfinished = [model for model in models if run.checkpoints.load_fold(model) is None]
@@ -252,7 +242,9 @@ def _predictions(run: OpenRun, task: Task, order: IntArray) -> Predictions:
     kept = _kept_folds(run)
     probabilities = [fold.probabilities for fold in kept]
     folds, kinds = plan.folds[order], kinds_of(plan)[order]
-    fold_embeddings = FoldRows([fold.embeddings for fold in kept], order)
+    shared = run.opened.features
+    features = [fold.embeddings for fold in kept] if shared is None else [shared]
+    fold_embeddings = FoldRows(features, order)
     return Predictions(
         item_ids=object_array(plan.items["item_id"])[order],
         splits=object_array(plan.items["split"])[order],
@@ -282,6 +274,20 @@ def _dynamics(run: OpenRun, order: IntArray) -> Dynamics:
             np.arange(plan.n_models), [len(planted.positions) for planted in plan.planted]
         ),
         planted_probs=softmax(np.concatenate(said), axis=1),
+    )
+
+
+def _explanations(run: OpenRun, order: IntArray) -> Explanations | None:
+    """What the models say of labels, each of items that it was not trained on; None if these have no parts."""
+    models = range(run.plan.n_models)
+    found = [kept for model in models if (kept := run.checkpoints.load_explanations(model)) is not None]
+    if not found:
+        return None
+    place = np.argsort(order)
+    return place_explanations(
+        [(place[positions], explained) for positions, explained in found],
+        n_items=len(order),
+        parts=found[0][1].parts,
     )
 
 

@@ -8,13 +8,27 @@ def form():
 
     from app.widgets.train_options import train_options
 
-    st.json(train_options())
+    st.json(train_options("image"))
 
 
 def test_untouched_options_are_left_to_the_defaults():
     at = AppTest.from_function(form).run()
     assert not at.exception
     assert at.json[0].value == "{}"
+
+
+def test_only_what_fits_the_items_is_offered():
+    def of_rows():
+        import streamlit as st
+
+        from app.widgets.train_options import train_options
+
+        st.json(train_options("tabular"))
+
+    at = AppTest.from_function(of_rows).run()
+    keys = {widget.key for widget in (*at.selectbox, *at.number_input, *at.text_input, *at.checkbox)}
+    assert "train_folds" in keys
+    assert not keys & {"train_flip", "train_image_size_px", "train_pretrained"}
 
 
 def test_only_what_was_changed_is_passed_on():

@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 from diagnostics.array_loader import ArrayItems, ArrayLoader
 from diagnostics.errors import ConfigError, WeightsError
 from diagnostics.modalities.architectures import find_architecture, learner_for
+from diagnostics.modalities.image_quick import BACKBONES, find_quick_features
 from diagnostics.training.augment import Normalise
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.embeddings import BACKBONES, find_backbone
 from diagnostics.training.weights import can_reach, find_timm_weights, find_torchvision_weights
 
 
@@ -150,14 +150,14 @@ def test_a_quick_round_uses_a_pretrained_network_that_is_in_the_cache_and_looks_
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr("urllib.request.urlopen", ask)
-    assert find_backbone(TrainConfig()) is None
-    assert find_backbone(TrainConfig(arch="small_cnn")) is None
+    assert find_quick_features(TrainConfig(), None) is None
+    assert find_quick_features(TrainConfig(arch="small_cnn"), None) is None
     with pytest.raises(WeightsError, match="not on this machine"):
-        find_backbone(TrainConfig(arch="resnet18", pretrained=True))
+        find_quick_features(TrainConfig(arch="resnet18", pretrained=True), None)
     cached = empty_caches / "torch" / "hub" / "checkpoints" / BACKBONES["resnet34"]
     cached.parent.mkdir(parents=True)
     cached.touch()
-    found = find_backbone(TrainConfig())
+    found = find_quick_features(TrainConfig(), None)
     assert (found.arch, found.weights) == ("resnet34", cached)
 
 
