@@ -205,12 +205,12 @@ def _training_check(folder: Path, run_id: str | None, json: bool) -> None:
 
 
 def _print_made(project: "Project", json: bool) -> None:
-    from curation.dataset.findings import CHECKS, count_findings
+    from curation.dataset.findings import count_findings
     from curation.leaks import read_leaks
     from diagnostics.task import SPLITS
 
     counts = project.counts()
-    found = count_findings(project.findings)
+    found = count_findings(project.findings, project.modality.checks)
     found = found[found["n"] > 0]
     splits = {split: int(counts[split].sum()) for split in SPLITS}
     leaks = read_leaks(project)
@@ -234,7 +234,7 @@ def _print_made(project: "Project", json: bool) -> None:
     headings = {"class": "left"} | dict.fromkeys(SPLITS, "right")
     print_table("Items", headings, [dict(zip(headings, row, strict=True)) for row in counts.to_numpy()])
     if found.empty:
-        print_line(f"{len(CHECKS)} checks found nothing wrong.")
+        print_line(f"{len(project.modality.checks)} checks found nothing wrong.")
     for row in found.to_dict("records"):
         print_line(f"{row['severity']}: {row['n']} × {row['title']}. {row['remedy']}")
     if leaks.n_left_out:

@@ -3,11 +3,14 @@
 A new modality is a module with a `Modality` and a place in MODALITIES.
 """
 
+from curation.dataset.sources import Opened, Source
 from curation.modalities.image import IMAGE
-from curation.modalities.modality import Modality
-from diagnostics.errors import ProjectError
+from curation.modalities.modality import Asked, Modality
+from diagnostics.errors import DataError, ProjectError
 
-MODALITIES: dict[str, Modality] = {modality.key: modality for modality in (IMAGE,)}
+MODALITIES: dict[str, Modality] = {
+    modality.key: modality for modality in (IMAGE,)
+}  # in the order in which they are asked whether a dataset is theirs
 
 
 def modality_of(key: str) -> Modality:
@@ -18,3 +21,17 @@ def modality_of(key: str) -> Modality:
     if key not in MODALITIES:
         raise ProjectError(f"Unknown modality {key!r}; this Winnow knows {', '.join(MODALITIES)}.")
     return MODALITIES[key]
+
+
+def guess_modality(source: Source, opened: Opened, asked: Asked) -> tuple[str, str]:
+    """What kind of items the main source holds, and why.
+
+    raises : DataError if no modality can use it
+    """
+    for modality in MODALITIES.values():
+        if why := modality.claims(source, opened, asked):
+            return modality.key, why
+    raise DataError(
+        f"{source.path} holds nothing that Winnow can use: images, .txt files, or a table with texts or features. "
+        "Say what it is with --modality."
+    )
