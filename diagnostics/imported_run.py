@@ -210,10 +210,13 @@ def _in_order(arrays: ImportedArrays, n_classes: int, path: Path) -> FloatArray:
     """(n_items, n_classes) float32, memory-mapped: the probabilities of each item under the classes of the run."""
     into = np.zeros((len(arrays.columns), n_classes), dtype=np.float32)
     into[np.arange(len(arrays.columns)), arrays.columns] = 1
+    only_moved = np.array_equal(np.sort(arrays.columns), np.arange(n_classes))
+    column_of = np.argsort(arrays.columns)
     shape = (len(arrays.rows), n_classes)
     out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     for rows in chunks_of(*shape):
-        np.matmul(arrays.pred_probs[arrays.rows[rows]].astype(np.float32), into, out=out[rows])
+        chunk = arrays.pred_probs[arrays.rows[rows]].astype(np.float32, copy=False)
+        out[rows] = chunk[:, column_of] if only_moved else chunk @ into
     return out
 
 
