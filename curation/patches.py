@@ -108,9 +108,11 @@ def _read_rows(path: Path) -> tuple[bool, list[_Row], list[str]]:
 def ids_by_path(project: Project) -> dict[str, str]:
     """Item ids by their path, as the source has it and as an export shows it; not by one that several items share."""
     items = project.items
-    unique = items[~items["path"].duplicated(keep=False)]
+    shown = shown_paths(items, project.info.roots)
+    has_path = items["path"] != ""
+    unique = items[has_path & ~items["path"].duplicated(keep=False)]
     by_path = dict(zip(unique["path"], unique["item_id"], strict=True))
-    return by_path | dict(zip(shown_paths(items, project.info.roots), items["item_id"], strict=True))
+    return by_path | dict(zip(shown[has_path], items.loc[has_path, "item_id"], strict=True))
 
 
 def _unknown_items(rows: Sequence[_Row], ids: Mapping[str, str]) -> list[str]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from curation.project import Project
 
 
+MAX_COLUMNS_TOLD = 5
+
+
 class Leaks(StrEnum):
     """What becomes of training items that belong with validation or test items."""
 
@@ -25,7 +28,9 @@ def init(
     project: Annotated[Path, typer.Argument(metavar="PROJECT", help="The folder to make the project in.")],
     data: Annotated[
         Path,
-        typer.Option(help="CSV, Parquet, folder of class folders, or a folder with train/, valid/, test/ …"),
+        typer.Option(
+            help="CSV, Parquet, JSONL, folder of class folders, or a folder with train/, valid/, test/ …"
+        ),
     ],
     images: Annotated[
         Path | None, typer.Option(help="Folder or zip the paths of a table are relative to.")
@@ -65,6 +70,19 @@ def init(
         int, typer.Option(help="Of the validation split. The same seed gives the same split.")
     ] = 0,
     encoding: Annotated[str, typer.Option(help="Of the CSV files.")] = "utf-8",
+    modality: Annotated[
+        str | None,
+        typer.Option(help="What the items are: image, text or tabular. Guessed and said otherwise."),
+    ] = None,
+    text_column: Annotated[
+        list[str] | None, typer.Option(help="Column of the texts; several are joined. Repeatable.")
+    ] = None,
+    feature_column: Annotated[
+        list[str] | None, typer.Option(help="A column that is a feature; the others are none. Repeatable.")
+    ] = None,
+    ignore_column: Annotated[
+        list[str] | None, typer.Option(help="A column that is no feature. Repeatable.")
+    ] = None,
     leaks: Annotated[
         Leaks,
         typer.Option(
@@ -97,12 +115,18 @@ def init(
         val_fraction=val_fraction,
         seed=seed,
         encoding=encoding,
+        modality=modality,
+        text_columns=tuple(text_column or ()),
+        feature_columns=tuple(feature_column or ()),
+        ignored_columns=tuple(ignore_column or ()),
     )
     with progress_bar(quiet=json) as show:
         intake = take_in(spec, on_progress=show)
     made = Project.create(project, intake, now=now())
     if leaks == Leaks.leave_out:
         leave_out_at_import(made, annotator=annotator or login_name(), now=now())
+    if intake.taken_as and not json:
+        print_line(f"Taken as {made.modality.nouns}: {intake.taken_as} (--modality decides otherwise).")
     _print_made(made, json)
 
 
@@ -232,7 +256,9 @@ def _print_made(project: "Project", json: bool) -> None:
             {
                 "project": project.folder,
                 "classes": project.info.classes,
+                "modality": project.info.modality,
                 "columns": project.info.columns,
+                "content": project.info.content,
                 "n_items": splits,
                 "fingerprint": project.info.fingerprint,
                 "leaks": {"n_in_training": leaks.n_in_training, "n_left_out": leaks.n_left_out},
@@ -240,10 +266,14 @@ def _print_made(project: "Project", json: bool) -> None:
                 "details": project.findings,
             }
         )
-    columns = ", ".join(f"{role} = {name}" for role, name in project.info.columns.items())
-    print_line(
-        f"{project.folder}: {len(project.items)} items" + (f"; columns used: {columns}" if columns else "")
-    )
+    used = [f"{role} = {name}" for role, name in project.info.columns.items()]
+    if project.info.content:
+        n_more = len(project.info.content) - MAX_COLUMNS_TOLD
+        more = [f"{n_more} more"] if n_more > 0 else []
+        told = " + ".join([*project.info.content[:MAX_COLUMNS_TOLD], *more])
+        used.append(f"{project.modality.nouns} = {told}")
+    columns = f"; columns used: {', '.join(used)}" if used else ""
+    print_line(f"{project.folder}: {len(project.items)} {project.modality.nouns}{columns}")
     headings = {"class": "left"} | dict.fromkeys(SPLITS, "right")
     print_table("Items", headings, [dict(zip(headings, row, strict=True)) for row in counts.to_numpy()])
     if found.empty:

@@ -112,7 +112,7 @@ def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
     classes_given = tuple(dict.fromkeys(spec.classes)) if spec.classes else None
     sources = _sources(spec)
     opened = {source.role: open_source(source) for source in sources}
-    asked = Asked(spec.text_columns, spec.feature_columns, spec.ignored_columns)
+    asked = Asked(spec.text_columns, spec.feature_columns, spec.ignored_columns, spec.encoding)
     main = sources[0]
     key, taken_as = (spec.modality, "") if spec.modality else guess_modality(main, opened[main.role], asked)
     modality = modality_of(key)

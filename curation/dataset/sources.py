@@ -275,7 +275,7 @@ def _csv_rows(source: Source) -> tuple[list[str], list[tuple[int, list[str]]], l
 def _decode(path: Path, encoding: str) -> str:
     data = path.read_bytes()
     try:
-        return data.decode(_decodable(encoding))
+        return data.decode(decodable(encoding))
     except LookupError as error:
         raise DataError(f"Python knows no encoding {encoding!r}. Try --encoding utf-8 or cp1252.") from error
     except UnicodeDecodeError as error:
@@ -287,7 +287,7 @@ def _decode(path: Path, encoding: str) -> str:
         ) from error
 
 
-def _decodable(encoding: str) -> str:
+def decodable(encoding: str) -> str:
     """The encoding, with a byte-order mark if there may be one."""
     return "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
 
@@ -325,7 +325,7 @@ def _json_rows(source: Source) -> tuple[list[str], list[tuple[int, list[str]]], 
         if not line.strip():
             continue
         try:
-            text = line.decode(_decodable(source.encoding))
+            text = line.decode(decodable(source.encoding))
             values = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
         except (UnicodeDecodeError, ValueError) as error:
             findings.append(

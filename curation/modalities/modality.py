@@ -18,11 +18,12 @@ from diagnostics.progress import ProgressCallback
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the user said of the content: columns of the source, () where nothing was said."""
+    """What the user said of the content: columns of the source, () where nothing was said; the encoding of texts."""
 
     text_columns: tuple[str, ...] = ()
     feature_columns: tuple[str, ...] = ()
     ignored_columns: tuple[str, ...] = ()
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True)
