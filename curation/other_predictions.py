@@ -58,7 +58,7 @@ def read_other_predictions(probs: Path, labels: Path, classes: Path | None = Non
     raises : DataError for files that cannot be read, do not fit each other, or hold labels that are no class; rows are
         counted from 0, as in the array
     """
-    pred_probs = _read_probs(probs)
+    pred_probs = read_probs(probs)
     table = _read_table(labels)
     column = _column(table, LABEL_NAMES)
     if column is None:
@@ -99,7 +99,11 @@ def rank_other_predictions(
     return Ranking(ranked[list(RANKED_COLUMNS)].reset_index(drop=True), len(issues.rows), n_left_out)
 
 
-def _read_probs(path: Path) -> FloatArray:
+def read_probs(path: Path) -> FloatArray:
+    """(n_items, n_classes), memory-mapped; what is in it is not looked at.
+
+    raises : DataError if the file holds no such array
+    """
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
@@ -146,6 +150,14 @@ def _classes(labels: pd.Series, n_classes: int, path: Path, listed: Path | None)
 
 
 def _listed_classes(path: Path, n_classes: int) -> tuple[str, ...]:
+    return checked_classes(read_class_names(path), n_classes, where=path.name)
+
+
+def read_class_names(path: Path) -> list[str]:
+    """The names that a file gives: one on each line, or those of a table's column.
+
+    raises : DataError if it cannot be read
+    """
     if path.suffix.lower() == ".csv":
         table = _read_table(path)
         column = _column(table, CLASS_NAMES) or table.columns[0]
@@ -155,13 +167,21 @@ def _listed_classes(path: Path, n_classes: int) -> tuple[str, ...]:
             names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{path} cannot be read as text in UTF-8: {error}.") from error
-    names = [name for name in names if name]
+    return [name for name in names if name]
+
+
+def checked_classes(names: Sequence[str], n_classes: int, *, where: str) -> tuple[str, ...]:
+    """The names as a tuple.
+
+    where : what they come from
+    raises : DataError if one is named twice, or there are not n_classes of them
+    """
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise DataError(f"{path.name} names {', '.join(map(repr, repeated))} more than once.")
+        raise DataError(f"{where} names {', '.join(map(repr, repeated))} more than once.")
     if len(names) != n_classes:
         raise DataError(
-            f"{path.name} names {len(names)} classes, and the probabilities have {n_classes} columns."
+            f"{where} names {len(names)} classes, and the probabilities have {n_classes} columns."
         )
     return tuple(names)
 
