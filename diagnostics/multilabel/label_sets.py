@@ -172,7 +172,7 @@ def _names_in(text: str, separator: str) -> list[str]:
 
 
 def _text_of(members: BoolArray, classes: Sequence[str], separator: str) -> str:
-    names = [classes[place] for place in np.flatnonzero(members)]
+    names = [classes[place] for place in np.flatnonzero(members).tolist()]
     return separator.join(names) if names else LABELLED_WITH_NONE
 
 

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from diagnostics.errors import DataError
@@ -45,8 +46,8 @@ def share_out(label_sets: LabelSets, units: Sequence[str], *, shares: Sequence[f
     places, names = pd.factorize(np.asarray(units, dtype=object)[rows])
     if len(names) < len(wanted):
         raise DataError(
-            f"{len(wanted)} parts need at least {len(wanted)} labelled items that are neither copies of one another nor "
-            f"of one group, found {len(names)}. Use fewer parts."
+            f"{len(wanted)} parts need at least {len(wanted)} labelled items that are neither copies of one another "
+            f"nor of one group, found {len(names)}. Use fewer parts."
         )
     counts = _labels_of_units(label_sets, rows, places, len(names))
     order = _order(names, np.bincount(places, minlength=len(names)), seed)
@@ -67,7 +68,7 @@ def _labels_of_units(label_sets: LabelSets, rows: IntArray, places: IntArray, n_
     return counts
 
 
-def _order(names: Sequence[object], sizes: IntArray, seed: int) -> IntArray:
+def _order(names: npt.NDArray[np.object_], sizes: IntArray, seed: int) -> IntArray:
     drawn = [hashlib.sha256(f"{seed}:{name}".encode()).hexdigest() for name in names]
     return np.lexsort((np.array(drawn), -sizes))
 

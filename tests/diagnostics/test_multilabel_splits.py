@@ -92,7 +92,7 @@ def test_parts_have_the_shares_that_are_asked_for():
 
 def test_too_few_units_and_shares_that_are_none_are_refused():
     sets = made_up()
-    with pytest.raises(DataError, match="5 parts need at least 5 labelled items.*found 1"):
+    with pytest.raises(DataError, match=r"5 parts need at least 5 labelled items.*found 1"):
         make_multilabel_folds(sets, ["one"] * N_ITEMS, n_folds=5, seed=0)
     with pytest.raises(DataError, match="must be above 0 and sum to 1"):
         share_out(sets, units_of(N_ITEMS), shares=(0.5, 0.4), seed=0)
