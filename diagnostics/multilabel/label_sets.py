@@ -55,6 +55,10 @@ class LabelSets:
     def __len__(self) -> int:
         return len(self.labelled)
 
+    def only(self, items: BoolArray) -> "LabelSets":
+        """The same items as if nobody had labelled the others."""
+        return LabelSets(self.classes, self.targets & items[:, None], self.labelled & items)
+
     def texts(self, *, separator: str = SEPARATOR) -> TextArray:
         """(n_items,) the canonical text of each set; `(none)` for the empty one, "" where nobody labelled."""
         check_class_names(self.classes, separator=separator)
