@@ -101,14 +101,14 @@ def check_class_names(classes: Sequence[str], *, separator: str = SEPARATOR) -> 
         raise DataError(f"These classes cannot be used for items with several labels: {'; '.join(wrong)}.")
 
 
-def classes_in(texts: Sequence[object] | pd.Series, *, separator: str = SEPARATOR) -> tuple[str, ...]:
+def labels_in(texts: Sequence[object] | pd.Series, *, separator: str = SEPARATOR) -> tuple[str, ...]:
     """The different labels of some texts, sorted.
 
-    >>> classes_in(["dog|cat", "(none)", "", "cat"])
+    >>> labels_in(["dog|cat", "(none)", "", "cat"])
     ('cat', 'dog')
     """
     different = pd.unique(_stripped(texts))
-    return tuple(sorted({name for text in different for name in _names_in(text, separator)} - {NOT_LABELLED}))
+    return tuple(sorted({name for text in different for name in _names_in(text, separator)} - {""}))
 
 
 def parse_label_sets(

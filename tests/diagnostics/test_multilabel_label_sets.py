@@ -8,8 +8,8 @@ from diagnostics.errors import DataError
 from diagnostics.multilabel.label_sets import (
     LabelSets,
     check_class_names,
-    classes_in,
     label_sets_of_columns,
+    labels_in,
     parse_label_sets,
 )
 
@@ -76,7 +76,7 @@ def test_an_empty_cell_in_a_labelled_row_is_refused_because_it_could_mean_two_th
 
 
 def test_the_labels_that_occur_are_the_classes_where_none_are_named():
-    assert classes_in(["b|a", "(none)", None, "c "]) == ("a", "b", "c")
+    assert labels_in(["b|a", "(none)", None, "c "]) == ("a", "b", "c")
 
 
 def test_labels_of_an_item_that_is_not_labelled_are_refused():
