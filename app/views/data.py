@@ -66,7 +66,7 @@ def _totals(project: Project) -> None:
 def _findings(project: Project) -> None:
     st.subheader("Findings", anchor=False)
     findings = project.findings
-    counts = count_findings(findings, project.modality.checks)
+    counts = count_findings(findings, project.checks)
     silent = counts[counts["n"] == 0]
     if findings.empty:
         st.success(
@@ -142,6 +142,8 @@ def _how_it_was_read(project: Project) -> None:
     lines = [
         f"- {escape(str(name))} column: {escape(str(value))}" for name, value in project.info.columns.items()
     ]
+    if str(project.info.label_form):
+        lines.append(f"- labels: {escape(str(project.info.label_form))}")
     lines.append(f"- seed of the split: {project.info.seed}")
     lines.append(f"- fingerprint: `{project.info.fingerprint[:16]}`")
     st.markdown("\n".join(lines))

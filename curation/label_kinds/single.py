@@ -1,0 +1,65 @@
+"""Each item has one of the classes."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from curation.dataset.findings import Finding
+from curation.dataset.image_checks import Unusable
+from curation.dataset.splits import split_off_validation
+from curation.label_kinds.kind import LabelForm, LabelKind, LabelReader
+from diagnostics.task import BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class OneLabelReader:
+    """A label is a class, as it is written. classes : those that may occur, None = any"""
+
+    classes: tuple[str, ...] | None
+
+    def in_form(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+        return rows, []
+
+    def is_odd(self, labels: pd.Series) -> BoolArray:
+        if self.classes is None:
+            return np.zeros(len(labels), dtype=np.bool_)
+        return ~labels.isin(self.classes).to_numpy(dtype=np.bool_)
+
+    def problem(self, label: str) -> Unusable | None:
+        return None if self.classes is None else unknown_class([label], self.classes)
+
+    def classes_of(self, labels: pd.Series) -> tuple[str, ...]:
+        return self.classes or tuple(sorted(set(labels.dropna())))
+
+
+def unknown_class(names: Iterable[str], classes: Sequence[str]) -> Unusable | None:
+    """That some of these names are no class, with the nearest class; None if all are."""
+    strange = [name for name in names if name not in classes]
+    if not strange:
+        return None
+    near = difflib.get_close_matches(strange[0], classes, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    said = f"{strange[0]!r} is" if len(strange) == 1 else f"{', '.join(map(repr, strange))} are"
+    return Unusable("unknown_class", f"{said} none of the {len(classes)} classes.{hint}")
+
+
+def _reader(form: LabelForm, classes: tuple[str, ...] | None) -> LabelReader:
+    return OneLabelReader(classes)
+
+
+def _hold_out(units: Sequence[str], labels: Sequence[str], *, fraction: float, seed: int) -> BoolArray:
+    return np.array(split_off_validation(units, labels, fraction=fraction, seed=seed), dtype=np.bool_)
+
+
+ONE_LABEL = LabelKind(
+    key="single",
+    checks={},
+    reader=_reader,
+    members=lambda label: (label,),
+    text=lambda names, classes: next(iter(names)),
+    wrong_name=lambda name: "",
+    hold_out=_hold_out,
+)
