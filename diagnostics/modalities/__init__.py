@@ -43,6 +43,7 @@ class ModalityModules:
 MODALITIES = {
     "image": ModalityModules("diagnostics.modalities.image", "diagnostics.modalities.image_quick"),
     "text": ModalityModules("diagnostics.modalities.text", "diagnostics.modalities.text_quick"),
+    "tabular": ModalityModules("diagnostics.modalities.tabular", "diagnostics.modalities.tabular_quick"),
 }
 
 
@@ -67,10 +68,12 @@ class OpenedItems(Protocol):
         whether a run is worth several processes
     features : (n_items, n_features), of the items alone and so the same for every model, float16; None where each model
         has features of its own
+    notes : what a reader of the run's numbers should know of how the items were taken in, one sentence each
     """
 
     config: TrainConfig
     work: float
+    notes: tuple[str, ...]
     features: FloatArray | None
 
     @property
