@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from curation.cards.card import CardKind, CardRequest, Part
+from diagnostics.task import FEATURE_PREFIX
 
-FEATURE = "feature:"
 N_SHOWN = 8
 
 
@@ -43,8 +43,8 @@ class RowCard:
 
 
 def _make(request: CardRequest) -> list[RowCard]:
-    names = [str(name) for name in request.project.items.columns if str(name).startswith(FEATURE)]
-    values = request.columns(names).rename(columns=lambda name: str(name).removeprefix(FEATURE))
+    names = [str(name) for name in request.project.items.columns if str(name).startswith(FEATURE_PREFIX)]
+    values = request.columns(names).rename(columns=lambda name: str(name).removeprefix(FEATURE_PREFIX))
     return [
         _card(record, parts, request.feature_names, label, hidden, whole=request.whole)
         for record, parts, label, hidden in zip(
