@@ -250,9 +250,12 @@ def _n_decisions(project: Project) -> dict[int, int]:
 
 
 def _under(project: Project, version: DatasetVersion, classes: ClassList, cap_change: int) -> DatasetVersion:
-    """The version in these classes, under the caps after this change of them."""
+    """The version in these classes, under the caps after this change of them; what people chose about the columns that
+    models read counts for every version, as of now."""
     fingerprint = _with_classes(version.fingerprint, classes, project.info.classes)
     fingerprint = with_caps(fingerprint, named_caps(project, classes, cap_change))
+    if chosen := project.modality.training_choices(project.folder):
+        fingerprint = hashlib.sha256((fingerprint + chosen).encode()).hexdigest()
     return replace(version, fingerprint=fingerprint, class_change=classes.number, cap_change=cap_change)
 
 

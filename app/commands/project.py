@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from curation.project import Project
 
 
+MAX_COLUMNS_TOLD = 5
+
+
 class Leaks(StrEnum):
     """What becomes of training items that belong with validation or test items."""
 
@@ -252,7 +255,10 @@ def _print_made(project: "Project", json: bool) -> None:
         )
     used = [f"{role} = {name}" for role, name in project.info.columns.items()]
     if project.info.content:
-        used.append(f"{project.modality.nouns} = {' + '.join(project.info.content)}")
+        n_more = len(project.info.content) - MAX_COLUMNS_TOLD
+        more = [f"{n_more} more"] if n_more > 0 else []
+        told = " + ".join([*project.info.content[:MAX_COLUMNS_TOLD], *more])
+        used.append(f"{project.modality.nouns} = {told}")
     columns = f"; columns used: {', '.join(used)}" if used else ""
     print_line(f"{project.folder}: {len(project.items)} {project.modality.nouns}{columns}")
     headings = {"class": "left"} | dict.fromkeys(SPLITS, "right")

@@ -8,12 +8,13 @@ import json
 from curation.dataset.sources import Opened, Source
 from curation.modalities.image import IMAGE
 from curation.modalities.modality import Asked, Modality
+from curation.modalities.tabular import TABULAR
 from curation.modalities.text import TEXT
 from curation.spreadsheet import MANIFEST_SUFFIX
 from diagnostics.errors import DataError, ProjectError
 
 MODALITIES: dict[str, Modality] = {
-    modality.key: modality for modality in (IMAGE, TEXT)
+    modality.key: modality for modality in (IMAGE, TEXT, TABULAR)
 }  # in the order in which they are asked whether a dataset is theirs
 
 
