@@ -42,6 +42,7 @@ class ModalityModules:
 
 MODALITIES = {
     "image": ModalityModules("diagnostics.modalities.image", "diagnostics.modalities.image_quick"),
+    "tabular": ModalityModules("diagnostics.modalities.tabular", "diagnostics.modalities.tabular_quick"),
 }
 
 
@@ -66,10 +67,12 @@ class OpenedItems(Protocol):
         whether a run is worth several processes
     features : (n_items, n_features), of the items alone and so the same for every model, float16; None where each model
         has features of its own
+    notes : what a reader of the run's numbers should know of how the items were taken in, one sentence each
     """
 
     config: TrainConfig
     work: float
+    notes: tuple[str, ...]
     features: FloatArray | None
 
     @property

@@ -40,6 +40,7 @@ class ImageItems:
     """The images of a run as one array; see `diagnostics.modalities.NetworkItems`."""
 
     features: FloatArray | None = None
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -227,7 +227,7 @@ def _info(
         in_sample=inputs.config.folds == 0,
         arch=run.config.arch,
         pretrained=run.config.pretrained,
-        notes=tuple(notes_of(run.plan, inputs.task, inputs.config)),
+        notes=(*notes_of(run.plan, inputs.task, inputs.config), *run.opened.notes),
     )
 
 
