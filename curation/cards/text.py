@@ -34,11 +34,11 @@ class TextCard:
 
 def _make(request: CardRequest) -> list[TextCard]:
     texts = request.columns([TEXT_COLUMN])[TEXT_COLUMN].tolist()
-    columns = request.project.info.content
+    columns, said = request.project.info.content, request.explained()
     return [
         _card(*as_shown(text, parts, columns), label, hidden, request.search, whole=request.whole)
         for text, parts, label, hidden in zip(
-            texts, request.parts, request.labels, request.hidden.tolist(), strict=True
+            texts, said.parts, said.labels, request.hidden.tolist(), strict=True
         )
     ]
 
