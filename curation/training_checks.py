@@ -44,6 +44,7 @@ def training_facts(project: Project, run: Run) -> TrainingFacts:
         n_near_leaks=int((leaking != EXACT).sum()) if project.near_looked_for else None,
         looks=TestLooks(looks.n, len(looks.people), len(looks.run_ids)),
         n_full_runs=sum(info.quick is None for info in list_runs(project)),
+        imported=run.info.imported is not None,
     )
 
 

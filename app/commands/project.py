@@ -148,8 +148,16 @@ def app(
 
 def demo(
     project: Annotated[
-        Path, typer.Argument(metavar="[PROJECT]", help="The folder to make the project in.")
-    ] = Path("winnow-demo"),
+        Path | None,
+        typer.Argument(
+            metavar="[PROJECT]",
+            help="The folder to make the project in. Default: winnow-demo, -text or -table behind it.",
+        ),
+    ] = None,
+    text: Annotated[bool, typer.Option("--text", help="Product search queries instead of digits.")] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help="Rows of a table of measurements instead of digits.")
+    ] = False,
     open_app: Annotated[
         bool, typer.Option("--app/--no-app", help="Open the app when the queue is ready.")
     ] = True,
@@ -157,11 +165,16 @@ def demo(
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
     json: AsJson = False,
 ) -> None:
-    """Handwritten digits with planted errors: make the project, train, rank, open the app at the Performance page."""
+    """A sample with planted errors: make the project, train, rank, open the app at the Performance page."""
     from app.demo import make_demo
 
+    if text and table:
+        raise typer.BadParameter("--text and --table are two demos; choose one.")
+    sample, default = ("queries", "winnow-demo-text") if text else ("digits", "winnow-demo")
+    if table:
+        sample, default = "biopsies", "winnow-demo-table"
     with progress_bar(quiet=json) as show:
-        made = make_demo(project, on_progress=show)
+        made = make_demo(project or Path(default), sample, on_progress=show)
     if json:
         print_json(made)
     else:

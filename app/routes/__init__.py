@@ -3,7 +3,8 @@
 import os
 from typing import Any
 
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -44,8 +45,14 @@ def make_routes() -> list[BaseRoute]:
     return [
         *(Route(path, guarded(handler), methods=["GET"]) for path, handler in GET.items()),
         *(Route(path, guarded(handler), methods=["POST"]) for path, handler in POST.items()),
+        Route("/data", _first_page, methods=["GET"]),
         Mount(assets_url(), _GridAssets(directory=ASSETS), name="grid"),
     ]
+
+
+def _first_page(request: Request) -> Response:
+    """The page Data is the first one, which Streamlit knows by no other address than that of the app."""
+    return RedirectResponse(request.url.replace(path="/"))
 
 
 class _GridAssets(StaticFiles):

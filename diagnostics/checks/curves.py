@@ -24,6 +24,7 @@ UNDERFITS = 0.75  # of the way from the most common class to every training labe
 NO_CURVE_OF_HEADS = "A quick round trains only heads, in one step: there are no epochs."
 NO_CURVE_OF_FITS = "These models are fitted at once, without epochs and learning rate."
 OWN_SCALE = "Focal loss is on a scale of its own: how far it has come from chance cannot be read from it."
+MADE_ELSEWHERE = "The predictions were imported: how the model was trained is not known here."
 NO_CURVES = "This run kept no curves."
 
 
@@ -37,6 +38,8 @@ def _with_curves(
 
     def wrap(look: Callable[[TrainingFacts, Curves], Seen]) -> Callable[..., Seen]:
         def looked(facts: TrainingFacts) -> Seen:
+            if facts.imported:
+                return Seen(NOT_APPLICABLE, MADE_ELSEWHERE)
             if facts.quick:
                 return Seen(NOT_APPLICABLE, NO_CURVE_OF_HEADS)
             if facts.fitted_at_once:

@@ -42,6 +42,7 @@ class TrainingFacts:
         others of their group; None = nobody has looked
     looks : at the gold test set
     n_full_runs : of the project, this one among them
+    imported : the predictions were made elsewhere
     """
 
     history: pd.DataFrame
@@ -57,6 +58,7 @@ class TrainingFacts:
     n_near_leaks: int | None
     looks: TestLooks
     n_full_runs: int
+    imported: bool = False
 
     def n_items(self, split: str) -> int:
         """The labelled items of a split."""

@@ -12,32 +12,26 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from diagnostics.dynamics import Dynamics, read_dynamics, write_dynamics
+from diagnostics.dynamics import Dynamics, write_dynamics
 from diagnostics.explanations import Explanations, place_explanations, write_explanations
 from diagnostics.fold_arrays import FoldRows
 from diagnostics.image_files import ImageRoot
-from diagnostics.label_quality import fit_label_quality, write_label_quality
-from diagnostics.neighbours import nearest_items, write_near_items
 from diagnostics.predictions import (
     Predictions,
     object_array,
     pick_embeddings,
-    read_predictions,
     write_predictions,
 )
 from diagnostics.progress import ProgressCallback
-from diagnostics.reasons import quality_table
 from diagnostics.run_folder import (
     HISTORY_COLUMNS,
     HISTORY_FILE,
     LOG_FILE,
-    SCORES_FILE,
     RunInfo,
     write_run_info,
     write_table,
 )
-from diagnostics.scores import scores_table
-from diagnostics.signals import signals_of
+from diagnostics.run_scores import write_scores
 from diagnostics.task import FloatArray, IntArray, Task
 from diagnostics.training.checkpoint import Checkpoints, FoldPredictions
 from diagnostics.training.config import TrainConfig
@@ -100,7 +94,7 @@ def train_run(
     explanations = _explanations(run, order)
     if explanations is not None:
         write_explanations(run_dir, explanations)
-    write_table(run_dir / SCORES_FILE, _scores(run_dir, items["content_hash"], config.seed))
+    write_scores(run_dir, items["content_hash"].astype(str).tolist(), seed=config.seed)
     info = _info(run, inputs, clock, run_id, dataset_version)
     checkpoints.remove()
     write_run_info(run_dir, info)
@@ -289,17 +283,6 @@ def _explanations(run: OpenRun, order: IntArray) -> Explanations | None:
         n_items=len(order),
         parts=found[0][1].parts,
     )
-
-
-def _scores(run_dir: Path, content_hashes: pd.Series, seed: int) -> pd.DataFrame:
-    """The scores of every item; its label's quality and the reasons come from all signals of the run."""
-    predictions = read_predictions(run_dir)
-    near = nearest_items(predictions, content_hashes.astype(str).tolist(), seed=seed)
-    write_near_items(run_dir, near)
-    signals = signals_of(predictions, dynamics=read_dynamics(run_dir), near=near)
-    quality = fit_label_quality(signals, seed=seed)
-    write_label_quality(run_dir, quality)
-    return quality_table(scores_table(predictions), signals, quality)
 
 
 def _short(value: object) -> str:
