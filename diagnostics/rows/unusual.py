@@ -2,9 +2,9 @@
 
 | value | unusual if |
 |---|---|
-| number, date | at most 1 % of the others lie as far out, and it lies beyond Tukey's fence: 1.5 times the distance of the quartiles outside of them (Tukey, Exploratory Data Analysis, 1977) |
-| category | at most 1 % of the others have it or one that is as rare, so that nothing is unusual where all is rare |
-| missing | at most 1 % of the others lack it |
+| number, date | at most 2 % of the others lie as far out, and it lies beyond Tukey's fence: 1.5 times the distance of the quartiles outside of them (Tukey, Exploratory Data Analysis, 1977) |
+| category | at most 2 % of the others have it or one that is as rare, so that nothing is unusual where all is rare |
+| missing | at most 2 % of the others lack it |
 
 The item itself never counts among the others. Where fewer than 20 others have a value nothing is said.
 """  # noqa: E501 - a table's row is one line
@@ -24,7 +24,7 @@ from diagnostics.rows.columns import CATEGORICAL, DATE, FeatureColumn, feature_c
 from diagnostics.task import FEATURE_PREFIX, NO_LABEL, BoolArray, FloatArray, IntArray, label_codes
 
 FEWEST_OTHERS = 20
-RARE_SHARE = 0.01
+RARE_SHARE = 0.02
 FENCE = 1.5
 
 FORMAT_VERSION = 1
