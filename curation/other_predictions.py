@@ -59,22 +59,15 @@ def read_other_predictions(probs: Path, labels: Path, classes: Path | None = Non
         counted from 0, as in the array
     """
     pred_probs = read_probs(probs)
-    table = _read_table(labels)
-    column = _column(table, LABEL_NAMES)
+    table = read_table(labels, n_rows=len(pred_probs), beside=probs.name)
+    column = column_named(table, LABEL_NAMES)
     if column is None:
         raise DataError(
             f"{labels.name} has no column that looks like a label; it has {', '.join(table.columns)}. Call it label."
         )
-    if len(table) != len(pred_probs):
-        raise DataError(
-            f"{labels.name} has {len(table)} rows and {probs.name} has {len(pred_probs)}: row i of one must belong to "
-            "row i of the other."
-        )
     names = table[column].str.strip()
-    known = _classes(names, pred_probs.shape[1], labels, classes)
-    id_column = _column(table, ID_NAMES)
-    ids = table[id_column].tolist() if id_column is not None else [str(row) for row in range(len(table))]
-    return OtherPredictions(ids, _codes(names, known, labels), known, pred_probs)
+    known = classes_of_columns(names, pred_probs.shape[1], labels, classes)
+    return OtherPredictions(item_ids(table), _codes(names, known, labels), known, pred_probs)
 
 
 def rank_other_predictions(
@@ -118,23 +111,45 @@ def read_probs(path: Path) -> FloatArray:
     return found
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, *, n_rows: int | None = None, beside: str = "") -> pd.DataFrame:
+    """A CSV as text, "" where a cell is empty; a blank line is a row.
+
+    n_rows : how many rows it must have, one for each row of the array `beside`; None = any number
+    raises : DataError if it cannot be read, or has another number of rows
+    """
     try:
-        return pd.read_csv(path, dtype=str, na_filter=False, index_col=False, skip_blank_lines=False).fillna(
-            ""
-        )
+        table = pd.read_csv(path, dtype=str, na_filter=False, index_col=False, skip_blank_lines=False)
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist.") from error
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a CSV in UTF-8: {error}.") from error
+    if n_rows is not None and len(table) != n_rows:
+        raise DataError(
+            f"{path.name} has {len(table)} rows and {beside} has {n_rows}: row i of one must belong to row i of the "
+            "other."
+        )
+    return table.fillna("")
 
 
-def _column(table: pd.DataFrame, usual: Sequence[str]) -> str | None:
+def column_named(table: pd.DataFrame, usual: Sequence[str]) -> str | None:
+    """The column with the first of these names that there is, in whatever case."""
     lower = {name.strip().lower(): name for name in reversed(table.columns)}
     return next((lower[name] for name in usual if name in lower), None)
 
 
-def _classes(labels: pd.Series, n_classes: int, path: Path, listed: Path | None) -> tuple[str, ...]:
+def item_ids(table: pd.DataFrame) -> list[str]:
+    """The ids that a table gives; the row numbers, from 0, if it has none."""
+    column = column_named(table, ID_NAMES)
+    ids: list[str] = table[column].tolist() if column is not None else [str(row) for row in range(len(table))]
+    return ids
+
+
+def classes_of_columns(labels: pd.Series, n_classes: int, path: Path, listed: Path | None) -> tuple[str, ...]:
+    """The classes of the columns of an array: those listed in a file, else told from the labels in `path`.
+
+    labels : text without spaces around it, "" where there is none
+    raises : DataError if they are not n_classes
+    """
     if listed is not None:
         return _listed_classes(listed, n_classes)
     given = labels[labels != ""].drop_duplicates()
@@ -159,8 +174,8 @@ def read_class_names(path: Path) -> list[str]:
     raises : DataError if it cannot be read
     """
     if path.suffix.lower() == ".csv":
-        table = _read_table(path)
-        column = _column(table, CLASS_NAMES) or table.columns[0]
+        table = read_table(path)
+        column = column_named(table, CLASS_NAMES) or table.columns[0]
         names = table[column].str.strip().tolist()
     else:
         try:

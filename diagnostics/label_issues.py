@@ -77,16 +77,16 @@ def find_label_issues(
     n_items_of = class_counts(codes, n_classes)
     thresholds = mean_per_class(codes, scores.p_given, n_classes)
     guesses = _confident_classes(scores, pred_probs, thresholds)
-    by_guess = _calibrated_joint(codes, guesses, n_items_of)
+    by_guess = calibrated_joint(_counted_pairs(codes, guesses, n_classes), n_items_of)
     suspects = _contradicted(scores)
     if filter_by == "confident_learning":
         suspects &= (guesses != NO_LABEL) & (guesses != codes)
     if filter_by in ("prune_by_class", "both"):
         suspects &= _lowest_of_class(
-            scores, n_items_of, _n_wrong(by_guess, n_items_of, min_examples_per_class)
+            scores, n_items_of, count_wrong(by_guess, n_items_of, min_examples_per_class)
         )
     if filter_by in ("prune_by_noise_rate", "both"):
-        counts = _n_wrong_by_pair(by_guess, n_items_of, min_examples_per_class)
+        counts = count_wrong_by_pair(by_guess, n_items_of, min_examples_per_class)
         suspects &= _largest_margins(scores, pred_probs, counts, likely=suspects)
     rows = np.flatnonzero(suspects)
     order = np.argsort(RANKERS[rank_by](scores, pred_probs, rows), kind="stable")
@@ -107,7 +107,7 @@ def _confident_classes(scores: ItemScores, pred_probs: FloatArray, thresholds: F
     """
     from diagnostics.kernels import first_two_above
 
-    limits = _limits(thresholds, scores.p_given.dtype)
+    limits = confident_limits(thresholds, scores.p_given.dtype)
     lowest = limits.min()
     guesses = np.empty_like(scores.predicted)
 
@@ -125,7 +125,7 @@ def _confident_classes(scores: ItemScores, pred_probs: FloatArray, thresholds: F
     return guesses
 
 
-def _limits(thresholds: FloatArray, dtype: np.dtype[np.floating]) -> FloatArray:
+def confident_limits(thresholds: FloatArray, dtype: np.dtype[np.floating]) -> FloatArray:
     """From which probability on a class is confident; out of reach for a class nobody has. In cleanlab's precision."""
     nobody = np.isnan(thresholds)
     known = np.where(nobody, OUT_OF_REACH, thresholds).astype(np.float64 if nobody.any() else dtype)
@@ -133,18 +133,24 @@ def _limits(thresholds: FloatArray, dtype: np.dtype[np.floating]) -> FloatArray:
     return limits.astype(np.float64)
 
 
-def _calibrated_joint(codes: IntArray, guesses: IntArray, n_items_of: IntArray) -> IntArray:
+def _counted_pairs(codes: IntArray, guesses: IntArray, n_classes: int) -> FloatArray:
+    from diagnostics.kernels import count_pairs
+
+    counts = np.zeros((n_classes, n_classes))
+    count_pairs(guesses, codes, counts)
+    return counts
+
+
+def calibrated_joint(counts: FloatArray, n_items_of: IntArray) -> IntArray:
     """The confident joint (equation 1), scaled so that each column sums to the number of items given that class.
 
     At least one item of each class counts as what it is given as. A row is a guess here and a column a given class, for
     the sake of the sum over all: halves are common, its last bit decides how they are rounded, and cleanlab adds up so.
 
+    counts : (n_classes, n_classes), how many items are confidently each class, by given class
     returns : (n_classes, n_classes) of int64
     """
-    from diagnostics.kernels import count_pairs
-
-    scaled = np.zeros((len(n_items_of), len(n_items_of)))
-    count_pairs(guesses, codes, scaled)
+    scaled = counts.copy()
     np.fill_diagonal(scaled, scaled.diagonal().clip(min=1))
     scaled /= scaled.sum(axis=0)
     scaled *= n_items_of
@@ -171,7 +177,7 @@ def _rounded_columns(counts: FloatArray) -> IntArray:
     return rounded.astype(np.int64)
 
 
-def _n_wrong(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
+def count_wrong(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
     """How many items of each given class are wrong, so that enough stay."""
     n_right = np.maximum(by_guess.diagonal(), min_examples_per_class)
     n_wrong: IntArray = np.maximum(n_items_of - n_right, 0)
@@ -179,7 +185,7 @@ def _n_wrong(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: i
     return n_wrong
 
 
-def _n_wrong_by_pair(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
+def count_wrong_by_pair(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
     """How many items of each given class are of each other class, (other class, given class); 0 on the diagonal.
 
     What a class lacks to `min_examples_per_class` right items is taken from all its pairs alike, rounded down.

@@ -138,7 +138,9 @@ def fit_label_quality(signals: Signals, *, verdicts: IntArray | None = None, see
         group = _Group(signals, ranked[rows], doubts[np.ix_(rows, columns)], columns, verdicts[ranked[rows]])
         planted = group.planted(flips, rng)
         if planted is not None:
-            learnt.append(_learn(group, planted, out_of_fold=out_of_fold))
+            learnt.append(
+                learn_weights(group.names, group.doubts, group.verdicts, planted, out_of_fold=out_of_fold)
+            )
     return LabelQuality(tuple(learnt), dict(signals.missing))
 
 
@@ -227,12 +229,22 @@ class _Flips:
 
 
 @dataclass(frozen=True)
-class _Planted:
-    """Labels that items do not have: doubts (n, n_signals), whose they are (n,) in the group, weights (n,)."""
+class Planted:
+    """Labels that items do not have: doubts (n, n_signals), weights (n,), and whose they are.
+
+    owners : (n,), positions among the own labels that they are told apart from; None if none of those is the owner
+    """
 
     doubts: FloatArray
-    owners: IntArray
     weights: FloatArray
+    owners: IntArray | None = None
+
+    def weights_if(self, right: FloatArray) -> FloatArray:
+        """(n,), less for a label whose owner's own label is wrong, because it could be the true one.
+
+        right : (n_own,), how right each own label is
+        """
+        return self.weights if self.owners is None else self.weights * right[self.owners]
 
 
 @dataclass(frozen=True)
@@ -249,16 +261,17 @@ class _Group:
     def names(self) -> tuple[str, ...]:
         return tuple(self.signals.names[column] for column in self.columns)
 
-    def planted(self, flips: _Flips, rng: np.random.Generator) -> _Planted | None:
+    def planted(self, flips: _Flips, rng: np.random.Generator) -> Planted | None:
         """Those of the training if the label has moved one of the signals, else drawn now; None if there are none."""
         moved = set(self.names) & set(MOVED_BY_LABEL)
         drawn = self._planted_in_training(flips) if moved else self._drawn(flips, rng)
         usable = (drawn.weights > 0) & ~np.isnan(drawn.doubts).any(axis=1)
         if not usable.any():
             return None
-        return _Planted(drawn.doubts[usable], drawn.owners[usable], drawn.weights[usable])
+        owners = None if drawn.owners is None else drawn.owners[usable]
+        return Planted(drawn.doubts[usable], drawn.weights[usable], owners)
 
-    def _drawn(self, flips: _Flips, rng: np.random.Generator) -> _Planted:
+    def _drawn(self, flips: _Flips, rng: np.random.Generator) -> Planted:
         n_planted = min(MAX_FITTED, PLANTED_PER_ITEM * len(self.rows))
         owners = np.sort(rng.permutation(np.arange(n_planted) % len(self.rows)))
         codes = np.empty(n_planted, dtype=np.int64)
@@ -271,9 +284,9 @@ class _Group:
             codes[part] = (chances.cumsum(axis=1) < rng.random(len(rows))[:, None]).sum(axis=1)
             weights[part] = chances.sum(axis=1) > 0
         codes = np.minimum(codes, len(self.signals.classes) - 1)
-        return _Planted(self.signals.doubts(self.rows[owners], codes)[:, self.columns], owners, weights)
+        return Planted(self.signals.doubts(self.rows[owners], codes)[:, self.columns], weights, owners)
 
-    def _planted_in_training(self, flips: _Flips) -> _Planted:
+    def _planted_in_training(self, flips: _Flips) -> Planted:
         """Drawn before anything was known of the confusions: each counts by how likely it is."""
         rows, codes, doubts = self.signals.planted()
         place = np.full(len(self.signals), -1)
@@ -281,39 +294,58 @@ class _Group:
         mine = place[rows] >= 0
         rows, codes, doubts = rows[mine], codes[mine], doubts[mine][:, self.columns]
         chances = flips.chances(self.signals.codes[rows], self.signals.pred_probs[rows])
-        return _Planted(doubts, place[rows], chances[np.arange(len(rows)), codes])
+        return Planted(doubts, chances[np.arange(len(rows)), codes], place[rows])
 
 
-def _learn(group: _Group, planted: _Planted, *, out_of_fold: bool) -> Weights:
-    """Expectation maximisation: how right each own label is, then the weights that tell it from planted ones."""
-    centres, scales = group.doubts.mean(axis=0), group.doubts.std(axis=0)
+def learn_weights(
+    names: tuple[str, ...],
+    doubts: FloatArray,
+    verdicts: IntArray,
+    planted: Planted,
+    *,
+    out_of_fold: bool,
+    noise_rates: tuple[float, float] = NOISE_RATES,
+) -> Weights:
+    """Expectation maximisation: how right each own label is, then the weights that tell it from planted ones.
+
+    names : of the signals; doubts : (n_own, n_signals), of own labels, without NaN
+    verdicts : (n_own,), LABEL_RIGHT or LABEL_WRONG where a person has decided, 0 elsewhere
+    noise_rates : the smallest and largest share of own labels that is taken to be wrong
+    """
+    centres, scales = doubts.mean(axis=0), doubts.std(axis=0)
     scales = np.where(scales > 0, scales, 1.0)
-    examples = _Examples.of(group, planted, centres, scales)
-    decided, is_right = group.verdicts != 0, group.verdicts == LABEL_RIGHT
-    right = np.where(decided, is_right, np.minimum(1.0, 2 * expit(-group.doubts.mean(axis=1))))
+    examples = _Examples.of(names, doubts, verdicts, planted, centres, scales)
+    decided, is_right = verdicts != 0, verdicts == LABEL_RIGHT
+    right = np.where(decided, is_right, np.minimum(1.0, 2 * expit(-doubts.mean(axis=1))))
     noise_rate, found = 0.2, np.append(examples.prior, -2.0)
     for _ in range(MAX_ROUNDS):
         found = examples.fit(right, len(right) * noise_rate, start=found)
         scores, planted_scores = examples.scores(found)
         right, before = np.where(decided, is_right, expit(-scores)), noise_rate
-        noise_rate = wrong_share(scores, planted_scores, planted.weights * right[planted.owners])
+        noise_rate = wrong_share(scores, planted_scores, planted.weights_if(right), noise_rates=noise_rates)
         if abs(noise_rate - before) < SETTLED:
             break
     return Weights(
-        signals=group.names,
+        signals=names,
         out_of_fold=out_of_fold,
         centres=tuple(centres.tolist()),
         scales=tuple(scales.tolist()),
         weights=tuple(found[:-1].tolist()),
         intercept=float(found[-1]),
-        n_items=len(group.rows),
-        n_planted=len(planted.owners),
+        n_items=len(doubts),
+        n_planted=len(planted.doubts),
         n_verdicts=int(decided.sum()),
     )
 
 
-def wrong_share(scores: FloatArray, planted_scores: FloatArray, planted_weights: FloatArray) -> float:
-    """Which share of the labels is wrong, in NOISE_RATES: where the scores are highest there are only wrong ones.
+def wrong_share(
+    scores: FloatArray,
+    planted_scores: FloatArray,
+    planted_weights: FloatArray,
+    *,
+    noise_rates: tuple[float, float] = NOISE_RATES,
+) -> float:
+    """Which share of the labels is wrong, in noise_rates: where the scores are highest there are only wrong ones.
 
     Above each threshold stand a share of all labels and a share of the planted ones; the wrong labels among all can be
     no more than the first over the second, for any threshold (Garg, Wu, Smola, Balakrishnan and Lipton, Mixture
@@ -334,7 +366,7 @@ def wrong_share(scores: FloatArray, planted_scores: FloatArray, planted_weights:
     places = np.searchsorted(rising, rising[places[:: -(-len(places) // MAX_THRESHOLDS)]])
     above = 1 - np.searchsorted(np.sort(scores), rising[places]) / len(scores)
     ratio = (above / reached[places]).min()
-    return float(np.clip(ratio, *NOISE_RATES))
+    return float(np.clip(ratio, *noise_rates))
 
 
 @dataclass(frozen=True)
@@ -353,26 +385,34 @@ class _Examples:
     is_wrong: FloatArray
     own_weights: FloatArray
     called_wrong_weights: FloatArray
-    planted: _Planted
+    planted: Planted
     prior: FloatArray
 
     @classmethod
-    def of(cls, group: _Group, planted: _Planted, centres: FloatArray, scales: FloatArray) -> "_Examples":
-        called_wrong = group.verdicts == LABEL_WRONG
-        doubts = np.concatenate([group.doubts, group.doubts[called_wrong], planted.doubts])
+    def of(
+        cls,
+        names: tuple[str, ...],
+        own_doubts: FloatArray,
+        verdicts: IntArray,
+        planted: Planted,
+        centres: FloatArray,
+        scales: FloatArray,
+    ) -> "_Examples":
+        called_wrong = verdicts == LABEL_WRONG
+        doubts = np.concatenate([own_doubts, own_doubts[called_wrong], planted.doubts])
         return cls(
             inputs=np.column_stack([(doubts - centres) / scales, np.ones(len(doubts))]),
-            is_wrong=(np.arange(len(doubts)) >= len(group.rows)).astype(float),
-            own_weights=np.where(group.verdicts == LABEL_RIGHT, VERDICT_WEIGHT, 1.0),
+            is_wrong=(np.arange(len(doubts)) >= len(own_doubts)).astype(float),
+            own_weights=np.where(verdicts == LABEL_RIGHT, VERDICT_WEIGHT, 1.0),
             called_wrong_weights=np.full(int(called_wrong.sum()), VERDICT_WEIGHT),
             planted=planted,
-            prior=np.array([PRIOR_WEIGHTS[name] for name in group.names]),
+            prior=np.array([PRIOR_WEIGHTS[name] for name in names]),
         )
 
     def scores(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The log odds of being wrong, of own labels and of planted ones."""
         scores = self.inputs @ parameters
-        return scores[: len(self.own_weights)], scores[len(scores) - len(self.planted.owners) :]
+        return scores[: len(self.own_weights)], scores[len(scores) - len(self.planted.doubts) :]
 
     def fit(self, right: FloatArray, n_wrong: float, *, start: FloatArray) -> FloatArray:
         """Some steps towards the best weights, of at least 0 and drawn to PRIOR_WEIGHTS, and intercept.
@@ -380,8 +420,8 @@ class _Examples:
         right : (n_own,), how right each own label is, in [0, 1]
         n_wrong : what the planted ones weigh together
         """
-        planted = self.planted.weights * right[self.planted.owners]
-        planted *= n_wrong / max(float(planted.sum()), 1e-12)
+        planted = self.planted.weights_if(right)
+        planted = planted * (n_wrong / max(float(planted.sum()), 1e-12))
         weights = np.concatenate([self.own_weights * right, self.called_wrong_weights, planted])
 
         def loss(parameters: FloatArray) -> tuple[float, FloatArray]:

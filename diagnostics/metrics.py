@@ -73,16 +73,10 @@ def class_report(
     counts = confusion_counts(codes[labelled], predicted[labelled], len(classes))
     n_items = int(counts.sum())
     macro = _macro_f1(counts, seed=seed)
-    table = _class_table(counts, classes)
-    table["mark"] = [
-        _mark(support, high, macro.value)
-        for support, high in zip(table["support"], table["f1_high"], strict=True)
-    ]
+    hits = np.diag(counts).astype(float)
+    table = class_table(hits, counts.sum(axis=1), counts.sum(axis=0), classes, macro_f1=macro.value)
     return ClassReport(
-        n_items=n_items,
-        accuracy=proportion(np.trace(counts), n_items),
-        macro_f1=macro,
-        table=table[list(CLASS_COLUMNS)],
+        n_items=n_items, accuracy=proportion(np.trace(counts), n_items), macro_f1=macro, table=table
     )
 
 
@@ -124,7 +118,7 @@ def proportion(successes: float, trials: int) -> Estimate:
     >>> share.value, round(share.low, 3), round(share.high, 3)
     (0.8, 0.49, 0.943)
     """
-    columns = _with_interval("value", np.array([float(successes)]), np.array([trials]))
+    columns = _with_interval("value", np.array([float(successes)]), np.array([float(trials)]))
     return Estimate(*(float(values[0]) for values in columns.values()))
 
 
@@ -145,22 +139,30 @@ def difference_of_proportions(first: Estimate, second: Estimate) -> Estimate:
     return Estimate(value, float(np.maximum(low, -1)), float(np.minimum(high, 1)))
 
 
-def _class_table(counts: IntArray, classes: tuple[str, ...]) -> pd.DataFrame:
-    hits = np.diag(counts).astype(float)
-    support = counts.sum(axis=1)
-    n_predicted = counts.sum(axis=0)
+def class_table(
+    hits: FloatArray, support: IntArray, n_predicted: IntArray, classes: tuple[str, ...], *, macro_f1: float
+) -> pd.DataFrame:
+    """One row a class, CLASS_COLUMNS, from counts, (n_classes,) each.
+
+    hits : items that have the label and are predicted to; support : that have it; n_predicted : that are predicted to
+    macro_f1 : what marks are relative to
+    """
     union = support + n_predicted - hits
     columns: dict[str, object] = {"label": list(classes)}
-    columns |= _with_interval("precision", hits, n_predicted)
-    columns |= _with_interval("recall", hits, support)
+    columns |= _with_interval("precision", hits, n_predicted.astype(float))
+    columns |= _with_interval("recall", hits, support.astype(float))
     jaccard = _with_interval("f1", hits, union)
     columns |= {name: 2 * values / (1 + values) for name, values in jaccard.items()}
     columns |= {"support": support, "n_predicted": n_predicted}
-    return pd.DataFrame(columns)
+    table = pd.DataFrame(columns)
+    table["mark"] = [
+        _mark(n_items, high, macro_f1)
+        for n_items, high in zip(table["support"], table["f1_high"], strict=True)
+    ]
+    return table[list(CLASS_COLUMNS)]
 
 
 def _with_interval(name: str, successes: FloatArray, trials: FloatArray) -> dict[str, FloatArray]:
-    trials = trials.astype(float)
     value = np.divide(successes, trials, out=np.full(len(trials), np.nan), where=trials > 0)
     low, high = wilson_interval(successes, trials)
     return {name: value, f"{name}_low": low, f"{name}_high": high}

@@ -10,6 +10,7 @@ import typer
 from app.printing import IN_SAMPLE_NOTE, print_json, print_line, print_table
 
 if TYPE_CHECKING:
+    from curation.other_label_sets import SetRanking
     from curation.queues import QueueQuery
 
 
@@ -29,10 +30,8 @@ def rank_files(
     from curation.export import write_table
     from curation.other_predictions import rank_other_predictions, read_other_predictions
 
-    if labels is None:
-        raise typer.BadParameter("--probs needs the labels of its rows: --labels LABELS.csv.")
     ranking = rank_other_predictions(
-        read_other_predictions(probs, labels, classes), by=by, k=k, filter_by=filter_by
+        read_other_predictions(probs, _needed(labels), classes), by=by, k=k, filter_by=filter_by
     )
     if out is not None:
         write_table(ranking.table, out)
@@ -52,6 +51,47 @@ def rank_files(
         print_line(f"{ranking.n_left_out} items without a label are left out.")
     if out is not None:
         print_line(f"Written: {out}")
+    return None
+
+
+def rank_set_files(
+    probs: Path,
+    labels: Path | None,
+    classes: Path | None,
+    *,
+    separator: str,
+    by: str,
+    filter_by: str,
+    threshold: str,
+    limit: int,
+    out: Path | None,
+    out_pairs: Path | None,
+    json: bool,
+) -> None:
+    """Rank the items, and the single labels, of an array of probabilities and a table of sets of labels."""
+    from curation.export import write_table
+    from curation.other_label_sets import rank_other_set_predictions, read_other_set_predictions
+
+    found = read_other_set_predictions(probs, _needed(labels), classes, separator=separator)
+    ranking = rank_other_set_predictions(found, by=by, filter_by=filter_by, threshold=threshold)
+    written = {path: table for path, table in ((out, ranking.items), (out_pairs, ranking.pairs)) if path}
+    for path, table in written.items():
+        write_table(table, path)
+    if json:
+        items = {} if out else {"items": ranking.items}
+        pairs = {} if out_pairs else {"pairs": ranking.pairs}
+        counts = {
+            "n_items": len(ranking.items),
+            "n_pairs": ranking.n_pairs,
+            "n_item_issues": ranking.n_item_issues,
+            "n_pair_issues": ranking.n_pair_issues,
+            "n_left_out": ranking.n_left_out,
+        }
+        about = {"by": by, "filter_by": filter_by, "threshold": threshold, **counts}
+        return print_json({**about, "out": out, "out_pairs": out_pairs, **items, **pairs})
+    print_set_ranking(ranking, f"{probs.name} by {by}", by, limit)
+    for path in written:
+        print_line(f"Written: {path}")
     return None
 
 
@@ -79,6 +119,12 @@ def rank_project(project: Path, query: "QueueQuery", *, limit: int, out: Path | 
     return None
 
 
+def _needed(labels: Path | None) -> Path:
+    if labels is None:
+        raise typer.BadParameter("--probs needs the labels of its rows: --labels LABELS.csv.")
+    return labels
+
+
 def refuse_options(given: Mapping[str, object], reason: str) -> None:
     """Misuse, if any of these options was given; `reason` completes the sentence about them."""
     found = [name for name, value in given.items() if value not in (None, "", False)]
@@ -102,17 +148,67 @@ def print_ranking(title: str, ranked: Any, by: str, limit: int, *, issues: bool 
     print_table(title, columns, [_ranked_row(row, by) for row in ranked.head(limit).to_dict("records")])
 
 
-def _ranked_row(row: dict[str, Any], by: str) -> dict[str, object]:
-    def number(value: float) -> str:
-        return "–" if value != value else f"{value:.4f}"
+def print_set_ranking(ranking: "SetRanking", title: str, by: str, limit: int) -> None:
+    """The first pairs and the first items of a ranking of sets of labels."""
+    n_ranked = len(ranking.pairs)
+    some = (
+        f"the first {n_ranked:,} of {ranking.n_pairs:,} pairs" if n_ranked < ranking.n_pairs else "all pairs"
+    )
+    headings = {"rank": "right", "item": "left", "label": "left", "is": "left", "p(label)": "right"}
+    pairs = [_pair_row(row, by) for row in ranking.pairs.head(limit).to_dict("records")]
+    print_table(f"Labels of items of {title} ({some})", {**headings, by: "right", "issue": "left"}, pairs)
+    headings = {"rank": "right", "item": "left", "given": "left", "predicted": "left", "suspect": "left"}
+    items = [_set_row(row, by) for row in ranking.items.head(limit).to_dict("records")]
+    print_table(f"{len(ranking.items)} items of {title}", {**headings, by: "right", "issue": "left"}, items)
+    print_line(
+        f"{ranking.n_pair_issues} label issues in {ranking.n_item_issues} items by confident learning, each class "
+        "against the rest."
+    )
+    if ranking.n_left_out:
+        print_line(f"{ranking.n_left_out} items that nobody labelled are left out.")
 
+
+def _pair_row(row: Mapping[Any, Any], by: str) -> dict[str, object]:
+    return {
+        "rank": row["rank"],
+        "item": row["item_id"],
+        "label": row["label"],
+        "is": row["kind"],
+        "p(label)": _number(row["probability"]),
+        by: _number(row[by]),
+        "issue": _issue(row),
+    }
+
+
+def _set_row(row: Mapping[Any, Any], by: str) -> dict[str, object]:
+    suspect = f"{row['suspect_label']} {row['kind']}" if isinstance(row["kind"], str) else "–"
+    return {
+        "rank": row["rank"],
+        "item": row["item_id"],
+        "given": row["given_labels"] or "–",
+        "predicted": row["predicted_labels"],
+        "suspect": suspect,
+        by: _number(row[by]),
+        "issue": _issue(row),
+    }
+
+
+def _number(value: float) -> str:
+    return "–" if value != value else f"{value:.4f}"
+
+
+def _issue(row: Mapping[Any, Any]) -> str:
+    return "issue" if row.get("is_issue") else ""
+
+
+def _ranked_row(row: dict[str, Any], by: str) -> dict[str, object]:
     return {
         "rank": row["rank"],
         "item": row["item_id"],
         "given": row["given_label"] if isinstance(row["given_label"], str) else "–",
         "predicted": row["predicted_label"],
-        "p(given)": number(row["p_given"]),
-        "p(predicted)": number(row["p_predicted"]),
-        by: number(row[by]),
-        "issue": "issue" if row.get("is_issue") else "",
+        "p(given)": _number(row["p_given"]),
+        "p(predicted)": _number(row["p_predicted"]),
+        by: _number(row[by]),
+        "issue": _issue(row),
     }

@@ -9,7 +9,7 @@ import typer
 
 from app.commands.looks import look_at_test
 from app.commands.options import AsJson, ProjectFolder, RunId, Split, now, with_train_options
-from app.commands.ranking import rank_files, rank_project, refuse_options
+from app.commands.ranking import rank_files, rank_project, rank_set_files, refuse_options
 from app.printing import (
     IN_SAMPLE_NOTE,
     difference_with_interval,
@@ -34,6 +34,12 @@ class Ranker(StrEnum):
     confusion = "confusion"
     margin = "margin"
     entropy = "entropy"
+
+
+class ThresholdRule(StrEnum):
+    best_f1 = "best_f1"
+    half = "0.5"
+    fifth = "0.2"
 
 
 class IssueFilter(StrEnum):
@@ -234,6 +240,21 @@ def rank(
         IssueFilter | None,
         typer.Option(help="--probs: how label issues are found. Default: prune_by_noise_rate."),
     ] = None,
+    multilabel: Annotated[
+        bool,
+        typer.Option("--multilabel", help="--probs: an item has any number of labels, also (none)."),
+    ] = False,
+    separator: Annotated[
+        str | None,
+        typer.Option(help="--multilabel: between labels in the label column. Default: |, as in cat|dog."),
+    ] = None,
+    threshold: Annotated[
+        ThresholdRule | None,
+        typer.Option(help="--multilabel: when a label counts as predicted. Default: 0.5."),
+    ] = None,
+    out_pairs: Annotated[
+        Path | None, typer.Option(help="--multilabel: write the most suspect labels of items to this CSV.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Rank items, most suspect first: those of a project, or the rows of any model's probabilities."""
@@ -246,18 +267,35 @@ def rank(
         "--like": like,
         "--search": search,
     }
+    of_sets = {"--separator": separator, "--threshold": threshold, "--out-pairs": out_pairs}
     of_project = {"--split": split, **narrowing, "--undecided": undecided, "--run": run_id}
     if probs is not None:
         refuse_options(
             {"PROJECT": project, **of_project}, "cannot be used with --probs, which has no project."
         )
         chosen = (filter_by or IssueFilter.prune_by_noise_rate).value
-        return rank_files(
-            probs, labels, classes, by=by.value, k=k, filter_by=chosen, limit=limit, out=out, json=json
+        if not multilabel:
+            refuse_options(of_sets, "can only be used with --multilabel.")
+            return rank_files(
+                probs, labels, classes, by=by.value, k=k, filter_by=chosen, limit=limit, out=out, json=json
+            )
+        if by is Ranker.confusion:
+            raise typer.BadParameter("--by confusion needs classes of which an item has one; try entropy.")
+        return rank_set_files(
+            probs,
+            labels,
+            classes,
+            separator="|" if separator is None else separator,
+            by=by.value,
+            filter_by=chosen,
+            threshold=(threshold or ThresholdRule.half).value,
+            limit=limit,
+            out=out,
+            out_pairs=out_pairs,
+            json=json,
         )
-    refuse_options(
-        {"--labels": labels, "--classes": classes, "--filter-by": filter_by}, "can only be used with --probs."
-    )
+    of_files = {"--labels": labels, "--classes": classes, "--filter-by": filter_by}
+    refuse_options({**of_files, "--multilabel": multilabel, **of_sets}, "can only be used with --probs.")
     if project is None:
         raise typer.BadParameter("Give a PROJECT, or --probs PROBS.npy with --labels LABELS.csv.")
     query = QueueQuery(

@@ -185,9 +185,9 @@ def underfitting(facts: TrainingFacts, curves: Curves) -> Seen:
         ISSUE,
         f"{fitted}. They do no better on what they learnt from than on new items ({held_out}), and training "
         "had come to rest.",
-        "Use a larger or a pretrained model, larger images, no frozen layers, less weight decay, label "
-        "smoothing and augmentation. If that changes nothing, the labels may not be in the pictures: review "
-        "some.",
+        "Use a larger or a pretrained model, show it more of each item (of images a larger size), no frozen "
+        "layers, less weight decay, label smoothing and augmentation. If that changes nothing, the labels may "
+        "not be in the items: review some.",
     )
 
 
@@ -205,7 +205,7 @@ def dead_start(_facts: TrainingFacts, curves: Curves) -> Seen:
         f"For {until} the training loss was not below {curves.chance_loss:.2f}, what knowing only how common "
         f"each class is gives; accuracy in epoch {n_dead} was {_percent(curves.accuracy[n_dead - 1])}.",
         f"Set lr three to ten times {'smaller: the first steps broke the model' if exploded else 'larger'}. "
-        "If it stays so, look at some pictures as the model sees them: they may be too small or all alike.",
+        "If it stays so, look at some items as the model sees them: they may be too small or all alike.",
     )
 
 

@@ -42,6 +42,7 @@ class ModalityModules:
 
 MODALITIES = {
     "image": ModalityModules("diagnostics.modalities.image", "diagnostics.modalities.image_quick"),
+    "text": ModalityModules("diagnostics.modalities.text", "diagnostics.modalities.text_quick"),
     "tabular": ModalityModules("diagnostics.modalities.tabular", "diagnostics.modalities.tabular_quick"),
 }
 

@@ -9,17 +9,12 @@ from typing import Any
 import torch
 
 from diagnostics.modalities import EmbedInputs, NetworkItems
+from diagnostics.model_choices.image import IMAGENET_WEIGHTS
 from diagnostics.predictions import SharedEmbeddings
 from diagnostics.run_folder import Run
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.embeddings import FOLDER, FeatureStore
 
-BACKBONES = {
-    "convnext_tiny": "convnext_tiny-983f1562.pth",
-    "resnet50": "resnet50-11ad3fa6.pth",
-    "resnet34": "resnet34-b627a593.pth",
-    "resnet18": "resnet18-f37072fd.pth",
-}
 BACKBONE_SIZE_PX = 224
 
 
@@ -74,18 +69,18 @@ class Backbone:
 
 
 def find_quick_features(config: TrainConfig, base: Run | None) -> Backbone | None:
-    """The network asked for with `arch` and `pretrained`, else the first of BACKBONES whose weights are here.
+    """The network asked for with `arch` and `pretrained`, else the first of IMAGENET_WEIGHTS that is here.
 
-    Only local files and caches are looked at, never the network. Looking for BACKBONES loads none of the libraries that
-    the networks come from: most rounds need none.
-    returns : None if none of BACKBONES is here, or an architecture without pretrained weights is asked for
+    Only local files and caches are looked at, never the network. Looking for IMAGENET_WEIGHTS loads none of the
+    libraries that the networks come from: most rounds need none.
+    returns : None if none of IMAGENET_WEIGHTS is here, or an architecture without pretrained weights is asked for
     raises : WeightsError if the one that is asked for is not here
     """
     size_px = config.image_size_px or BACKBONE_SIZE_PX
     if config.arch == "auto":
         folder = Path(torch.hub.get_dir()) / "checkpoints"
-        here = [name for name, file_name in BACKBONES.items() if (folder / file_name).is_file()]
-        return Backbone(here[0], folder / BACKBONES[here[0]], size_px, config.resize) if here else None
+        here = [name for name, file_name in IMAGENET_WEIGHTS.items() if (folder / file_name).is_file()]
+        return Backbone(here[0], folder / IMAGENET_WEIGHTS[here[0]], size_px, config.resize) if here else None
     if not config.pretrained:
         return None
     from diagnostics.modalities.architectures import find_architecture, local_weights

@@ -6,14 +6,14 @@ Minimised for each fold, over weights W and biases b (which are not penalised), 
 
 (a weighted mean where items have weights)
 
-by L-BFGS (Nocedal & Wright, Numerical Optimization, algorithm 7.4). It starts each step from the Hessian's block
+by L-BFGS (see `diagnostics.training.lbfgs`). It starts each step from the Hessian's block
 diagonal with the class shares p(1 - p) taken out of the mean (Böhning 1992 bounds the Hessian in the same form), and
 goes along it to where the slope vanishes, for which the features need not be read again: logits are linear in the step.
 Around ten steps reach a gradient of 3e-4, the measure of convergence of scikit-learn's LogisticRegression.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,12 +22,12 @@ from torch import Tensor
 
 from diagnostics.errors import Cancelled
 from diagnostics.task import FloatArray, IntArray
+from diagnostics.training.lbfgs import Memory, Point
 
 STRENGTHS = tuple(10 ** (-exponent / 2) for exponent in range(11))
 TOLERANCE = 3e-4
 PATH_TOLERANCE = 2e-3
 MAX_STEPS = 200
-MEMORY = 10
 ENOUGH_HELD_OUT = 5000
 SMALLEST_SHARE = 1e-6
 SMALLEST_DEVIATION = 1e-6
@@ -133,57 +133,6 @@ def _choose_strength(fits: Sequence["_Fit"], should_stop: Callable[[], bool]) ->
     return STRENGTHS[int(np.argmin(losses))], losses
 
 
-@dataclass(slots=True)
-class _Point:
-    """Weights (n_features, n_classes) and biases (n_classes,), or a direction or gradient in them."""
-
-    weights: Tensor
-    biases: Tensor
-
-    def plus(self, other: "_Point", share: float = 1.0) -> "_Point":
-        return _Point(
-            self.weights.add(other.weights, alpha=share), self.biases.add(other.biases, alpha=share)
-        )
-
-    def times(self, share: float) -> "_Point":
-        return _Point(self.weights * share, self.biases * share)
-
-    def dot(self, other: "_Point") -> float:
-        return float((self.weights * other.weights).sum() + (self.biases * other.biases).sum())
-
-    @property
-    def largest(self) -> float:
-        return float(torch.maximum(self.weights.abs().max(), self.biases.abs().max()))
-
-
-@dataclass(slots=True)
-class _Memory:
-    """The last steps of L-BFGS and how the gradient changed over each."""
-
-    steps: list[_Point] = field(default_factory=list)
-    changes: list[_Point] = field(default_factory=list)
-
-    def add(self, step: _Point, change: _Point) -> None:
-        """A step along which the gradient did not grow says nothing of the curvature."""
-        if step.dot(change) > 0:
-            self.steps = [*self.steps, step][-MEMORY:]
-            self.changes = [*self.changes, change][-MEMORY:]
-
-    def direction(self, gradient: _Point, solve: Callable[[_Point], _Point]) -> _Point:
-        """Downhill; solve : a first guess of the Hessian's inverse, applied to a point."""
-        left, shares = gradient, []
-        for step, change in zip(reversed(self.steps), reversed(self.changes), strict=True):
-            shares.append(step.dot(left) / step.dot(change))
-            left = left.plus(change, -shares[-1])
-        found = solve(left)
-        if self.steps:
-            step, change = self.steps[-1], self.changes[-1]
-            found = found.times(step.dot(change) / change.dot(solve(change)))
-        for step, change, share in zip(self.steps, self.changes, reversed(shares), strict=True):
-            found = found.plus(step, share - change.dot(found) / step.dot(change))
-        return found.times(-1.0)
-
-
 class _Fit:
     """The head of one fold, its standardised features and where it is."""
 
@@ -205,8 +154,8 @@ class _Fit:
         self._held_out_codes = labels[self._order[n_train : n_train + len(fold.held_out)]]
         self._held_out_weights = weights[n_train : n_train + len(fold.held_out)]
         shares = (self._weights * self._targets).sum(dim=0).clamp_min(SMALLEST_SHARE)
-        self._point = _Point(torch.zeros(self._train.shape[1], n_classes, device=device), shares.log())
-        self._known: dict[float, _Point] = {}
+        self._point = Point(torch.zeros(self._train.shape[1], n_classes, device=device), shares.log())
+        self._known: dict[float, Point] = {}
 
     def _standardise(self) -> tuple[Tensor, Tensor]:
         """Bring every item's features to mean 0 and deviation 1 over the training items.
@@ -237,7 +186,7 @@ class _Fit:
         probs = logits.softmax(dim=1)
         solve = self._guess_inverse(probs, strength)
         gradient = self._gradient(probs, strength)
-        memory = _Memory()
+        memory = Memory()
         for _ in range(MAX_STEPS):
             if gradient.largest <= tolerance:
                 break
@@ -265,24 +214,24 @@ class _Fit:
     def _logits(self, features: Tensor) -> Tensor:
         return torch.addmm(self._point.biases, features, self._point.weights)
 
-    def _gradient(self, probs: Tensor, strength: float) -> _Point:
+    def _gradient(self, probs: Tensor, strength: float) -> Point:
         residuals = (probs - self._targets).mul_(self._weights)
         weights = (residuals.T @ self._train).T
-        return _Point(weights.add(self._point.weights, alpha=strength), residuals.sum(dim=0))
+        return Point(weights.add(self._point.weights, alpha=strength), residuals.sum(dim=0))
 
-    def _guess_inverse(self, probs: Tensor, strength: float) -> Callable[[_Point], _Point]:
+    def _guess_inverse(self, probs: Tensor, strength: float) -> Callable[[Point], Point]:
         """Of the Hessian with p(1 - p) of each class replaced by its mean over the items."""
         lengths, axes = self._axes
         weight_of_class = (self._weights * (probs - probs.square())).sum(dim=0).clamp_min(SMALLEST_SHARE)
         curvature = lengths[:, None] * weight_of_class + strength
 
-        def solve(point: _Point) -> _Point:
-            return _Point(axes @ ((axes.T @ point.weights) / curvature), point.biases / weight_of_class)
+        def solve(point: Point) -> Point:
+            return Point(axes @ ((axes.T @ point.weights) / curvature), point.biases / weight_of_class)
 
         return solve
 
     def _step_length(
-        self, logits: Tensor, along: Tensor, direction: _Point, gradient: _Point, strength: float
+        self, logits: Tensor, along: Tensor, direction: Point, gradient: Point, strength: float
     ) -> tuple[float, Tensor]:
         """By Newton's method on the slope along the direction; returns also the probabilities there."""
         slope_before = gradient.dot(direction)

@@ -296,6 +296,47 @@ def test_a_ranking_without_a_project_does_not_load_torch(other_model):
     assert not loaded_modules_after("rank", *other_model) & {"torch", "fastai", "streamlit"}
 
 
+@pytest.fixture
+def other_set_model(tmp_path):
+    """The files of a model that gives several labels: the last item has the wrong one."""
+    probs = np.array([[0.9, 0.8], [0.9, 0.1], [0.2, 0.1], [0.1, 0.95]], dtype=np.float32)
+    np.save(tmp_path / "probs.npy", probs)
+    (tmp_path / "labels.csv").write_text("id,label\na,cat;dog\nb,cat\nc,(none)\nd,cat\n", encoding="utf-8")
+    files = ["--probs", str(tmp_path / "probs.npy"), "--labels", str(tmp_path / "labels.csv")]
+    return [*files, "--multilabel", "--separator", ";"]
+
+
+def test_sets_of_labels_of_any_model_are_ranked_by_pair_and_by_item(other_set_model, tmp_path, capsys):
+    items, pairs = tmp_path / "items.csv", tmp_path / "pairs.csv"
+    assert run(["rank", *other_set_model, "--out", str(items), "--out-pairs", str(pairs)]) == 0
+    printed = capsys.readouterr().out
+    assert "dog missing" in printed
+    assert "2 label issues in 1 items by confident learning" in printed
+    assert [(row["item_id"], row["label"], row["kind"]) for row in read_rows(pairs)[:2]] == [
+        ("d", "dog", "missing"),
+        ("d", "cat", "superfluous"),
+    ]
+    assert (read_rows(items)[0]["item_id"], read_rows(items)[0]["predicted_labels"]) == ("d", "dog")
+
+
+def test_a_ranking_of_sets_is_one_json_document_and_loads_no_torch(other_set_model, capsys):
+    assert run(["rank", *other_set_model, "--json", "--by", "loss", "--threshold", "best_f1"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["n_items"], found["n_pairs"], found["n_pair_issues"], found["n_left_out"]) == (4, 8, 2, 0)
+    assert found["pairs"][0]["kind"] == "missing"
+    assert found["items"][0]["suspect_label"] == "dog"
+    assert not loaded_modules_after("rank", *other_set_model) & {"torch", "fastai", "streamlit"}
+
+
+def test_options_for_sets_of_labels_are_refused_where_an_item_has_one_label(other_model, capsys):
+    assert run(["rank", *other_model, "--threshold", "0.2", "--separator", "|"]) == 2
+    assert "--separator, --threshold can only be used with --multilabel" in capsys.readouterr().err
+    assert run(["rank", *other_model, "--multilabel", "--by", "confusion"]) == 2
+    assert "try entropy" in capsys.readouterr().err
+    assert run(["rank", "cats", "--multilabel"]) == 2
+    assert "--multilabel can only be used with --probs" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

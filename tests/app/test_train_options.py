@@ -50,3 +50,12 @@ def test_the_number_of_trainings_is_asked_for():
     assert at.text[0].value == "1"
     at.number_input(key="train_seeds").set_value(3).run()
     assert at.text[0].value == "3"
+
+
+def test_a_model_is_told_in_a_sentence_and_that_its_weights_are_not_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    at = AppTest.from_function(form).run()
+    at.selectbox(key="train_arch").set_value("resnet50").run()
+    assert json.loads(at.json[0].value) == {"arch": "resnet50"}
+    assert "Larger and slower" in at.markdown[0].value
+    assert "not available here" in at.caption[0].value

@@ -1,0 +1,181 @@
+"""What independent sources say of every item-label pair: how much each supports that the item has the label.
+
+The sources have the names they have for items with one label, see `diagnostics.signals`. A pair's given value, has or
+has not, is doubted as much as the other value is supported more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from diagnostics.chunks import Rows
+from diagnostics.errors import DataError
+from diagnostics.fold_arrays import FoldArray
+from diagnostics.multilabel.label_sets import LabelSets
+from diagnostics.neighbours import N_NEIGHBOURS, NOBODY, NearItems
+from diagnostics.predictions import IN_SAMPLE, OUT_OF_FOLD, ObjectArray
+from diagnostics.signals import HELD_OUT, NEIGHBOURS, SMALLEST_SUPPORT
+from diagnostics.task import BoolArray, FloatArray, IntArray
+
+
+class Support(Protocol):
+    """How much a source supports, in [0, 1], that items have labels; NaN for items of which it cannot say."""
+
+    def of(self, rows: Rows) -> FloatArray:
+        """(n, n_classes), of all pairs of some items."""
+
+    def at(self, rows: IntArray, columns: IntArray) -> FloatArray:
+        """(n,), of single pairs."""
+
+
+@dataclass(frozen=True)
+class PairSignals:
+    """What the sources say of n items.
+
+    pred_probs : (n_items, n_classes), each in [0, 1]; may be memory-mapped
+    supports : by the source's name, held_out first
+    ranked : (n_items,), the labelled items of train and val: what may be learnt from; test is never ranked by
+    out_of_fold : (n_items,), of which one model speaks that held the item out; of others several or another one do
+    """
+
+    label_sets: LabelSets
+    pred_probs: FloatArray
+    supports: Mapping[str, Support]
+    ranked: BoolArray
+    out_of_fold: BoolArray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.supports)
+
+    def doubts(self, rows: Rows) -> FloatArray:
+        """(n, n_classes, n_signals), the doubt of every given value; high = suspect, NaN = nothing is known."""
+        sign = np.where(self.label_sets.targets[rows], -1.0, 1.0)
+        return np.stack(
+            [sign * log_odds(name, support.of(rows)) for name, support in self.supports.items()], -1
+        )
+
+    def doubts_at(self, rows: IntArray, columns: IntArray) -> FloatArray:
+        """(n, n_signals), the same of single pairs."""
+        sign = np.where(self.label_sets.targets[rows, columns], -1.0, 1.0)
+        said = [log_odds(name, support.at(rows, columns)) for name, support in self.supports.items()]
+        return sign[:, None] * np.column_stack(said)
+
+
+def log_odds(name: str, support: FloatArray) -> FloatArray:
+    """ln of how many times more a source supports the label than its absence; above 0 = the item has it.
+
+    >>> log_odds("held_out", np.array([0.5, 1.0])).round(2)
+    array([0.  , 9.21])
+    """
+    smallest = SMALLEST_SUPPORT[name]
+    values = np.asarray(support, dtype=np.float64)
+    odds: FloatArray = np.log((values + smallest) / (1 - values + smallest))
+    return odds
+
+
+def pair_signals(
+    label_sets: LabelSets,
+    pred_probs: FloatArray,
+    *,
+    splits: ObjectArray | None = None,
+    kinds: ObjectArray | None = None,
+    near: NearItems | None = None,
+) -> PairSignals:
+    """The signals of a run, or of the probabilities of any model.
+
+    pred_probs : (n_items, n_classes), each in [0, 1], out of sample; may be memory-mapped
+    splits, kinds : (n_items,), see `Predictions`; None: all are out-of-fold items of train
+    near : see `diagnostics.neighbours.nearest_items`; None = no neighbours are known
+    """
+    if pred_probs.shape != label_sets.targets.shape:
+        raise DataError(
+            f"Expected probabilities of {len(label_sets)} items and {len(label_sets.classes)} classes; found shape "
+            f"{pred_probs.shape}."
+        )
+    n_items = len(label_sets)
+    splits = np.full(n_items, "train", dtype=object) if splits is None else splits
+    kinds = np.full(n_items, OUT_OF_FOLD, dtype=object) if kinds is None else kinds
+    supports: dict[str, Support] = {HELD_OUT: HeldOutSupport(pred_probs, kinds == IN_SAMPLE)}
+    if near is not None:
+        usable = (splits == "train") & label_sets.labelled
+        supports[NEIGHBOURS] = NeighbourSupport.from_near(label_sets.targets, near, usable)
+    return PairSignals(
+        label_sets,
+        pred_probs,
+        supports,
+        ranked=label_sets.labelled & np.isin(splits, ("train", "val")),
+        out_of_fold=kinds == OUT_OF_FOLD,
+    )
+
+
+@dataclass(frozen=True)
+class HeldOutSupport:
+    """The probabilities of a model that did not see the item.
+
+    in_sample : (n_items,), of which only models trained on the item speak
+    """
+
+    pred_probs: FloatArray
+    in_sample: BoolArray
+
+    def of(self, rows: Rows) -> FloatArray:
+        said = np.array(self.pred_probs[rows], dtype=np.float64)
+        said[self.in_sample[rows]] = np.nan
+        return said
+
+    def at(self, rows: IntArray, columns: IntArray) -> FloatArray:
+        said = np.array(self.pred_probs[rows, columns], dtype=np.float64)
+        said[self.in_sample[rows]] = np.nan
+        return said
+
+
+@dataclass(frozen=True)
+class NeighbourSupport:
+    """Which share of an item's nearest labelled training items have each label, weighted by squared cosine.
+
+    near, weights : (n_items, k), those items and how much each counts, 0 where there are fewer
+    """
+
+    targets: BoolArray
+    near: IntArray
+    weights: FloatArray
+
+    @classmethod
+    def from_near(cls, targets: BoolArray, near: NearItems, usable: BoolArray) -> "NeighbourSupport":
+        """usable : (n_items,), who may count: labelled training items"""
+        known = (near.rows != NOBODY) & usable[near.rows]
+        order = np.argsort(~known, axis=1, kind="stable")[:, :N_NEIGHBOURS]
+        known = np.take_along_axis(known, order, axis=1)
+        cosines = np.take_along_axis(np.asarray(near.cosines, dtype=np.float32), order, axis=1)
+        weights = np.where(known, np.square(cosines), 0)
+        return cls(targets, np.take_along_axis(near.rows, order, axis=1), weights)
+
+    def of(self, rows: Rows) -> FloatArray:
+        weights = self.weights[rows]
+        shares = np.einsum("nk,nkc->nc", weights, self.targets[self.near[rows]], dtype=np.float64)
+        return _share(shares, weights.sum(axis=1, keepdims=True))
+
+    def at(self, rows: IntArray, columns: IntArray) -> FloatArray:
+        weights = self.weights[rows]
+        have = (weights * self.targets[self.near[rows], columns[:, None]]).sum(axis=1, dtype=np.float64)
+        return _share(have, weights.sum(axis=1))
+
+
+def _share(have: FloatArray, total: FloatArray) -> FloatArray:
+    share: FloatArray = np.divide(have, total, out=np.full_like(have, np.nan), where=total > 0)
+    return share
+
+
+def fold_disagreement(fold_probs: FoldArray, rows: IntArray) -> FloatArray:
+    """(n, n_classes), the standard deviation of what the models say of each pair, in [0, 0.5].
+
+    fold_probs : (n_models, n_items, n_classes), of models of which one or none held the item out
+    """
+    said = np.stack(
+        [np.asarray(fold_probs[model, rows], dtype=np.float64) for model in range(fold_probs.shape[0])]
+    )
+    spread: FloatArray = said.std(axis=0)
+    return spread
