@@ -42,7 +42,7 @@ class TextLengths:
 def text_lengths(items: pd.DataFrame) -> TextLengths:
     """The lengths of these texts. items : columns item_id, path, text, n_words"""
     words: IntArray = items["n_words"].to_numpy(dtype=np.int64)
-    characters: IntArray = items[TEXT_COLUMN].str.len().to_numpy(dtype=np.int64)
+    characters = items[TEXT_COLUMN].str.len().to_numpy().astype(np.int64)
     order = np.lexsort((characters, words)).astype(np.int64)
     return TextLengths(
         words,
