@@ -5,6 +5,7 @@ import { el } from "./dom.js";
 import { explanationNote, piecesOf, searchIn } from "./logic.js";
 
 export const textCard = {
+  className: "passage",
   usual: { pageSize: 60, tilePx: 304 },
   remembered: "text:",
   tilePx: { min: 240, max: 640, step: 16 },
