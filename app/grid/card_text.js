@@ -6,7 +6,7 @@ import { explanationNote, piecesOf, searchIn } from "./logic.js";
 
 export const textCard = {
   className: "passage",
-  usual: { pageSize: 60, tilePx: 304 },
+  usual: { pageSize: 60, tilePx: 264 },
   remembered: "text:",
   tilePx: { min: 240, max: 640, step: 16 },
   large: (api, query) => new LargeText(api, query),
