@@ -63,6 +63,11 @@ class ClassValues:
     def frequency_index(self) -> pd.MultiIndex:
         return pd.MultiIndex.from_frame(self.frequencies[FREQUENCY_KEY])
 
+    @cached_property
+    def counts(self) -> IntArray:
+        """(n_frequencies, 2), `count` and `n_as_rare` of each row of `frequencies`."""
+        return self.frequencies[["count", "n_as_rare"]].to_numpy(dtype=np.int64)
+
 
 def class_values(items: pd.DataFrame, labels: pd.Series, classes: Sequence[str]) -> ClassValues:
     """Collect the values of each class.
@@ -241,7 +246,7 @@ def _judge_texts(
     )
     found = {}
     for position, row, own in zip(positions, rows, counted.astype(int), strict=True):
-        n_have, n_as_rare = known.frequencies[["count", "n_as_rare"]].iloc[row] - own if row >= 0 else (0, 0)
+        n_have, n_as_rare = known.counts[row] - own if row >= 0 else (0, 0)
         n_others = int(known.n_present[feature, code]) - own
         if n_others >= FEWEST_OTHERS and n_as_rare <= RARE_SHARE * n_others:
             verb = "have" if n_have > 1 else "has"
