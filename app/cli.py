@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from app.commands import agreement, caps, classes, decisions, leaks, project, runs
+from app.commands import agreement, caps, classes, decisions, leaks, predictions, project, runs
 from app.commands.experiments import experiment
 from app.printing import print_note
 from diagnostics.errors import WinnowError
@@ -20,6 +20,7 @@ VERBS = (
     (project.init, "winnow init cats --data train.csv --images photos.zip --test test.csv"),
     (leaks.leaks, "winnow leaks cats --exclude --as ada"),
     (runs.train, "winnow train cats --folds 5 --epochs 16"),
+    (predictions.predict, "winnow predict cats --import probs.npy --classes classes.txt --out-of-fold"),
     (runs.report, "winnow report cats --split val --json"),
     (runs.rank, "winnow rank cats --out ranked.csv"),
     (decisions.decide, "winnow decide cats --from patch.csv --as ada"),

@@ -1,17 +1,35 @@
-"""The demo: handwritten digits with planted errors, from nothing to a ranked queue."""
+"""The demos: samples with planted errors, each from nothing to a ranked queue."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data_samples import biopsies_folder, digits_folder, queries_folder
 from diagnostics.progress import ProgressCallback
 
 if TYPE_CHECKING:
     from curation.project import Project
 
 QUEUE_FILE = "ranked-train.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sample of data_samples. unlabelled : the table or folder of its items without labels"""
+
+    folder: Callable[[], Path]
+    unlabelled: str
+    modality: str
+
+
+SAMPLES = {
+    "digits": Sample(digits_folder, "images/unlabelled", "image"),
+    "queries": Sample(queries_folder, "unlabelled.csv", "text"),
+    "biopsies": Sample(biopsies_folder, "unlabelled.csv", "tabular"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +42,8 @@ class Demo:
     seconds: float
 
 
-def make_demo(folder: Path, *, on_progress: ProgressCallback) -> Demo:
-    """Take the digits in, train five folds, rank the training items. A demo made earlier is used again."""
+def make_demo(folder: Path, sample: str = "digits", *, on_progress: ProgressCallback) -> Demo:
+    """Take a sample of SAMPLES in, train five folds, rank the training items. A demo made earlier is used again."""
     from curation.export import write_table
     from curation.jobs import running_job
     from curation.project import Project, is_project
@@ -34,7 +52,7 @@ def make_demo(folder: Path, *, on_progress: ProgressCallback) -> Demo:
     from diagnostics.training.config import TrainConfig
 
     started = time.perf_counter()
-    project = Project.open(folder) if is_project(folder) else _take_in_digits(folder, on_progress)
+    project = Project.open(folder) if is_project(folder) else _take_in(folder, sample, on_progress)
     if not list_runs(project):
         with running_job(project, "train", ["train", str(project.folder)]) as job:
             train_project(project, TrainConfig(), job=job, on_progress=on_progress)
@@ -44,16 +62,17 @@ def make_demo(folder: Path, *, on_progress: ProgressCallback) -> Demo:
     return Demo(project.folder, run_id, queue, round(time.perf_counter() - started, 2))
 
 
-def _take_in_digits(folder: Path, on_progress: ProgressCallback) -> "Project":
+def _take_in(folder: Path, sample: str, on_progress: ProgressCallback) -> "Project":
     from curation.dataset.intake import IntakeSpec, take_in
     from curation.project import Project
-    from data_samples import digits_folder
 
-    digits = digits_folder()
+    chosen = SAMPLES[sample]
+    data = chosen.folder()
     spec = IntakeSpec(
-        data=digits / "train.csv",
-        val=digits / "valid.csv",
-        test=digits / "test.csv",
-        unlabelled=digits / "images" / "unlabelled",
+        data=data / "train.csv",
+        val=data / "valid.csv",
+        test=data / "test.csv",
+        unlabelled=data / chosen.unlabelled,
+        modality=chosen.modality,
     )
     return Project.create(folder, take_in(spec, on_progress=on_progress), now=datetime.now(UTC))

@@ -138,7 +138,7 @@ def _detail(progress: Progress) -> str:
         "train_loss": "train loss",
         "valid_loss": "valid loss",
         "accuracy": "accuracy",
-        "images_per_s": "images/s",
+        "items_per_s": "items/s",
     }
     numbers = [
         f"{title} {progress.metrics[key]:.3g}" for key, title in shown.items() if key in progress.metrics

@@ -1,4 +1,4 @@
-"""How the app looks: calm and dense, one accent colour, surfaces dimmer than the pictures; every pair meets WCAG AA."""
+"""How the app looks: calm and dense, one accent colour, surfaces dimmer than the items; every pair meets WCAG AA."""
 
 from collections.abc import Mapping
 

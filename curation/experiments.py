@@ -447,7 +447,7 @@ def _speed(project: Project) -> Speed:
     made = next((info for info in past if FULL in info.seconds_each), None)
     if made is not None:
         return Speed(quick_s, made.seconds_each[FULL], made.experiment_id)
-    full = [info for info in list_runs(project) if info.quick is None]
+    full = [info for info in list_runs(project) if info.is_full]
     if not full:
         return Speed(quick_s)
     return Speed(quick_s, full[-1].seconds / full[-1].n_folds, full[-1].run_id)

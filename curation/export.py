@@ -8,7 +8,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,19 +24,12 @@ from curation.project import Project
 from curation.rounds import training_items, version_now
 from curation.run_classes import names_now
 from curation.run_folders import list_runs, read_run
-from curation.spreadsheet import make_safe
+from curation.spreadsheet import CURATED_COLUMNS, EXPORTED_SCORES, MANIFEST_SUFFIX, exported_name, make_safe
 from diagnostics.errors import ProjectError
 from diagnostics.image_files import ImageRoot
 from diagnostics.run_folder import Run
 
 FORMAT_VERSION = 1
-EXPORTED_SCORES = (
-    "predicted_label", "p_given", "p_predicted", "loss", "confusion", "margin", "entropy", "label_quality",
-)  # fmt: skip
-CURATED_COLUMNS = (
-    "id", "path", "split", "label", "given_label", "status", "verdict", "annotator", "decided_at", "round",
-    *EXPORTED_SCORES,
-)  # fmt: skip
 PATCH_COLUMNS = ("id", "path", "verdict", "label", "note", "annotator", "decided_at")
 LIBRARIES = ("winnow", "numpy", "pandas", "pyarrow", "sqlalchemy")
 
@@ -59,7 +52,7 @@ def export_curated(
     patch: Path | None = None,
     leave_out_capped: bool = False,
 ) -> Exported:
-    """Write every item, in source order, to `out` (CURATED_COLUMNS), and a manifest to `out`.manifest.json.
+    """Write every item, in source order, to `out` (see `curated_table`), and a manifest to `out`.manifest.json.
 
     run_id : whose scores to write; the newest run if not given, none if there is no run
     patch : also write the decided items alone here (PATCH_COLUMNS); `winnow decide --from` replays it
@@ -67,7 +60,7 @@ def export_curated(
         the manifest says how many they are
     raises : ProjectError rather than overwrite a file that is no earlier export of this project
     """
-    manifest_path = out.with_name(out.name + ".manifest.json")
+    manifest_path = out.with_name(out.name + MANIFEST_SUFFIX)
     _refuse_foreign_export(project, out, manifest_path)
     if patch is not None:
         _refuse_same(out, patch)
@@ -93,7 +86,7 @@ def export_curated(
 def curated_table(
     project: Project, run: Run | None, event: int, *, classes: ClassList | None = None
 ) -> pd.DataFrame:
-    """Every item in source order as it stands at an event: CURATED_COLUMNS.
+    """Every item in source order as it stands at an event: CURATED_COLUMNS, then the content as the source has it.
 
     split : train for an unlabelled item that got a label; path : see `shown_paths`
     given_label : as the source has it; label and predicted_label : in the names of `classes`, those of now if not given
@@ -118,7 +111,14 @@ def curated_table(
             "round": decided["round"].astype("Int64").array,
         }
     )
-    return pd.concat([table, _scores(project, run, classes)], axis=1)[list(CURATED_COLUMNS)]
+    own = pd.concat([table, _scores(project, run, classes)], axis=1)[list(CURATED_COLUMNS)]
+    return pd.concat([own, _content(project)], axis=1)
+
+
+def _content(project: Project) -> pd.DataFrame:
+    """The columns of the source that hold the content of the items, as they were."""
+    content = project.modality.exported(project.items, project.info.content)
+    return content.rename(columns=exported_name)
 
 
 def capped_items(project: Project, event: int, classes: ClassList) -> pd.Index:
@@ -160,7 +160,8 @@ def shown_paths(items: pd.DataFrame, roots: Sequence[ImageRoot]) -> pd.Series:
         number: "" if roots[number].path == base else roots[number].path.relative_to(base).as_posix() + "/"
         for number in sorted(set(items["root"]))
     }
-    return items["root"].map(prefixes).astype("str") + items["path"]
+    shown = items["root"].map(prefixes).astype("str") + items["path"]
+    return shown.where(items["path"] != "", "")
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -215,6 +216,8 @@ def _manifest(
     return {
         "format_version": FORMAT_VERSION,
         "project": project.info.name,
+        "modality": project.info.modality,
+        "content": [exported_name(name) for name in project.info.content],
         "fingerprint": project.info.fingerprint,
         "event": event,
         "class_change": classes.number,
@@ -268,7 +271,7 @@ def _run_facts(run: Run | None) -> dict[str, Any] | None:
 
 
 def _refuse_foreign_export(project: Project, out: Path, manifest_path: Path) -> None:
-    _refuse_foreign(out, CURATED_COLUMNS)
+    _refuse_foreign(out, _safe_names([*CURATED_COLUMNS, *_content(project).columns]))
     if not out.exists():
         if manifest_path.exists() and _manifest_fingerprint(manifest_path) != project.info.fingerprint:
             raise ProjectError(f"{manifest_path} belongs to something else. Choose another name for --out.")
@@ -304,11 +307,27 @@ def _manifest_fingerprint(path: Path) -> str | None:
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
     texts = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name].dtype)]
-    safe = table.assign(**{name: table[name].astype(object).map(_safe) for name in texts})
+    safe = table.copy(deep=False)
+    for name in texts:
+        safe[name] = table[name].astype(object).map(_safe)
+    safe.columns = pd.Index(_safe_names(table.columns))
     # Python's csv does not quote a lone carriage return by itself, and a reader would end the row there.
-    returns = any("\r" in value for name in texts for value in safe[name] if isinstance(value, str))
+    returns = any("\r" in value for column in _cells(safe) for value in column if isinstance(value, str))
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
     _write_beside(path, safe.to_csv(index=False, lineterminator="\n", quoting=quoting))
+
+
+def _cells(table: pd.DataFrame) -> Iterator[Iterable[object]]:
+    """All that could be texts, the names of the columns among them."""
+    yield table.columns
+    for place in range(table.shape[1]):
+        column = table.iloc[:, place]
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            yield column
+
+
+def _safe_names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(make_safe(name) for name in names)
 
 
 def _safe(value: object) -> object:

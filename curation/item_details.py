@@ -52,7 +52,6 @@ class HistoryEntry:
 class ItemDetails:
     """One item.
 
-    width, height : in pixels
     given_label : as the run was trained on it, or of the source if the run did not predict the item
     probabilities : (class, probability), most probable first, at most MAX_PROBABILITIES; empty without a prediction
     similar : at most N_SIMILAR training items, most similar first; those whose embeddings can be compared with its own
@@ -63,8 +62,6 @@ class ItemDetails:
     item_id: str
     path: str
     split: str
-    width: int
-    height: int
     given_label: str | None
     label: str | None
     predicted_label: str | None
@@ -91,8 +88,6 @@ def item_details(project: Project, item_id: str, run_id: str | None) -> ItemDeta
         item_id=item_id,
         path=str(item["path"]),
         split=str(item["split"]),
-        width=int(item["width"]),
-        height=int(item["height"]),
         given_label=names.given(row) if row >= 0 else state.given_label,
         label=state.label,
         predicted_label=probabilities[0][0] if probabilities else None,

@@ -5,7 +5,7 @@ What a process has of them in memory are file pages, which the system takes back
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from curation.mapped_files import MappedFiles, write_arrow
 from diagnostics.errors import ProjectError
 from diagnostics.task import NO_LABEL, SPLITS, BoolArray, IntArray
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 NAME = "items"
 TABLE, SEARCH, BY_ID, SPLIT, GIVEN = "items.arrow", "search.arrow", "by_id.npy", "split.npy", "given.npy"
 SEARCHED_AT_ONCE, SAMPLED_BYTES = 50_000, 4_096
@@ -32,6 +32,7 @@ MAX_NEAR = 5_000
 
 CodeArray = npt.NDArray[np.signedinteger[Any]]
 ByteArray = npt.NDArray[np.uint8]
+Searched = Callable[[pa.Table], pa.ChunkedArray]
 
 
 class ItemIndex:
@@ -43,7 +44,7 @@ class ItemIndex:
     def __init__(self, folder: Path) -> None:
         self._files = MappedFiles()
         self._table = self._files.table(folder / TABLE)
-        self._search = one_piece(self._files.table(folder / SEARCH)["path"])
+        self._search = one_piece(self._files.table(folder / SEARCH)["searched"])
         self.ids = one_piece(self._table["item_id"])
         self.paths = one_piece(self._table["path"])
         self.split = self._files.array(folder / SPLIT)
@@ -55,7 +56,7 @@ class ItemIndex:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The item table, ITEM_COLUMNS, in source order; its columns are the mapped files, not to be changed."""
+        """The item table in source order; its columns are the mapped files, not to be changed."""
         table: pd.DataFrame = self._table.to_pandas(split_blocks=True)
         return table
 
@@ -71,8 +72,8 @@ class ItemIndex:
         around = self._by_id[max(0, place - MAX_NEAR // 2) : place + MAX_NEAR // 2]
         return texts(self.ids, around)
 
-    def with_path(self, text: str) -> BoolArray:
-        """(n_items,), whose path contains the text, in whatever case; as many threads look as there are cores."""
+    def with_text(self, text: str) -> BoolArray:
+        """(n_items,), whose searched text contains this one, in whatever case; each core looks through a part."""
         pattern = np.frombuffer(pc.utf8_lower(pa.scalar(text)).as_py().encode(), dtype=np.uint8)
         offsets, bytes_ = offsets_and_bytes(self._search)
 
@@ -127,15 +128,18 @@ class ItemIndex:
         return np.where(same, rows, -1)
 
 
-def open_items(items_path: Path, classes: Sequence[str], cache_dir: Path) -> ItemIndex:
+def open_items(items_path: Path, classes: Sequence[str], cache_dir: Path, *, searched: Searched) -> ItemIndex:
     """The items of a table on disk, whose files are made first if they are not there.
 
+    searched : what of each item the search looks through
     raises : ProjectError if the table cannot be read
     """
     try:
         source = {"format": FORMAT_VERSION, "items": stamp_of(items_path), "classes": list(classes)}
         return ItemIndex(
-            derived_folder(cache_dir, NAME, source, lambda folder: _build(folder, items_path, classes))
+            derived_folder(
+                cache_dir, NAME, source, lambda folder: _build(folder, items_path, classes, searched)
+            )
         )
     except (OSError, pa.ArrowException) as error:
         raise ProjectError(
@@ -198,12 +202,14 @@ def smallest_type(n_values: int) -> type[np.signedinteger]:
     return next(fits, np.int64)
 
 
-def _build(folder: Path, items_path: Path, classes: Sequence[str]) -> None:
+def _build(folder: Path, items_path: Path, classes: Sequence[str], searched: Searched) -> None:
     table = _with_units(pq.read_table(items_path))
     wide = [pa.field(field.name, _wide(field.type)) for field in table.schema]
     table = table.cast(pa.schema(wide, metadata=table.schema.metadata))
     write_arrow(folder / TABLE, table)
-    write_arrow(folder / SEARCH, pa.table({"path": pc.utf8_lower(table["path"])}))
+    write_arrow(
+        folder / SEARCH, pa.table({"searched": pc.utf8_lower(searched(table).cast(pa.large_string()))})
+    )
     np.save(folder / BY_ID, pc.sort_indices(one_piece(table["item_id"])).to_numpy().astype(np.int32))
     np.save(folder / SPLIT, positions_in(table["split"], SPLITS).astype(np.int8))
     given = positions_in(table["given_label"], classes)

@@ -71,7 +71,7 @@ def read_leaks(project: Project) -> LeakReport:
     of_pair = [states[item_id] for item_id in leaks["item_id"]]
     columns = (leaks[name] for name in ("kind", "other_id", "other_split", "group"))
     pairs = leaks.assign(
-        said=[said_of_leak(*row) for row in zip(*columns, strict=True)],
+        said=[said_of_leak(*row, noun=project.modality.noun) for row in zip(*columns, strict=True)],
         in_training=[
             _in_training(split, state) for split, state in zip(leaks["split"], of_pair, strict=True)
         ],

@@ -41,7 +41,7 @@ def read_patch(project: Project, path: Path) -> list[Decision]:
     raises : DecisionError listing everything wrong with any row, by row number
     """
     by_path, rows, problems = _read_rows(path)
-    ids = _ids_by_path(project) if by_path else {item_id: item_id for item_id in project.items["item_id"]}
+    ids = ids_by_path(project) if by_path else {item_id: item_id for item_id in project.items["item_id"]}
     known = [row for row in rows if row.item in ids]
     states = project.decisions.states([ids[row.item] for row in known])
     problems += _unknown_items(rows, ids) + _repeated_items(rows)
@@ -105,12 +105,14 @@ def _read_rows(path: Path) -> tuple[bool, list[_Row], list[str]]:
     return item_column == "path", rows, problems
 
 
-def _ids_by_path(project: Project) -> dict[str, str]:
+def ids_by_path(project: Project) -> dict[str, str]:
     """Item ids by their path, as the source has it and as an export shows it; not by one that several items share."""
     items = project.items
-    unique = items[~items["path"].duplicated(keep=False)]
+    shown = shown_paths(items, project.info.roots)
+    has_path = items["path"] != ""
+    unique = items[has_path & ~items["path"].duplicated(keep=False)]
     by_path = dict(zip(unique["path"], unique["item_id"], strict=True))
-    return by_path | dict(zip(shown_paths(items, project.info.roots), items["item_id"], strict=True))
+    return by_path | dict(zip(shown[has_path], items.loc[has_path, "item_id"], strict=True))
 
 
 def _unknown_items(rows: Sequence[_Row], ids: Mapping[str, str]) -> list[str]:

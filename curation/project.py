@@ -18,9 +18,12 @@ from curation.class_list import ClassList
 from curation.class_log import ClassLog
 from curation.database import open_database
 from curation.dataset.duplicates import barred_by, leaks_of
+from curation.dataset.findings import RENAMED
 from curation.dataset.intake import Intake
 from curation.decisions.store import DecisionStore
 from curation.item_index import ItemIndex, open_items
+from curation.modalities import modality_of
+from curation.modalities.modality import Modality
 from diagnostics.errors import DataError, ProjectError
 from diagnostics.image_files import ImageRoot
 from diagnostics.task import SPLITS, Task
@@ -42,7 +45,7 @@ class ProjectInfo:
 
     roots : where the items' relative paths lead
     fingerprint : of the source data, see `curation.dataset.intake.fingerprint_of`
-    columns : which columns of the source table were used
+    columns : which columns of the source table were used; content : those that hold the content, in order
     """
 
     name: str
@@ -55,6 +58,7 @@ class ProjectInfo:
     fingerprint: str
     val_fraction: float
     columns: dict[str, str]
+    content: tuple[str, ...] = ()
 
 
 class Project:
@@ -119,23 +123,36 @@ class Project:
     @cached_property
     def item_index(self) -> ItemIndex:
         """The items by row and by id, on disk."""
-        return open_items(self.folder / ITEMS_FILE, self.info.classes, self.cache_dir)
+        return open_items(
+            self.folder / ITEMS_FILE, self.info.classes, self.cache_dir, searched=self.modality.searched
+        )
 
     @property
     def items(self) -> pd.DataFrame:
-        """The item table, ITEM_COLUMNS, in source order; memory-mapped, so taking some rows of it reads only these."""
+        """The item table in source order: ITEM_COLUMNS, then the modality's own; memory-mapped, so taking some rows of
+        it reads only these."""
         return self.item_index.frame
+
+    @property
+    def modality(self) -> Modality:
+        """What kind of items these are."""
+        return modality_of(self.info.modality)
+
+    def training_content(self) -> pd.DataFrame:
+        """What models read of the items beside their files: a row an item, in source order; perhaps no column."""
+        return self.modality.training_content(self.items, self.folder)
 
     @cached_property
     def findings(self) -> pd.DataFrame:
         """What was found wrong when the data was taken in, FINDING_COLUMNS."""
         path = self.folder / FINDINGS_FILE
         try:
-            return pd.read_parquet(path)
+            found = pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise ProjectError(
                 f"{path} cannot be read: {error}. Restore the project from a backup."
             ) from error
+        return found.assign(code=found["code"].replace(RENAMED))
 
     @cached_property
     def leaks(self) -> pd.DataFrame:
@@ -149,7 +166,7 @@ class Project:
 
     @property
     def near_looked_for(self) -> bool:
-        """Whether nearly the same images were looked for when the data was taken in; an older Winnow did not."""
+        """Whether nearly the same items were looked for when the data was taken in; an older Winnow did not."""
         return (self.folder / LEAKS_FILE).is_file()
 
     @cached_property
@@ -178,7 +195,10 @@ class Project:
     @cached_property
     def decisions(self) -> DecisionStore:
         """The store of what people decided."""
-        return DecisionStore(self.engine, self.item_index, self.class_log, barred=barred_by(self.leaks))
+        return DecisionStore(self.engine, self.item_index, self.class_log, barred=self._barred())
+
+    def _barred(self) -> dict[str, str]:
+        return barred_by(self.leaks, self.modality.noun)
 
     def read_image(self, item_id: str) -> bytes:
         """The file of an item.
@@ -243,9 +263,11 @@ def _write_parts(project: Project, intake: Intake) -> None:
     intake.items.to_parquet(project.folder / ITEMS_FILE, index=False)
     intake.findings.to_parquet(project.folder / FINDINGS_FILE, index=False)
     intake.leaks.to_parquet(project.folder / LEAKS_FILE, index=False)
+    for name, text in intake.files.items():
+        (project.folder / name).write_text(text, encoding="utf-8")
     open_database(project.database_path, now=project.info.created_at).dispose()
-    text = json.dumps(_info_to_json(project.info), indent=1, ensure_ascii=False)
-    (project.folder / INFO_FILE).write_text(text + "\n", encoding="utf-8")
+    info = json.dumps(_info_to_json(project.info), indent=1, ensure_ascii=False)
+    (project.folder / INFO_FILE).write_text(info + "\n", encoding="utf-8")
 
 
 def _info_of(name: str, intake: Intake, now: datetime) -> ProjectInfo:
@@ -253,13 +275,14 @@ def _info_of(name: str, intake: Intake, now: datetime) -> ProjectInfo:
         name=name,
         created_at=now,
         seed=intake.seed,
-        modality="image",
+        modality=intake.modality,
         label_kind="single",
         classes=intake.classes,
         roots=intake.roots,
         fingerprint=intake.fingerprint,
         val_fraction=intake.val_fraction,
         columns={role: column for role, column in asdict(intake.columns).items() if column is not None},
+        content=intake.content,
     )
 
 
@@ -280,6 +303,7 @@ def _info_from_json(values: dict[str, Any], path: Path) -> ProjectInfo:
             | {
                 "created_at": datetime.fromisoformat(values["created_at"]),
                 "classes": tuple(values["classes"]),
+                "content": tuple(values.get("content", ())),
                 "roots": tuple(ImageRoot(root["kind"], Path(root["path"])) for root in values["roots"]),
             }
         )

@@ -145,7 +145,7 @@ class Queue:
         ranking = _ranking(query, table, classes)
         asked, untouched = _asked(query, self._then, self._then)
         touched = ranking.place[self._then.rows[asked != untouched]]
-        found = _bits_at(ranking.place[table.with_path(query.search)], len(table)) if query.search else None
+        found = _bits_at(ranking.place[table.with_text(query.search)], len(table)) if query.search else None
         fits = _all_of(self._fitting, len(table.groups))
         self._members = Members.of(ranking, fits, np.sort(touched), untouched, found)
         self._n_decided: tuple[Standing, int] | None = None

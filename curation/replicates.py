@@ -18,9 +18,9 @@ def replicates_of(project: Project, info: RunInfo) -> list[RunInfo]:
     """The finished runs that differ from a run in their seed alone, this one among them, oldest first.
 
     The same data, classes and options, trained whole; of runs with the same seed one counts, this one or the newest.
-    A quick run stands alone: others like it look at the same features.
+    A quick run stands alone: others like it look at the same features. So does an imported one.
     """
-    if info.quick is not None:
+    if not info.is_full:
         return [info]
     of_seed = {other.config.seed: other for other in list_runs(project) if is_replicate(info, other)}
     of_seed[info.config.seed] = info
@@ -30,8 +30,8 @@ def replicates_of(project: Project, info: RunInfo) -> list[RunInfo]:
 def is_replicate(info: RunInfo, other: RunInfo) -> bool:
     """Whether two runs were trained whole on the same data with the same options, whatever their seeds."""
     return (
-        info.quick is None
-        and other.quick is None
+        info.is_full
+        and other.is_full
         and info.dataset_version["fingerprint"] == other.dataset_version["fingerprint"]
         and info.classes == other.classes
         and same_recipe(info, other)
@@ -87,7 +87,7 @@ def _finished(project: Project, config: TrainConfig) -> str | None:
     found = [
         info.run_id
         for info in list_runs(project)
-        if info.quick is None
+        if info.is_full
         and info.dataset_version["fingerprint"] == fingerprint
         and info.classes == project.task.classes
         and info.config.seed == config.seed

@@ -117,6 +117,7 @@ def compare_runs(
         its kind on an earlier dataset version; a quick run is compared with a full one only if there is no other
 
     Each side is all replicates of its run, see `curation.replicates`; two replicates of each other are compared alone.
+    How far trainings here are apart says nothing of a model from elsewhere: with an imported run there is no verdict.
     raises : RunError for a split without labels, an unknown run, or nothing to compare with
     """
     second = read_run(project, after or run_after(project))
@@ -127,6 +128,7 @@ def compare_runs(
     ruler = _ruler(project, split, [run for side in sides for run in side])
     old, new = ([_probs_on(project, run, ruler) for run in side] for side in sides)
     lacks_noise = any(len(side) == 1 and side[0].shape[0] == 1 for side in (old, new))
+    made_elsewhere = any(run.info.imported is not None for run in (first, second))
     then = _labels_then(project, first.info, split, ruler.version)
     return RunComparison(
         run_before=first.info.run_id,
@@ -147,7 +149,7 @@ def compare_runs(
             old,
             new,
             ruler.classes,
-            typical_noise=_typical_noise(project, ruler) if lacks_noise else None,
+            typical_noise=_typical_noise(project, ruler) if lacks_noise and not made_elsewhere else None,
             units=ruler.units,
             confounded=_confounded(*([run.info for run in side] for side in sides)),
         ),
@@ -228,7 +230,7 @@ def _probs_on(project: Project, run: Run, ruler: _Ruler) -> FoldArray:
 
 def _typical_noise(project: Project, ruler: _Ruler) -> TrainingNoise | None:
     """How far models are apart on these items, from the newest full run that says; None if none does."""
-    full = [info for info in list_runs(project) if info.quick is None]
+    full = [info for info in list_runs(project) if info.is_full]
     for info in reversed(full):
         trainings = [run for run in _trainings(project, read_run(project, info.run_id)) if _knows(run, ruler)]
         probs = [_probs_on(project, run, ruler) for run in trainings]
@@ -287,7 +289,14 @@ def _notes(before: RunInfo, after: RunInfo) -> list[str]:
         notes.append(
             "One run is quick and one is not: most of the difference may be that of the two ways to train."
         )
-    if not before.quick and not after.quick and not same_options(before.config, after.config):
+    imported = [info.run_id for info in (before, after) if info.imported is not None]
+    if imported:
+        notes.append(
+            f"{' and '.join(imported)}: predictions of one model that was trained elsewhere. How far another training "
+            "of it would have come out from it is not known, so that no verdict is given; nor whether the model, its "
+            "options or the data made a difference."
+        )
+    if before.is_full and after.is_full and not same_options(before.config, after.config):
         notes.append(
             "The two sides were trained with other options: a difference may come from them, not from the data."
         )
@@ -325,8 +334,8 @@ def _labelled_predictions(project: Project, run: Run, split: str) -> LabelledPre
 
 
 def run_after(project: Project) -> str | None:
-    """What is compared with an earlier run if nothing is said: the newest full run, because the difference of a quick
-    one from it is mostly that of the two ways to train. None if all are quick: the newest of them."""
+    """What is compared with an earlier run if nothing is said: the newest run that is not quick, because the
+    difference of a quick one from it is mostly that of the two ways to train. None if all are quick: the newest."""
     full = [info.run_id for info in list_runs(project) if info.quick is None]
     return full[-1] if full else None
 
@@ -338,7 +347,7 @@ def run_before(project: Project, after: RunInfo) -> str:
     raises : RunError if no run finished before it
     """
     runs = [info for info in list_runs(project) if info.run_id < after.run_id]
-    alike = [info for info in runs if (info.quick is None) == (after.quick is None)]
+    alike = [info for info in runs if _kind_of(info) == _kind_of(after)]
     version = _version_of(after)
     earlier = [info for info in alike if _version_of(info) < version]
     candidates = earlier or alike or runs
@@ -349,6 +358,11 @@ def run_before(project: Project, after: RunInfo) -> str:
         )
     newest: str = max(info.run_id for info in candidates)
     return newest
+
+
+def _kind_of(info: RunInfo) -> tuple[bool, bool]:
+    """Whether whole models were trained, and where."""
+    return info.quick is None, info.imported is None
 
 
 def _version_of(info: RunInfo) -> int:

@@ -180,7 +180,8 @@ def version_now(project: Project) -> DatasetVersion:
 
 
 def training_items(project: Project, version: DatasetVersion) -> pd.DataFrame:
-    """The items of a dataset version, in source order: TRAINING_COLUMNS, label null where there is none.
+    """The items of a dataset version, in source order: TRAINING_COLUMNS, then what models of the modality read; label
+    null where there is none.
 
     Excluded items are left out, and unlabelled items that a person labelled are in split train. Test items are as the
     source has them, except for decisions made while the test set was unlocked.
@@ -200,7 +201,8 @@ def training_items(project: Project, version: DatasetVersion) -> pd.DataFrame:
     decided = labels["verdict"].notna().to_numpy()[included]
     caps = named_caps(project, classes, version.cap_change)
     table["held_back"] = held_back(table, decided, caps, seed=project.info.seed)
-    return table[list(TRAINING_COLUMNS)]
+    content = project.training_content()[included].reset_index(drop=True)
+    return pd.concat([table[list(TRAINING_COLUMNS)], content], axis=1)
 
 
 def rounds_table(project: Project) -> pd.DataFrame:
@@ -248,9 +250,12 @@ def _n_decisions(project: Project) -> dict[int, int]:
 
 
 def _under(project: Project, version: DatasetVersion, classes: ClassList, cap_change: int) -> DatasetVersion:
-    """The version in these classes, under the caps after this change of them."""
+    """The version in these classes, under the caps after this change of them; what people chose about the columns that
+    models read counts for every version, as of now."""
     fingerprint = _with_classes(version.fingerprint, classes, project.info.classes)
     fingerprint = with_caps(fingerprint, named_caps(project, classes, cap_change))
+    if chosen := project.modality.training_choices(project.folder):
+        fingerprint = hashlib.sha256((fingerprint + chosen).encode()).hexdigest()
     return replace(version, fingerprint=fingerprint, class_change=classes.number, cap_change=cap_change)
 
 

@@ -72,7 +72,7 @@ def read_run(project: Project, run_id: str | None = None) -> Run:
 
 def newest_full_run(project: Project) -> Run | None:
     """The newest run whose models were trained whole, in folds; None if there is none."""
-    full = [info for info in list_runs(project) if info.quick is None and not info.in_sample]
+    full = [info for info in list_runs(project) if info.is_full and not info.in_sample]
     return read_run(project, full[-1].run_id) if full else None
 
 
@@ -81,7 +81,7 @@ def found_lr(project: Project, config: TrainConfig) -> float | None:
     alike = [
         info
         for info in list_runs(project)
-        if info.quick is None and info.config.lr is None and same_options(info.config, config)
+        if info.is_full and info.config.lr is None and same_options(info.config, config)
     ]
     return alike[-1].resolved.lr if alike else None
 

@@ -118,12 +118,12 @@ class RunTable:
         """The paths of some rows."""
         return texts(self.index.items.paths, self.index.item_rows[rows])
 
-    def with_path(self, text: str) -> RowArray:
-        """The rows whose path contains the text, in whatever case, in no particular order."""
+    def with_text(self, text: str) -> RowArray:
+        """The rows whose searched text contains this one, in whatever case, in no particular order."""
         with self._lock:
             bits = self._searches.get(text)
         if bits is None:
-            bits = np.packbits(self.index.items.with_path(text))
+            bits = np.packbits(self.index.items.with_text(text))
         with self._lock:
             self._searches[text] = bits
             self._searches.move_to_end(text)

@@ -1,10 +1,19 @@
-"""Text cells that a spreadsheet cannot take for formulas, and the way back."""
+"""The columns of the curated CSV, and cells that a spreadsheet cannot take for formulas, and the way back."""
 
 from collections.abc import Iterable
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 MARK = "'"
+EXPORTED_SCORES = (
+    "predicted_label", "p_given", "p_predicted", "loss", "confusion", "margin", "entropy", "label_quality",
+)  # fmt: skip
+CURATED_COLUMNS = (
+    "id", "path", "split", "label", "given_label", "status", "verdict", "annotator", "decided_at", "round",
+    *EXPORTED_SCORES,
+)  # fmt: skip
 EXPORT_COLUMNS = frozenset({"id", "path", "split", "label", "given_label", "status", "verdict"})
+SOURCE_PREFIX = "source:"
+MANIFEST_SUFFIX = ".manifest.json"
 
 
 def make_safe(text: str) -> str:
@@ -28,3 +37,22 @@ def undo_safe(text: str) -> str:
 def is_winnow_export(columns: Iterable[str]) -> bool:
     """Whether a table with these columns is a curated CSV that Winnow wrote."""
     return set(columns) >= EXPORT_COLUMNS
+
+
+def exported_name(name: str) -> str:
+    """What a column of the source is called in an export: its name, unless Winnow has a column of that name.
+
+    >>> exported_name("age"), exported_name("label")
+    ('age', 'source:label')
+    """
+    taken = name in CURATED_COLUMNS or name.startswith(SOURCE_PREFIX)
+    return SOURCE_PREFIX + name if taken else name
+
+
+def source_name(column: str) -> str:
+    """The name that `exported_name` was given.
+
+    >>> source_name("source:label")
+    'label'
+    """
+    return column.removeprefix(SOURCE_PREFIX)

@@ -37,12 +37,14 @@ def training_facts(project: Project, run: Run) -> TrainingFacts:
         label_smoothing=run.info.resolved.label_smoothing or 0.0,
         cross_entropy=run.info.resolved.imbalance != FOCAL_LOSS,
         quick=run.info.quick is not None,
+        fitted_at_once=run.fitted_at_once,
         counts=_counts(project, run),
         fit=fit_of(run.predictions),
         n_exact_leaks=int((leaking == EXACT).sum()),
         n_near_leaks=int((leaking != EXACT).sum()) if project.near_looked_for else None,
         looks=TestLooks(looks.n, len(looks.people), len(looks.run_ids)),
         n_full_runs=sum(info.quick is None for info in list_runs(project)),
+        imported=run.info.imported is not None,
     )
 
 

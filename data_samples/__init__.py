@@ -6,3 +6,13 @@ from pathlib import Path
 def digits_folder() -> Path:
     """The folder of the digits, wherever Winnow is installed."""
     return Path(__file__).parent / "digits"
+
+
+def queries_folder() -> Path:
+    """The folder of the product search queries."""
+    return Path(__file__).parent / "queries"
+
+
+def biopsies_folder() -> Path:
+    """The folder of the table of biopsies."""
+    return Path(__file__).parent / "biopsies"

@@ -1,8 +1,8 @@
-"""A fastai loader over the decoded array: it indexes the array once a batch and augments on the device."""
+"""A fastai loader over an array: it indexes the array once a batch and augments on the device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,17 @@ DEVICE_MEMORY_SHARE = 0.5
 
 BatchFunction = Callable[[Tensor], Tensor]
 DrawFunction = Callable[[np.random.Generator], IntArray]
+
+
+class BatchItems(Protocol):
+    """Items that are given a batch at a time. n_inp : inputs a batch; fastai would draw a batch to find out."""
+
+    n_inp: ClassVar[int]
+
+    def __len__(self) -> int: ...
+
+    def batch(self, positions: IntArray) -> tuple[Tensor, Tensor]:
+        """Inputs (n, …) and codes (n,) of the items at these positions."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +63,9 @@ class ArrayItems:
 
 
 class ArrayLoader(TfmdDL):  # type: ignore[misc]
-    """Batches of normalised images and codes from ArrayItems.
+    """Batches of inputs and codes, prepared on the device.
 
-    prepare : uint8 images → the float images that the model sees
+    prepare : of images uint8 → the float images that the model sees
     draw : with shuffle, the items that an epoch shows, `n` of them, some perhaps several times; None = all, in random
         order. A loader made with `new` does not have it
     order_rng : what is drawn with; set it anew before each epoch for an order that does not depend on the past
@@ -63,7 +74,7 @@ class ArrayLoader(TfmdDL):  # type: ignore[misc]
 
     def __init__(
         self,
-        dataset: ArrayItems,
+        dataset: BatchItems,
         *,
         prepare: BatchFunction,
         draw: DrawFunction | None = None,
@@ -77,7 +88,7 @@ class ArrayLoader(TfmdDL):  # type: ignore[misc]
         options.setdefault("after_batch", [_PrepareBatch(prepare)])
         super().__init__(dataset, **options)
 
-    def new(self, dataset: ArrayItems | None = None, cls: type | None = None, **options: Any) -> Any:
+    def new(self, dataset: BatchItems | None = None, cls: type | None = None, **options: Any) -> Any:
         return super().new(dataset, cls, prepare=self.prepare, **options)
 
     def shuffle_fn(self, positions: list[int]) -> list[int]:
@@ -95,7 +106,7 @@ class ArrayLoader(TfmdDL):  # type: ignore[misc]
         return self.create_batch(positions)
 
     def create_batch(self, positions: list[int]) -> tuple[Tensor, Tensor]:
-        items: ArrayItems = self.dataset
+        items: BatchItems = self.dataset
         self.batch_positions = np.asarray(positions, dtype=np.int64)
         return items.batch(self.batch_positions)
 

@@ -26,10 +26,14 @@ HISTORY_COLUMNS = (
     "valid_loss",
     "accuracy",
     "held_out",
-    "images_per_s",
+    "items_per_s",
     "seconds",
 )
 LR_FINDER_COLUMNS = ("lr", "loss", "chosen")
+FITTED_AT_ONCE = "fitted at once"  # the phase of a model without epochs
+EARLIER_NAMES = {
+    "images_per_s": "items_per_s"
+}  # of columns, in the files of runs from before they were renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,18 @@ class QuickInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportInfo:
+    """What makes a run an imported one: its predictions were made elsewhere, nothing was trained here.
+
+    name : what the person who imported them calls the model, "" if nothing
+    file : the name of the file that they came in
+    """
+
+    name: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """What a run is, written last: a folder with a run.json is a finished run.
 
@@ -55,7 +71,7 @@ class RunInfo:
     n_train : items with a label that models were trained on; n_folds : models, 1 if there are no folds
     in_sample : the predictions of train items come from a model that has seen them
     notes : what a reader of the numbers should know, one sentence each
-    quick : None for a full run
+    quick : None but for a quick run; imported : None but for an imported one
     """
 
     run_id: str
@@ -76,11 +92,19 @@ class RunInfo:
     pretrained: bool
     notes: tuple[str, ...] = ()
     quick: QuickInfo | None = None
+    imported: ImportInfo | None = None
 
     @property
     def name(self) -> str:
-        """The run's id for people to read, marked if it is a quick one."""
+        """The run's id for people to read, marked if it is a quick or an imported one."""
+        if self.imported is not None:
+            return f"{self.run_id} (imported{': ' if self.imported.name else ''}{self.imported.name})"
         return self.run_id if self.quick is None else f"{self.run_id} (quick)"
+
+    @property
+    def is_full(self) -> bool:
+        """Whether whole models were trained here for it."""
+        return self.quick is None and self.imported is None
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict that json.dumps takes and `from_json` reads back."""
@@ -95,14 +119,17 @@ class RunInfo:
             "versions": dict(self.versions),
             "notes": list(self.notes),
             "quick": asdict(self.quick) if self.quick else None,
+            "imported": asdict(self.imported) if self.imported else None,
         }
         return {"format_version": FORMAT_VERSION} | values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "RunInfo":
         """Read back what `to_json` gave."""
-        quick = values.get("quick")
-        rest = {field.name: values[field.name] for field in fields(cls) if field.name != "quick"}
+        quick, imported = values.get("quick"), values.get("imported")
+        rest = {
+            field.name: values[field.name] for field in fields(cls) if field.name not in ("quick", "imported")
+        }
         rest |= {
             "created_at": datetime.fromisoformat(values["created_at"]),
             "finished_at": datetime.fromisoformat(values["finished_at"]),
@@ -111,6 +138,7 @@ class RunInfo:
             "classes": tuple(values["classes"]),
             "notes": tuple(values["notes"]),
             "quick": QuickInfo(**quick) if quick else None,
+            "imported": ImportInfo(**imported) if imported else None,
         }
         return cls(**rest)
 
@@ -140,6 +168,11 @@ class Run:
         """One row an epoch, columns HISTORY_COLUMNS; `held_out` names the items behind valid_loss and accuracy."""
         return self._table(HISTORY_FILE, HISTORY_COLUMNS)
 
+    @property
+    def fitted_at_once(self) -> bool:
+        """Whether its models have no epochs: one row of the history is a whole model."""
+        return not self.history.empty and bool((self.history["phase"] == FITTED_AT_ONCE).all())
+
     @cached_property
     def lr_finder(self) -> pd.DataFrame:
         """The finder's curve, columns LR_FINDER_COLUMNS; empty if the learning rate was set by hand."""
@@ -149,7 +182,7 @@ class Run:
         path = self.folder / name
         if not path.is_file():
             return pd.DataFrame(columns=list(columns))
-        return pd.read_csv(path)
+        return pd.read_csv(path).rename(columns=EARLIER_NAMES)
 
 
 def write_run_info(run_dir: Path, info: RunInfo) -> None:

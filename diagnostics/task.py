@@ -25,11 +25,11 @@ ITEM_COLUMNS = (
     "source",
     "source_row",
     "content_hash",
-    "width",
-    "height",
     "group",
     "unit",
-)
+)  # common to all modalities; each has columns of its own beside them, see `curation.modalities`
+TEXT_COLUMN = "text"
+FEATURE_PREFIX = "feature:"
 
 NO_LABEL = -1
 

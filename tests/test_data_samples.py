@@ -2,22 +2,53 @@
 
 import csv
 
-from data_samples import digits_folder
+import pytest
+
+from data_samples import biopsies_folder, digits_folder, queries_folder
+from data_samples.make_biopsies import write_biopsies
 from data_samples.make_digits import write_digits
+from data_samples.make_queries import write_queries
+
+SAMPLES = [
+    (digits_folder(), write_digits, "path", 600),
+    (queries_folder(), write_queries, "id", 900),
+    (biopsies_folder(), write_biopsies, "id", 340),
+]
+of_every_sample = pytest.mark.parametrize(
+    ("folder", "write", "key", "n_train"), SAMPLES, ids=[sample[0].name for sample in SAMPLES]
+)
 
 
 def files_of(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_script_makes_the_digits_again_byte_for_byte(tmp_path):
-    write_digits(tmp_path / "digits")
-    assert files_of(tmp_path / "digits") == files_of(digits_folder())
+def rows_of(path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
-def test_planted_errors_are_eight_percent_of_train_and_nowhere_else():
-    with (digits_folder() / "planted_errors.csv").open() as file:
-        planted = list(csv.DictReader(file))
-    assert len(planted) == 48
-    assert all(row["path"].startswith("images/train/") for row in planted)
+@of_every_sample
+def test_the_script_makes_a_sample_again_byte_for_byte(folder, write, key, n_train, tmp_path):
+    write(tmp_path / "made")
+    assert files_of(tmp_path / "made") == files_of(folder)
+
+
+@of_every_sample
+def test_planted_errors_are_eight_percent_of_train_and_nowhere_else(folder, write, key, n_train):
+    planted = rows_of(folder / "planted_errors.csv")
+    given = {row[key]: row["label"] for row in rows_of(folder / "train.csv")}
+    assert len(given) == n_train
+    assert len(planted) == round(0.08 * n_train)
+    assert all(row["given_label"] == given[row[key]] for row in planted)
     assert all(row["given_label"] != row["true_label"] for row in planted)
+
+
+def test_no_query_is_in_two_files():
+    texts = [
+        row["text"]
+        for path in queries_folder().glob("*.csv")
+        if path.name != "planted_errors.csv"
+        for row in rows_of(path)
+    ]
+    assert len(texts) == len(set(texts)) == 1500

@@ -50,7 +50,7 @@ def leaks(
                 "pairs": report.pairs,
             }
         )
-    _print(report)
+    _print(report, opened.modality.nouns)
     if report.n_waiting:
         print_line(
             f"{report.n_waiting} of those left out are still in the newest dataset version; the next full training "
@@ -65,9 +65,9 @@ def leaks(
     return None
 
 
-def _print(report: "LeakReport") -> None:
+def _print(report: "LeakReport", nouns: str) -> None:
     if not report.near_looked_for:
-        print_line("Nearly the same images were not looked for: this project was made by an older Winnow.")
+        print_line(f"Nearly the same {nouns} were not looked for: this project was made by an older Winnow.")
     if report.pairs.empty:
         return print_line(f"None found among {report.n_items:,} items.")
     headings = {

@@ -60,7 +60,9 @@ def _annotation(name: str, option: Option) -> Any:
 
 
 def _help(name: str, option: Option) -> str:
+    items = f" (only {', '.join(option.modalities)} items)" if option.modalities else ""
     if option.none_means:
-        return f"{option.help}. Default: {option.none_means}."
+        return f"{option.help}{items}. Default: {option.none_means}."
     default = getattr(TrainConfig(), name)
-    return f"{option.help}. Default: {str(default).lower() if isinstance(default, bool) else default}."
+    shown = str(default).lower() if isinstance(default, bool) else default
+    return f"{option.help}{items}. Default: {shown}."

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from curation.project import Project
 
 
+MAX_COLUMNS_TOLD = 5
+
+
 class Leaks(StrEnum):
     """What becomes of training items that belong with validation or test items."""
 
@@ -25,7 +28,9 @@ def init(
     project: Annotated[Path, typer.Argument(metavar="PROJECT", help="The folder to make the project in.")],
     data: Annotated[
         Path,
-        typer.Option(help="CSV, Parquet, folder of class folders, or a folder with train/, valid/, test/ …"),
+        typer.Option(
+            help="CSV, Parquet, JSONL, folder of class folders, or a folder with train/, valid/, test/ …"
+        ),
     ],
     images: Annotated[
         Path | None, typer.Option(help="Folder or zip the paths of a table are relative to.")
@@ -65,6 +70,19 @@ def init(
         int, typer.Option(help="Of the validation split. The same seed gives the same split.")
     ] = 0,
     encoding: Annotated[str, typer.Option(help="Of the CSV files.")] = "utf-8",
+    modality: Annotated[
+        str | None,
+        typer.Option(help="What the items are: image, text or tabular. Guessed and said otherwise."),
+    ] = None,
+    text_column: Annotated[
+        list[str] | None, typer.Option(help="Column of the texts; several are joined. Repeatable.")
+    ] = None,
+    feature_column: Annotated[
+        list[str] | None, typer.Option(help="A column that is a feature; the others are none. Repeatable.")
+    ] = None,
+    ignore_column: Annotated[
+        list[str] | None, typer.Option(help="A column that is no feature. Repeatable.")
+    ] = None,
     leaks: Annotated[
         Leaks,
         typer.Option(
@@ -97,12 +115,18 @@ def init(
         val_fraction=val_fraction,
         seed=seed,
         encoding=encoding,
+        modality=modality,
+        text_columns=tuple(text_column or ()),
+        feature_columns=tuple(feature_column or ()),
+        ignored_columns=tuple(ignore_column or ()),
     )
     with progress_bar(quiet=json) as show:
         intake = take_in(spec, on_progress=show)
     made = Project.create(project, intake, now=now())
     if leaks == Leaks.leave_out:
         leave_out_at_import(made, annotator=annotator or login_name(), now=now())
+    if intake.taken_as and not json:
+        print_line(f"Taken as {made.modality.nouns}: {intake.taken_as} (--modality decides otherwise).")
     _print_made(made, json)
 
 
@@ -124,8 +148,16 @@ def app(
 
 def demo(
     project: Annotated[
-        Path, typer.Argument(metavar="[PROJECT]", help="The folder to make the project in.")
-    ] = Path("winnow-demo"),
+        Path | None,
+        typer.Argument(
+            metavar="[PROJECT]",
+            help="The folder to make the project in. Default: winnow-demo, -text or -table behind it.",
+        ),
+    ] = None,
+    text: Annotated[bool, typer.Option("--text", help="Product search queries instead of digits.")] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help="Rows of a table of measurements instead of digits.")
+    ] = False,
     open_app: Annotated[
         bool, typer.Option("--app/--no-app", help="Open the app when the queue is ready.")
     ] = True,
@@ -133,11 +165,16 @@ def demo(
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
     json: AsJson = False,
 ) -> None:
-    """Handwritten digits with planted errors: make the project, train, rank, open the app at the Performance page."""
+    """A sample with planted errors: make the project, train, rank, open the app at the Performance page."""
     from app.demo import make_demo
 
+    if text and table:
+        raise typer.BadParameter("--text and --table are two demos; choose one.")
+    sample, default = ("queries", "winnow-demo-text") if text else ("digits", "winnow-demo")
+    if table:
+        sample, default = "biopsies", "winnow-demo-table"
     with progress_bar(quiet=json) as show:
-        made = make_demo(project, on_progress=show)
+        made = make_demo(project or Path(default), sample, on_progress=show)
     if json:
         print_json(made)
     else:
@@ -205,12 +242,12 @@ def _training_check(folder: Path, run_id: str | None, json: bool) -> None:
 
 
 def _print_made(project: "Project", json: bool) -> None:
-    from curation.dataset.findings import CHECKS, count_findings
+    from curation.dataset.findings import count_findings
     from curation.leaks import read_leaks
     from diagnostics.task import SPLITS
 
     counts = project.counts()
-    found = count_findings(project.findings)
+    found = count_findings(project.findings, project.modality.checks)
     found = found[found["n"] > 0]
     splits = {split: int(counts[split].sum()) for split in SPLITS}
     leaks = read_leaks(project)
@@ -219,7 +256,9 @@ def _print_made(project: "Project", json: bool) -> None:
             {
                 "project": project.folder,
                 "classes": project.info.classes,
+                "modality": project.info.modality,
                 "columns": project.info.columns,
+                "content": project.info.content,
                 "n_items": splits,
                 "fingerprint": project.info.fingerprint,
                 "leaks": {"n_in_training": leaks.n_in_training, "n_left_out": leaks.n_left_out},
@@ -227,14 +266,18 @@ def _print_made(project: "Project", json: bool) -> None:
                 "details": project.findings,
             }
         )
-    columns = ", ".join(f"{role} = {name}" for role, name in project.info.columns.items())
-    print_line(
-        f"{project.folder}: {len(project.items)} items" + (f"; columns used: {columns}" if columns else "")
-    )
+    used = [f"{role} = {name}" for role, name in project.info.columns.items()]
+    if project.info.content:
+        n_more = len(project.info.content) - MAX_COLUMNS_TOLD
+        more = [f"{n_more} more"] if n_more > 0 else []
+        told = " + ".join([*project.info.content[:MAX_COLUMNS_TOLD], *more])
+        used.append(f"{project.modality.nouns} = {told}")
+    columns = f"; columns used: {', '.join(used)}" if used else ""
+    print_line(f"{project.folder}: {len(project.items)} {project.modality.nouns}{columns}")
     headings = {"class": "left"} | dict.fromkeys(SPLITS, "right")
     print_table("Items", headings, [dict(zip(headings, row, strict=True)) for row in counts.to_numpy()])
     if found.empty:
-        print_line(f"{len(CHECKS)} checks found nothing wrong.")
+        print_line(f"{len(project.modality.checks)} checks found nothing wrong.")
     for row in found.to_dict("records"):
         print_line(f"{row['severity']}: {row['n']} × {row['title']}. {row['remedy']}")
     if leaks.n_left_out:

@@ -24,6 +24,7 @@ export default async function (component) {
 class GridData:
     """What the grid needs to ask the routes for its pages.
 
+    card : how items are shown, a kind of card that cards.js knows
     view : names the queue and its frozen order; another value means page 1 of another queue
     query : the queue as the query string of /api/page
     by : the ranker
@@ -38,6 +39,7 @@ class GridData:
     project: str
     token: str
     classes: Sequence[str]
+    card: str
     view: str
     query: str
     by: str

@@ -39,6 +39,12 @@ export class Api {
     return parts.map((bytes) => bytes && new Blob([bytes], { type: "image/jpeg" }));
   }
 
+  /** One card an item, as the queue's run explains it; whole: nothing of it left out. */
+  async cards(query, itemIds, whole = false) {
+    const ids = encodeURIComponent(JSON.stringify(itemIds));
+    return this.get(`cards?${query}&ids=${ids}${whole ? "&whole=1" : ""}`);
+  }
+
   async picture(itemId) {
     const answer = await this.send(`image?id=${encodeURIComponent(itemId)}`);
     return answer.blob();

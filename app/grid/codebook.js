@@ -1,14 +1,15 @@
 // The codebook beside the grid: for a class or a confused pair, the rule the team wrote down, and exemplars.
 
 import { el, icon } from "./dom.js";
+import { nameOf } from "./logic.js";
 
 const FRESH_MS = 30000;
 const PAUSE_MS = 250;
 
 export class Codebook {
-  /** api(), pictures: as the grid has them; framed(): the framed item or undefined. */
-  constructor({ api, pictures, framed }) {
-    Object.assign(this, { api, pictures, framed });
+  /** api(), query(), card, contents: as the grid has them; framed(): the framed item or undefined. */
+  constructor({ api, query, card, contents, framed }) {
+    Object.assign(this, { api, query, card, contents, framed });
     this.known = new Map();
     this.title = el("h3", {});
     this.rule = el("p", { class: "rule" });
@@ -71,17 +72,15 @@ export class Codebook {
     this.edit.disabled = this.add.disabled = !this.labels?.length;
     const tiles = entry.exemplars.map((each) => this.exemplar(each));
     this.exemplars.replaceChildren(...tiles);
-    this.pictures.load(entry.exemplars.map((each) => each.item_id)).then(() =>
-      entry.exemplars.forEach((each, place) => {
-        const image = this.pictures.get(each.item_id);
-        if (image) tiles[place].firstChild.replaceChildren(image.cloneNode());
-      }));
+    this.contents.load(entry.exemplars).then(() =>
+      entry.exemplars.forEach((each, place) =>
+        this.card.fillSmall(tiles[place].firstChild, this.contents.get(each), this.query())));
   }
 
   exemplar(each) {
-    const remove = el("button", { type: "button", class: "quiet", title: "Remove this exemplar", "aria-label": `Remove ${each.path}` }, icon("cross"));
+    const remove = el("button", { type: "button", class: "quiet", title: "Remove this exemplar", "aria-label": `Remove ${nameOf(each)}` }, icon("cross"));
     remove.addEventListener("click", () => this.change({ remove: each.item_id }));
-    return el("figure", { title: each.path }, el("div", { class: "thumb" }), el("figcaption", {}, each.label ?? "no label"), remove);
+    return el("figure", { title: nameOf(each) }, el("div", { class: "thumb" }), el("figcaption", {}, each.label ?? "no label"), remove);
   }
 
   async change(change) {

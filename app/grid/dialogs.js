@@ -1,4 +1,4 @@
-// The dialogs of the grid: the sheet of keys, the question before a bulk act, the picture while the mouse is held.
+// The dialogs of the grid: the sheet of keys, the question before a bulk act, the item while the mouse is held.
 
 import { el } from "./dom.js";
 import { KEY_SHEET } from "./logic.js";
@@ -39,18 +39,14 @@ export async function ask(root, question, action) {
   return answer === "yes";
 }
 
-/** A large picture over everything, until the function that this returns is called. fetchPicture() resolves to a Blob. */
-export function holdPicture(root, caption, fetchPicture) {
-  const image = el("img", { alt: "" });
-  const cover = el("div", { class: "held" }, image, el("p", {}, caption));
-  let shown = true;
+/** An item in full over everything, until the function that this returns is called.
+ *  large: as a kind of card makes it; content: what the grid shows of the item */
+export function holdItem(root, caption, large, item, content) {
+  const cover = el("div", { class: "held" }, large.root, el("p", {}, caption));
   root.append(cover);
-  fetchPicture().then(
-    (blob) => { if (shown) image.src = URL.createObjectURL(blob); },
-    (failure) => { cover.lastChild.textContent = failure.message; });
+  large.show(item, content).catch((failure) => { cover.lastChild.textContent = failure.message; });
   return () => {
-    shown = false;
-    if (image.src) URL.revokeObjectURL(image.src);
+    large.clear();
     cover.remove();
   };
 }

@@ -1,7 +1,7 @@
 // The focus view: one large item, its class probabilities, the training items most like it, its note and its history.
 
 import { el, icon } from "./dom.js";
-import { percent } from "./logic.js";
+import { nameOf, percent } from "./logic.js";
 
 const MAX_BARS = 10;
 const DID = {
@@ -14,10 +14,10 @@ const DID = {
 };
 
 export class FocusView {
-  /** api, pictures: as the grid has them; query(): of the queue shown; onClass(name): relabel; onLeave(). */
-  constructor({ api, pictures, query, onClass, onLeave }) {
-    Object.assign(this, { api, pictures, query, onClass, onLeave });
-    this.picture = el("img", { alt: "" });
+  /** api, card, contents: as the grid has them; query(): of the queue shown; onClass(name): relabel; onLeave(). */
+  constructor({ api, card, contents, query, onClass, onLeave }) {
+    Object.assign(this, { api, card, contents, query, onClass, onLeave });
+    this.large = card.large(api, query);
     this.caption = el("p", { class: "path" });
     this.labels = el("div", { class: "labels" });
     this.state = el("p", { class: "state" });
@@ -31,7 +31,7 @@ export class FocusView {
     const leave = el("button", { type: "button", class: "quiet", title: "Back to the grid (F or Escape)" }, icon("cross"), el("span", {}, "Back to the grid"));
     leave.addEventListener("click", () => this.onLeave());
     this.root = el("div", { class: "focus", role: "region", tabindex: "-1", "aria-label": "Focus view" },
-      el("figure", {}, el("div", { class: "large" }, this.picture), this.caption),
+      el("figure", {}, this.large.root, this.caption),
       el("div", { class: "facts" }, leave, this.labels, this.state,
         section("Class probabilities", this.probabilities), section("Most similar training items", this.similar),
         section("Note", this.note, this.noteState), section("History", this.history)));
@@ -50,7 +50,7 @@ export class FocusView {
   close() {
     this.root.hidden = true;
     this.item = undefined;
-    this.release();
+    this.large.clear();
   }
 
   /** Show an item, or show its state anew if it is here already. */
@@ -63,7 +63,7 @@ export class FocusView {
   }
 
   showLabels(item) {
-    this.caption.textContent = item.blind ? "Shown blind" : `${item.path} · ${item.split} · rank ${item.rank.toLocaleString("en")}`;
+    this.caption.textContent = item.blind ? "Shown blind" : `${nameOf(item)} · ${item.split} · rank ${item.rank.toLocaleString("en")}`;
     const given = item.blind ? "hidden" : (item.given_label ?? "no label");
     const predicted = item.blind ? "hidden" : `${item.predicted_label ?? "–"} ${percent(item.p_predicted)}`;
     this.labels.replaceChildren(line("given", given), line("model", predicted));
@@ -73,21 +73,13 @@ export class FocusView {
   }
 
   async load(item) {
-    this.release();
-    const small = this.pictures.get(item.item_id);
-    this.picture.alt = item.blind ? "item" : item.path;
-    if (small) this.picture.src = small.src;
-    else this.picture.removeAttribute("src");
     for (const part of [this.probabilities, this.similar, this.history]) part.replaceChildren();
     this.note.value = item.note ?? "";
     this.noteNumber = null;
     this.noteState.textContent = "";
     this.loadFacts(item);
     try {
-      const blob = await this.api().picture(item.item_id);
-      if (item !== this.item) return;
-      this.url = URL.createObjectURL(blob);
-      this.picture.src = this.url;
+      await this.large.show(item, this.contents.get(item));
     } catch (failure) {
       if (item === this.item) this.caption.textContent = failure.message;
     }
@@ -125,12 +117,9 @@ export class FocusView {
     const tiles = similar.map((each) => el("figure", { title: `cosine similarity ${each.similarity.toFixed(2)}` }, el("div", { class: "thumb" }),
       el("figcaption", {}, each.label ?? "no label")));
     this.similar.replaceChildren(...(tiles.length ? tiles : ["None."]));
-    await this.pictures.load(similar.map((each) => each.item_id));
+    await this.contents.load(similar);
     if (item !== this.item) return;
-    similar.forEach((each, place) => {
-      const image = this.pictures.get(each.item_id);
-      if (image) tiles[place].firstChild.replaceChildren(image.cloneNode());
-    });
+    similar.forEach((each, place) => this.card.fillSmall(tiles[place].firstChild, this.contents.get(each), this.query()));
   }
 
   showHistory(history) {
@@ -165,11 +154,6 @@ export class FocusView {
     } catch (failure) {
       if (item === this.item) this.noteState.textContent = `Not saved: ${failure.message}`;
     }
-  }
-
-  release() {
-    if (this.url) URL.revokeObjectURL(this.url);
-    this.url = undefined;
   }
 }
 

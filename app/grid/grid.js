@@ -2,9 +2,10 @@
 // brings together the bar, the tiles, the focus view, the codebook, the outbox and what others decide.
 
 import { Api } from "./api.js";
+import { CARDS } from "./cards.js";
 import { classOfDigit, orderByProbability, withRecent } from "./classes.js";
 import { Codebook } from "./codebook.js";
-import { ask, holdPicture, showKeys } from "./dialogs.js";
+import { ask, holdItem, showKeys } from "./dialogs.js";
 import { afterPaint, el } from "./dom.js";
 import { Finder } from "./finder.js";
 import { FocusView } from "./focus.js";
@@ -20,6 +21,7 @@ import {
   decisionsFor,
   emptySelection,
   moveCursor,
+  nameOf,
   nextOpen,
   optimisticState,
   plural,
@@ -31,7 +33,6 @@ import {
 } from "./logic.js";
 import { News } from "./news.js";
 import { Outbox } from "./outbox.js";
-import { Pictures } from "./pictures.js";
 import { Preferences } from "./preferences.js";
 import { adoptOrphans, claimClientId, outboxKey } from "./tabs.js";
 import { Tile } from "./tile.js";
@@ -75,7 +76,6 @@ class Grid {
     this.followedAt = -Infinity; // when an answer to an own act last said that nobody else had decided anything
     this.nLeftOut = 0;
     this.undoable = { undo: false, redo: false };
-    this.pictures = new Pictures((itemIds) => this.api.thumbnails(itemIds));
     this.root = el("section", { class: "grid-root", "aria-label": "Label grid" });
     this.root.addEventListener("keydown", (event) => this.onKey(event));
     parent.appendChild(this.root);
@@ -94,7 +94,10 @@ class Grid {
   }
 
   async start() {
-    this.preferences = new Preferences(localStorage, this.data.project);
+    this.card = CARDS[this.data.card];
+    this.root.dataset.card = this.data.card;
+    this.contents = this.card.store({ api: () => this.api, query: () => this.data.query });
+    this.preferences = new Preferences(localStorage, this.data.project, this.card);
     this.build();
     const params = new URLSearchParams(window.location.search);
     this.size = this.toolbar.takePageSize(Number(params.get("size")) || this.preferences.pageSize);
@@ -131,7 +134,7 @@ class Grid {
 
   destroy() {
     this.watch?.stop();
-    this.pictures.clear();
+    this.contents?.clear();
     this.root.remove();
   }
 
@@ -154,7 +157,7 @@ class Grid {
       tileSize: (px) => this.setTileSize(px),
       keyOrder: () => this.toggleKeyOrder(),
       taken: () => this.takeKeyboard(),
-    });
+    }, this.card);
     this.finder = new Finder({
       onPick: (name) => this.decide("class", name),
       onLeave: (takeBack) => takeBack && this.takeKeyboard(),
@@ -168,14 +171,17 @@ class Grid {
     this.toolbar.message.before(this.news.root);
     this.focusView = new FocusView({
       api: () => this.api,
-      pictures: this.pictures,
+      card: this.card,
+      contents: this.contents,
       query: () => this.data.query,
       onClass: (name) => { this.decide("class", name); this.takeKeyboard(); },
       onLeave: () => this.toggleFocus(),
     });
     this.codebook = new Codebook({
       api: () => this.api,
-      pictures: this.pictures,
+      query: () => this.data.query,
+      card: this.card,
+      contents: this.contents,
       framed: () => this.items[this.selection.cursor],
     });
     this.empty = el("p", { class: "empty" });
@@ -198,9 +204,10 @@ class Grid {
       const page = await this.fetchPage(wanted);
       if (request !== this.request) return;
       this.paintPage(page);
-      await this.pictures.load(this.items.map((item) => item.item_id));
+      await this.contents.load(this.items);
       if (request !== this.request) return;
-      this.tiles.forEach((tile) => tile.showPicture(this.pictures));
+      this.tiles.forEach((tile) => tile.showContent(this.contents, this.data.query));
+      this.toolbar.paintLegend(this.items.length ? this.card.legend(this.items.map((item) => this.contents.get(item))) : []);
       this.prefetch(page);
     } catch (failure) {
       if (request === this.request) this.showFailure(failure, wanted);
@@ -230,12 +237,12 @@ class Grid {
     this.ask(page.page + 1);
   }
 
-  /** Ask for a page, and its pictures, before it is wanted. */
+  /** Ask for a page, and what its cards show, before it is wanted. */
   ask(number) {
     const promise = this.api.page(this.data.query, number, this.size);
     this.nextPage = { number, size: this.size, view: this.data.view, promise };
     promise
-      .then((next) => this.pictures.load(next.items.item_id))
+      .then((next) => this.contents.load(rowsOf(next.items)))
       .catch(() => { this.nextPage = null; });
   }
 
@@ -263,10 +270,10 @@ class Grid {
   }
 
   layTiles() {
-    while (this.tiles.length < this.items.length) this.tiles.push(new Tile(this.tiles.length));
+    while (this.tiles.length < this.items.length) this.tiles.push(new Tile(this.tiles.length, { card: this.card, name: this.data.card }));
     const shown = this.tiles.slice(0, this.items.length);
     this.list.replaceChildren(...shown.map((tile) => tile.root));
-    shown.forEach((tile, index) => tile.show(this.items[index], this.pictures, this.data.by));
+    shown.forEach((tile, index) => tile.show(this.items[index], this.contents, this.data));
     this.empty.hidden = this.items.length > 0;
     this.empty.textContent = this.data.empty_text;
     if (!this.items.length) this.leaveFocus();
@@ -557,6 +564,11 @@ class Grid {
     this.takeKeyboard();
   }
 
+  openFocusOn(index) {
+    this.select(emptySelection(index));
+    this.toggleFocus();
+  }
+
   leaveFocus() {
     this.focusView.close();
     this.list.classList.remove("aside");
@@ -674,11 +686,15 @@ class Grid {
   onClick(event) {
     const index = positionOf(event);
     if (index === null || this.wasHeld) return;
+    if (event.target.closest(".whole")) {
+      this.openFocusOn(index);
+      return;
+    }
     this.select(clickTile(this.selection, index, { ctrl: this.picking || event.ctrlKey || event.metaKey, shift: event.shiftKey }));
     this.takeKeyboard();
   }
 
-  /** A tile that is held shows its full picture until it is let go. */
+  /** A tile that is held shows its item in full until it is let go. */
   onHold(event) {
     const index = positionOf(event);
     if (index === null || event.button !== 0) return;
@@ -687,7 +703,8 @@ class Grid {
     let letGo = null;
     const timer = setTimeout(() => {
       this.wasHeld = true;
-      letGo = holdPicture(this.root, item.blind ? "" : item.path, () => this.api.picture(item.item_id));
+      const large = this.card.large(() => this.api, () => this.data.query);
+      letGo = holdItem(this.root, item.blind ? "" : nameOf(item), large, item, this.contents.get(item));
     }, HOLD_MS);
     const end = () => {
       clearTimeout(timer);

@@ -79,7 +79,7 @@ export const KEY_SHEET = [
   ]],
   ["Look and take back", [
     ["F", "focus: one large item, its likes, its history"],
-    ["hold the mouse", "show the full picture while held"],
+    ["hold the mouse", "show the whole item while held"],
     ["Ctrl Z", "undo your last step"],
     ["Ctrl ⇧ Z", "redo"],
     ["?", "this sheet"],
@@ -293,6 +293,56 @@ export function shortReason(item, by) {
 /** The server marks labels as `code`; here they are quoted. */
 export function quoted(reason) {
   return reason.replace(/`([^`]*)`/g, "“$1”");
+}
+
+/** What an item is called where one line must do: its file, or its id if it has none of its own. */
+export function nameOf(item) {
+  return item.path || item.item_id;
+}
+
+/** What is looked for in a queue, "" for nothing. query: its query string */
+export function searchIn(query) {
+  return new URLSearchParams(query).get("search") ?? "";
+}
+
+/** A text in pieces that are shown alike: [{text, effect, found}].
+ *  marks: [[start, end, effect], …], places counted in characters as the server counts them; where two overlap the
+ *  stronger one is shown; search: found wherever it occurs, in whatever case */
+export function piecesOf(text, marks, search) {
+  const characters = [...text];
+  const effects = new Array(characters.length).fill(0);
+  for (const [start, end, effect] of marks) {
+    for (let place = start; place < Math.min(end, characters.length); place += 1) {
+      if (Math.abs(effect) > Math.abs(effects[place])) effects[place] = effect;
+    }
+  }
+  const found = placesFound(characters, search);
+  const pieces = [];
+  characters.forEach((character, place) => {
+    const last = pieces.at(-1);
+    if (last && last.effect === effects[place] && last.found === found[place]) last.text += character;
+    else pieces.push({ text: character, effect: effects[place], found: found[place] });
+  });
+  return pieces;
+}
+
+function placesFound(characters, search) {
+  const found = new Array(characters.length).fill(false);
+  const wanted = [...search].map((character) => character.toLowerCase());
+  if (!wanted.length) return found;
+  const lower = characters.map((character) => character.toLowerCase());
+  for (let start = 0; start + wanted.length <= lower.length; start += 1) {
+    if (wanted.every((character, place) => lower[start + place] === character)) found.fill(true, start, start + wanted.length);
+  }
+  return found;
+}
+
+/** That items have no explanation, for the legend; "" if all have. explanations: one an item, null = has none */
+export function explanationNote(explanations, one, many) {
+  const nNone = explanations.filter((each) => each === null).length;
+  if (!nNone) return "";
+  if (nNone === explanations.length) return `This run explains none of these ${many}: nothing is marked.`;
+  return `${plural(nNone, one, many)} here without an explanation.`;
 }
 
 export function percent(probability) {

@@ -10,17 +10,18 @@ export class Pictures {
   }
 
   /** The <img> of an item, or undefined while it is not here; null if the picture is missing on the server. */
-  get(itemId) {
-    const image = this.kept.get(itemId);
+  get(item) {
+    const image = this.kept.get(item?.item_id);
     if (image !== undefined) {
-      this.kept.delete(itemId);
-      this.kept.set(itemId, image);
+      this.kept.delete(item.item_id);
+      this.kept.set(item.item_id, image);
     }
     return image;
   }
 
   /** Make sure that these items' pictures are here and decoded. */
-  async load(itemIds) {
+  async load(items) {
+    const itemIds = items.map((item) => item.item_id);
     const unknown = itemIds.filter((itemId) => !this.kept.has(itemId) && !this.loading.has(itemId));
     if (unknown.length) {
       const work = this.fetchAll(unknown).finally(() => unknown.forEach((itemId) => this.loading.delete(itemId)));

@@ -1,15 +1,19 @@
 // How a person likes the grid, remembered in this browser.
 
-const DEFAULTS = { pageSize: 60, tilePx: 152, keysByProbability: false, updatesByItself: false, codebook: undefined };
+const DEFAULTS = { keysByProbability: false, updatesByItself: false, codebook: undefined };
 
 export class Preferences {
-  /** storage: {getItem, setItem}; project: the classes used last are kept for each project apart. */
-  constructor(storage, project) {
+  /** storage: {getItem, setItem}; project: the classes used last are kept for each project apart; card: the kind of
+   *  card, whose page size and tile width are kept apart from those of other kinds. */
+  constructor(storage, project, card) {
     this.storage = storage;
     this.project = project;
-    for (const [name, value] of Object.entries(DEFAULTS)) {
-      Object.defineProperty(this, name, { get: () => this.read(name, value), set: (next) => this.write(name, next) });
-    }
+    for (const [name, value] of Object.entries(DEFAULTS)) this.define(name, name, value);
+    for (const [name, value] of Object.entries(card.usual)) this.define(name, card.remembered + name, value);
+  }
+
+  define(name, key, otherwise) {
+    Object.defineProperty(this, name, { get: () => this.read(key, otherwise), set: (next) => this.write(key, next) });
   }
 
   get recent() {

@@ -1,15 +1,17 @@
-// One tile of the grid: picture, given and predicted label, why it is here, and what was decided.
+// One tile of the grid: the item's card, given and predicted label, why it is here, and what was decided.
 
 import { el, icon } from "./dom.js";
-import { STATUS_TEXT, VERDICT_STATUS, percent, quoted, shortReason } from "./logic.js";
+import { STATUS_TEXT, VERDICT_STATUS, nameOf, percent, quoted, shortReason } from "./logic.js";
 
 const STATUS_ICON = { kept: "check", relabelled: "pen", added: "plus", unsure: "question", excluded: "cross" };
 let nTiles = 0;
 
 export class Tile {
-  constructor(index) {
+  /** card: the kind of card, see cards.js; name: its name there. */
+  constructor(index, { card, name }) {
     nTiles += 1;
-    this.picture = el("div", { class: "picture" });
+    this.card = card;
+    this.content = el("div", { class: name });
     this.badge = el("div", { class: "badge" });
     this.badge.hidden = true;
     this.given = el("span", { class: "label" });
@@ -17,13 +19,13 @@ export class Tile {
     this.probability = el("span", { class: "probability" });
     this.reason = el("p", { class: "reason" });
     this.root = el("div", { class: "tile", role: "option", id: `tile-${nTiles}`, "data-index": String(index), "aria-selected": "false" },
-      el("div", { class: "frame" }, this.picture, this.badge),
+      el("div", { class: "frame" }, this.content, this.badge),
       el("div", { class: "line given" }, el("span", { class: "tag" }, "given"), this.given),
       el("div", { class: "line predicted" }, el("span", { class: "tag" }, "model"), this.predicted, this.probability),
       this.reason);
   }
 
-  show(item, pictures, by) {
+  show(item, contents, { by, query }) {
     this.item = item;
     this.given.textContent = givenText(item);
     this.given.classList.toggle("none", item.given_label === null);
@@ -34,16 +36,13 @@ export class Tile {
     this.root.classList.toggle("agrees", !item.blind && item.given_label === item.predicted_label);
     this.root.classList.toggle("blind", Boolean(item.blind));
     this.reason.textContent = shortReason(item, by);
-    this.root.title = item.blind ? "Shown blind" : `${item.path}\nrank ${item.rank} · ${item.split}\n${quoted(item.reason)}`;
-    this.showPicture(pictures);
+    this.root.title = item.blind ? "Shown blind" : `${nameOf(item)}\nrank ${item.rank} · ${item.split}\n${quoted(item.reason)}`;
+    this.showContent(contents, query);
     this.showState(item);
   }
 
-  showPicture(pictures) {
-    const image = pictures.get(this.item?.item_id);
-    this.picture.classList.toggle("missing", image === null);
-    if (image) this.picture.replaceChildren(image);
-    else this.picture.replaceChildren(image === null ? "picture cannot be read" : "");
+  showContent(contents, query) {
+    this.card.fill(this.content, contents.get(this.item), query);
   }
 
   showState(item) {

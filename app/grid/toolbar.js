@@ -6,7 +6,6 @@ import { plural, progressText, quoted } from "./logic.js";
 
 const MAX_CHIPS = 20;
 const PAGE_SIZES = [12, 24, 30, 60, 90, 120, 180, 240, 300];
-const TILE_PX = { min: 96, max: 320, step: 8 };
 const VERDICTS = [
   ["right", "check", "Label is right", "Q"],
   ["accept", "robot", "Accept prediction", "W"],
@@ -17,14 +16,16 @@ const VERDICTS = [
 
 export class Toolbar {
   /** on: {decide(choice, label), step(direction), find(), keys(), focus(), codebook(), pick(), selectAll(), clear(), turn(step), goTo(page),
-   *  pageSize(n), tileSize(px), keyOrder(), taken()}; taken() is called after a press, to give the keyboard back. */
-  constructor(on) {
-    this.on = on;
+   *  pageSize(n), tileSize(px), keyOrder(), taken()}; taken() is called after a press, to give the keyboard back. card: the kind of card. */
+  constructor(on, card) {
+    Object.assign(this, { on, card });
     this.undo = this.button([icon("undo"), el("span", {}, "Undo")], () => on.step("undo"), { title: "Undo your last act (Ctrl+Z)", class: "step", "aria-label": "Undo" });
     this.redo = this.button([icon("redo"), el("span", {}, "Redo")], () => on.step("redo"), { title: "Redo (Ctrl+Shift+Z)", class: "step", "aria-label": "Redo" });
     this.saved = el("span", { class: "saved", role: "status", "aria-live": "polite" });
     this.message = el("div", { class: "message", role: "alert" });
     this.message.hidden = true;
+    this.legend = el("div", { class: "row legend", role: "note", "aria-label": "What the marks mean" });
+    this.legend.hidden = true;
     this.classes = el("div", { class: "row classes" });
     this.finderPlace = el("div", { class: "finder-place" });
     this.chosen = el("span", { class: "chosen", "aria-live": "polite" });
@@ -46,7 +47,7 @@ export class Toolbar {
         this.codebookButton,
         this.button([icon("keys"), el("span", {}, "Keys")], () => on.keys(), { class: "quiet look", title: "All keys (?)", "aria-label": "Keys" }),
         this.tileSlider(), this.pageSizePicker(), this.pagers[0].root),
-      el("div", { class: "row progress-row" }, el("div", { class: "bar" }, this.fill), this.progress, this.why), this.message);
+      el("div", { class: "row progress-row" }, el("div", { class: "bar" }, this.fill), this.progress, this.why), this.legend, this.message);
     this.bottom = this.pagers[1].root;
   }
 
@@ -74,7 +75,7 @@ export class Toolbar {
   }
 
   tileSlider() {
-    this.tile = el("input", { type: "range", class: "tile-size", title: "Size of the tiles", "aria-label": "Size of the tiles", ...TILE_PX });
+    this.tile = el("input", { type: "range", class: "tile-size", title: "Size of the tiles", "aria-label": "Size of the tiles", ...this.card.tilePx });
     this.tile.addEventListener("input", () => this.on.tileSize(Number(this.tile.value)));
     return this.tile;
   }
@@ -91,7 +92,7 @@ export class Toolbar {
 
   /** Show the size if it is one that can be picked; returns the size to use. */
   takePageSize(wanted) {
-    const size = PAGE_SIZES.includes(wanted) ? wanted : 60;
+    const size = PAGE_SIZES.includes(wanted) ? wanted : this.card.usual.pageSize;
     this.size.value = String(size);
     return size;
   }
@@ -153,6 +154,11 @@ export class Toolbar {
       this.saved.textContent = nWaiting ? "Saving …" : "Saved";
     }
     this.wasOffline = offline;
+  }
+
+  paintLegend(nodes) {
+    this.legend.replaceChildren(...nodes);
+    this.legend.hidden = nodes.length === 0;
   }
 
   say(text, kind = "", ...more) {

@@ -3,11 +3,13 @@
 import os
 from typing import Any
 
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.grid import ASSETS, assets_url
+from app.routes.cards import cards
 from app.routes.codebook import codebook, codebook_change
 from app.routes.decisions import bulk_preview, decisions, redo, undo
 from app.routes.guard import MAX_BODY_BYTES, guarded
@@ -24,6 +26,7 @@ GET = {
     "/api/bulk": bulk_preview,
     "/api/item": item,
     "/api/codebook": codebook,
+    "/api/cards": cards,
     "/api/thumbs": thumbs,
     "/api/image": image,
 }
@@ -42,8 +45,14 @@ def make_routes() -> list[BaseRoute]:
     return [
         *(Route(path, guarded(handler), methods=["GET"]) for path, handler in GET.items()),
         *(Route(path, guarded(handler), methods=["POST"]) for path, handler in POST.items()),
+        Route("/data", _first_page, methods=["GET"]),
         Mount(assets_url(), _GridAssets(directory=ASSETS), name="grid"),
     ]
+
+
+def _first_page(request: Request) -> Response:
+    """The page Data is the first one, which Streamlit knows by no other address than that of the app."""
+    return RedirectResponse(request.url.replace(path="/"))
 
 
 class _GridAssets(StaticFiles):

@@ -109,3 +109,11 @@ def whole(request: Request, name: str, default: int, *, low: int = 1) -> int:
     if not text.isdecimal() or int(text) < low:
         raise RefusedError(400, f"{name} must be a whole number of at least {low}, found {text!r}.")
     return int(text)
+
+
+def ids_in(request: Request, *, at_most: int) -> list[str]:
+    """The item ids that a request names as a JSON list."""
+    ids = json_of(required(request, "ids"))
+    if not isinstance(ids, list) or len(ids) > at_most or not all(isinstance(one, str) for one in ids):
+        raise RefusedError(400, f"ids must be a JSON list of at most {at_most} item ids.")
+    return ids

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import context
-from app.routes.guard import RefusedError, json_of, required
+from app.routes.guard import RefusedError, ids_in, required
 from app.routes.pages import MAX_PAGE
 from app.tokens import Claim
 from diagnostics.image_files import decode_image
@@ -19,9 +19,7 @@ SHOWN_DIRECTLY = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", 
 
 def thumbs(request: Request, _claim: Claim, _body: Any) -> Response:
     """GET /api/thumbs: uint32 count, that many uint32 lengths (little-endian), then the JPEG bytes."""
-    ids = json_of(required(request, "ids"))
-    if not isinstance(ids, list) or len(ids) > MAX_PAGE or not all(isinstance(one, str) for one in ids):
-        raise RefusedError(400, f"ids must be a JSON list of at most {MAX_PAGE} item ids.")
+    ids = ids_in(request, at_most=MAX_PAGE)
     try:
         jpegs = context.thumbnails(ids)
     except KeyError as error:

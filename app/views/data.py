@@ -39,7 +39,7 @@ def show() -> None:
     ):
         st.switch_page("views/train.py")
     leak_section(project, leaks)
-    _findings(project.findings)
+    _findings(project)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Classes", anchor=False)
         class_editor(project)
@@ -63,9 +63,10 @@ def _totals(project: Project) -> None:
     columns[-1].metric("Classes", f"{len(project.task.classes):,}", border=True)
 
 
-def _findings(findings: pd.DataFrame) -> None:
+def _findings(project: Project) -> None:
     st.subheader("Findings", anchor=False)
-    counts = count_findings(findings)
+    findings = project.findings
+    counts = count_findings(findings, project.modality.checks)
     silent = counts[counts["n"] == 0]
     if findings.empty:
         st.success(

@@ -1,4 +1,4 @@
-"""Review: a ranked queue as a grid of pictures, to confirm labels, put them right, or set items aside."""
+"""Review: a ranked queue as a grid of items, to confirm labels, put them right, or set items aside."""
 
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ from app.widgets.one_class import class_row, pick_class, show_class
 from app.widgets.page import empty_state, heading
 from app.widgets.queue_filters import queue_filters
 from app.widgets.what_if import what_if_line
+from curation.cards import card_kind
 from curation.project import Project
 from curation.queues import RANKERS, Queue, QueueQuery
 
@@ -69,6 +70,7 @@ def _grid(project: Project, query: QueueQuery, *, locked: bool, next_class: str)
             project=context.project_key(),
             token=context.token(),
             classes=project.task.classes,
+            card=card_kind(project).name,
             view=view,
             query=view,
             by=query.by,

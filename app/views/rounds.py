@@ -7,8 +7,8 @@ from app import context
 from app.widgets.agreement import agreement_section, alarm_box
 from app.widgets.comparison import CHANGES, class_differences, verdict_box, whole_cards
 from app.widgets.edit_groups import edit_groups
+from app.widgets.items import flip_strip
 from app.widgets.page import EM_DASH, SPLIT_NAMES, empty_state, heading
-from app.widgets.pictures import flip_strip
 from app.widgets.test_looks import TEST, looks_line, note_picked_test
 from curation.project import Project
 from curation.reports import RunComparison, compare_runs, run_after, run_before

@@ -5,6 +5,7 @@ import streamlit as st
 
 from app import context
 from app.figures import loss_curves_figure, lr_finder_figure
+from app.widgets.import_predictions import import_section
 from app.widgets.jobs import (
     ENDED_BADLY,
     duration_text,
@@ -31,6 +32,7 @@ def show() -> None:
     heading("Train", "Train on the current dataset version, predict every item, and score every label.")
     if running_job(project) is None:
         _start(project)
+    import_section(project)
     watch_job(project, compact=False)
     job = latest_job(project, now=context.now())
     if job is not None and job.verb == TRAIN and job.state != "done":
@@ -61,7 +63,7 @@ def _start(project: Project) -> None:
                 icon=":material/info:",
             )
         with st.expander("Options", icon=":material/tune:"):
-            options = train_options()
+            options = train_options(project.info.modality)
             n_seeds = seeds_field()
         config = TrainConfig.from_json(options)
         title = f"Train {config.folds} folds" if config.folds else "Train one model"
@@ -133,7 +135,7 @@ def _runs_table(runs: list[RunInfo]) -> None:
             "finished": info.finished_at,
             "version": info.dataset_version["number"],
             "model": _model(info),
-            "predictions": f"{info.n_folds} folds" if not info.in_sample else "one model, in sample",
+            "predictions": _predicted_by(info),
             "items": info.n_train,
             "took": duration_text(info.seconds),
             "device": info.device,
@@ -158,23 +160,37 @@ def _runs_table(runs: list[RunInfo]) -> None:
     )
 
 
+def _predicted_by(info: RunInfo) -> str:
+    if info.imported is not None:
+        return "imported, in sample" if info.in_sample else "imported, out of fold"
+    return f"{info.n_folds} folds" if not info.in_sample else "one model, in sample"
+
+
 def _model(info: RunInfo) -> str:
+    if info.imported is not None:
+        return info.imported.name or f"imported from {info.imported.file}"
     if info.quick is not None:
         return f"quick: heads on {info.quick.embeddings}"
     return f"{info.arch}, pretrained" if info.pretrained else info.arch
 
 
 def _curves(project: Project, run: Run) -> None:
+    if run.info.imported is not None:
+        st.caption(" ".join(("These predictions were imported: there is no curve to show.", *run.info.notes)))
+        return
     if run.info.quick is not None:
         trained = run.info.quick.base_run
         if trained is None:
-            st.caption("A quick round trains only heads on a pretrained network: there is no curve to show.")
+            st.caption("A quick round trains only heads, in one step: there is no curve to show.")
             return
         st.caption(
             f"{run.info.run_id} is a quick round: only heads were trained. These curves are of {trained}, whose "
             "models give the features."
         )
         run = read_run(project, trained)
+    if run.fitted_at_once:
+        st.caption(f"{run.info.arch} is fitted at once, without epochs: there is no curve to show.")
+        return
     left, right = st.columns(2, gap="medium")
     plain = {"displayModeBar": False}
     with left:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import context
 from app.figures import agreement_figure
-from app.widgets.page import escape, interval_text
+from app.widgets.page import interval_text, prose
 from app.widgets.test_looks import looks_line
 from curation.agreement import METRICS, ProjectAgreement, validation_against_test
 from curation.project import Project
@@ -19,7 +19,7 @@ def alarm_box() -> None:
     alarm = context.validation_alarm_now()
     if alarm is not None:
         st.error(
-            f"**Validation rises and test does not.** {escape(alarm.text)}", icon=":material/notifications:"
+            f"**Validation rises and test does not.** {prose(alarm.text)}", icon=":material/notifications:"
         )
 
 
@@ -52,7 +52,7 @@ def _show(project: Project, run_ids: list[str]) -> None:
 
 
 def _agreement(found: ProjectAgreement) -> None:
-    st.markdown(escape(found.verdict))
+    st.markdown(prose(found.verdict))
     if found.runs.empty:
         st.caption("No full run has predictions for labelled items of both validation and test.")
         return

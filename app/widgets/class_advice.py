@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.widgets.page import escape
+from app.widgets.page import escape, prose
 from curation.advice import NEEDED, TOO_FEW, Action, ClassAdvice, class_advice
 from curation.project import Project
 
@@ -41,9 +41,9 @@ def _lines(lines: Sequence[ClassAdvice]) -> None:
     for line in lines:
         with st.container(border=True, gap="xxsmall"):
             text, buttons = st.columns([5, 1.4], vertical_alignment="center")
-            also = f" :gray[Also: {escape(', '.join(line.also))}.]" if line.also else ""
+            also = f" :gray[Also: {prose(', '.join(line.also))}.]" if line.also else ""
             text.markdown(
-                f"**{escape(line.label)}**: {escape(line.advice)}  \n{escape(line.text)}{also}",
+                f"**{escape(line.label)}**: {prose(line.advice)}  \n{prose(line.text)}{also}",
             )
             for number, action in enumerate(line.actions):
                 with buttons:

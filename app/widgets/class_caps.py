@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import context
-from app.widgets.page import escape
+from app.widgets.page import escape, prose
 from curation.class_caps import cap_table, described, last_cap_change, lift_cap, undo_cap
 from curation.project import Project
 from curation.rounds import training_items, version_now
@@ -34,7 +34,7 @@ def caps_in_force(project: Project) -> None:
                 width="stretch",
             )
         st.button(
-            f"Take back: {escape(described(project, last))}",
+            f"Take back: {prose(described(project, last))}",
             key="undo_cap",
             icon=":material/undo:",
             on_click=_undo,

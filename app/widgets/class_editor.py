@@ -5,7 +5,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from app import context
-from app.widgets.page import SPLIT_NAMES, escape, table_height
+from app.widgets.page import SPLIT_NAMES, prose, table_height
 from curation.class_list import ADD, MAX_NAME, MERGE, RENAME, ClassChange, ClassEdit, ClassList
 from curation.classes import apply, class_table, described, last_change, preview, undo_last
 from curation.project import Project
@@ -46,7 +46,7 @@ def class_editor(project: Project) -> None:
             _undo_button(project, last)
         if last is not None:
             made = f"{last.annotator}, {last.at:%Y-%m-%d %H:%M} UTC"
-            st.caption(escape(f"Last change: {described(project, last)} – {made}"))
+            st.caption(prose(f"Last change: {described(project, last)} – {made}"))
 
 
 def _classes(project: Project) -> None:
@@ -120,9 +120,9 @@ def _confirm_button(project: Project, edit: ClassEdit, *, disabled: bool) -> Non
 def _previewed(project: Project, edit: ClassEdit) -> bool:
     """Say what the change does, or why it cannot be made; returns whether it can."""
     try:
-        st.info(escape(str(preview(project, edit))))
+        st.info(prose(str(preview(project, edit))))
     except ClassError as error:
-        st.warning(escape(str(error)))
+        st.warning(prose(str(error)))
         return False
     return True
 
@@ -135,7 +135,7 @@ def _apply(project: Project, edit: ClassEdit) -> None:
         )
     apply(project, edit, annotator=context.annotator(), now=context.now())
     st.session_state[NAME_KEY] = ""
-    st.toast(escape(f"Done: {edit}."))
+    st.toast(prose(f"Done: {edit}."))
 
 
 def _undo_button(project: Project, last: ClassChange | None) -> None:
@@ -152,4 +152,4 @@ def _undo_button(project: Project, last: ClassChange | None) -> None:
 @context.telling
 def _take_back(project: Project, last: ClassChange) -> None:
     undo_last(project, annotator=context.annotator(), now=context.now(), expected=last.number)
-    st.toast(escape(f"Taken back: {described(project, last)}."))
+    st.toast(prose(f"Taken back: {described(project, last)}."))

@@ -5,7 +5,7 @@ import streamlit as st
 from app import context
 from app.figures import edits_figure
 from app.widgets.jobs import running_job
-from app.widgets.page import escape
+from app.widgets.page import escape, prose
 from curation.edits_overview import EDITS, EditsOverview, edits_overview
 from curation.experiments import start_experiment
 from curation.project import Project
@@ -17,14 +17,14 @@ def edit_groups(project: Project) -> None:
     st.subheader("What each group of edits bought", anchor=False)
     found = edits_overview(project)
     if found.edits.table.empty:
-        st.caption(f"{escape(found.text)} Decide on train items in Review and close the round.")
+        st.caption(f"{prose(found.text)} Decide on train items in Review and close the round.")
         return
-    st.caption(escape(found.text))
+    st.caption(prose(found.text))
     if context.newest_run_id() is None:
         st.caption("Train once first: what they bought is told by heads on the features of a run.")
         return
     if found.problem:
-        st.warning(escape(found.problem), icon=":material/warning:")
+        st.warning(prose(found.problem), icon=":material/warning:")
     if found.experiment is not None:
         _result(found)
     if running_job(project) is not None:
@@ -40,7 +40,7 @@ def _result(found: EditsOverview) -> None:
     if found.experiment is None:
         return
     info, table = found.experiment.info, found.experiment.table
-    st.markdown(f"**{escape(info.verdict)}** {escape(info.why)}")
+    st.markdown(f"**{prose(info.verdict)}** {prose(info.why)}")
     if not found.is_current:
         st.caption(
             f"That was on dataset version {info.dataset_version['number']}, under the classes and caps of then; there "
@@ -61,7 +61,7 @@ def _result(found: EditsOverview) -> None:
             alt="Difference of macro F1 with and without each group of edits",
         )
     if info.agreement:
-        st.caption(escape(info.agreement))
+        st.caption(prose(info.agreement))
     st.caption("Each group on top of all others. All numbers and notes stand on the Experiments page.")
 
 

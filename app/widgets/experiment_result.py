@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import context
 from app.figures import class_cap_figure, edits_figure, imbalance_figure, saturation_figure, seeds_figure
-from app.widgets.page import EM_DASH, escape, table_height
+from app.widgets.page import EM_DASH, escape, prose, table_height
 from curation.experiments import (
     Experiment,
     ExperimentInfo,
@@ -49,14 +49,14 @@ def experiment_card(project: Project, experiment: Experiment) -> None:
     info = experiment.info
     with st.container(border=True):
         _head(project, info)
-        st.markdown(f"**{escape(info.verdict)}** {escape(info.why)}")
+        st.markdown(f"**{prose(info.verdict)}** {prose(info.why)}")
         _figure(experiment)
         _action(project, info)
         if info.agreement:
-            st.caption(escape(info.agreement))
+            st.caption(prose(info.agreement))
         with st.expander("Numbers and notes", icon=":material/table:"):
             for note in info.notes:
-                st.caption(escape(note))
+                st.caption(prose(note))
             _table(experiment.table)
 
 
@@ -110,7 +110,7 @@ def _action(project: Project, info: ExperimentInfo) -> None:
     applied = is_applied(project, info)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            f"Undo: {escape(info.action.text)}" if applied else escape(info.action.text),
+            f"Undo: {prose(info.action.text)}" if applied else prose(info.action.text),
             key=f"action_{info.experiment_id}",
             icon=":material/undo:" if applied else ":material/check:",
             on_click=_undo if applied else _apply,

@@ -73,8 +73,8 @@ def _progress(job: JobRow) -> None:
 def live_numbers(metrics: Mapping[str, float]) -> dict[str, str]:
     """The numbers of a running training as titles and texts, those that are known.
 
-    >>> live_numbers({"fold": 0, "n_folds": 5, "images_per_s": 1234.5})
-    {'Fold': '1 of 5', 'Images a second': '1,234'}
+    >>> live_numbers({"fold": 0, "n_folds": 5, "items_per_s": 1234.5})
+    {'Fold': '1 of 5', 'Items a second': '1,234'}
     """
     shown = {}
     if metrics.get("n_folds", 0) > 1 and "fold" in metrics:
@@ -93,7 +93,7 @@ LIVE_NUMBERS = (
     ("train_loss", "Training loss", ".3f"),
     ("valid_loss", "Validation loss", ".3f"),
     ("accuracy", "Accuracy", ".3f"),
-    ("images_per_s", "Images a second", ",.0f"),
+    ("items_per_s", "Items a second", ",.0f"),
 )
 
 

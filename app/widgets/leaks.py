@@ -1,6 +1,5 @@
 """Leaks between splits: how many there are and what they mean, the pairs side by side, and leaving them out."""
 
-import base64
 import html
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -9,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import context
+from app.widgets.items import grid_html, item_html
 from app.widgets.page import SPLIT_NAMES, table_height
 from curation.leaks import LeakReport, leave_out, take_back
 from curation.project import Project
@@ -16,8 +16,8 @@ from curation.project import Project
 N_SHOWN = 24
 PAIR_KEY = "leaks_pair"
 KIND_NAMES = {
-    "exact": "Same file",
-    "near": "Nearly the same image",
+    "exact": "Same {noun}",
+    "near": "Nearly the same {noun}",
     "mirrored": "Nearly the mirror image",
     "group": "Same group",
 }
@@ -25,23 +25,25 @@ KIND_NAMES = {
 
 def leak_section(project: Project, report: LeakReport) -> None:
     """Draw it."""
+    noun, nouns = project.modality.noun, project.modality.nouns
     st.subheader("Leaks between splits", anchor=False)
     if not report.near_looked_for:
         st.info(
-            "Nearly the same images were not looked for: this project was made by an older Winnow. Equal files are "
+            f"Nearly the same {nouns} were not looked for: this project was made by an older Winnow. Equal files are "
             "listed. A new project from the same data looks for both.",
             icon=":material/help:",
         )
     if report.pairs.empty:
         looked = "No two splits share" if report.near_looked_for else "Equal files: no two splits share"
         st.success(
-            f"{looked} an image or a group: none found among {report.n_items:,} items.",
+            f"{looked} any {noun} or group: none found among {report.n_items:,} items.",
             icon=":material/check:",
         )
         return
     _action(project, report)
-    _counts(report.counts)
-    _pairs(report)
+    kinds = {kind: name.format(noun=noun) for kind, name in KIND_NAMES.items()}
+    _counts(report.counts, kinds)
+    _pairs(report, kinds)
 
 
 def _action(project: Project, report: LeakReport) -> None:
@@ -83,9 +85,9 @@ def _action(project: Project, report: LeakReport) -> None:
         )
 
 
-def _counts(counts: pd.DataFrame) -> None:
+def _counts(counts: pd.DataFrame, kinds: Mapping[str, str]) -> None:
     pairs = [_between(row) for row in counts.to_dict("records")]
-    shown = counts.assign(kind=counts["kind"].map(KIND_NAMES), between=pairs)
+    shown = counts.assign(kind=counts["kind"].map(kinds), between=pairs)
     config = st.column_config
     st.dataframe(
         shown[["between", "kind", "n_items", "n_in_training"]],
@@ -100,7 +102,7 @@ def _counts(counts: pd.DataFrame) -> None:
     )
 
 
-def _pairs(report: LeakReport) -> None:
+def _pairs(report: LeakReport, kinds: Mapping[str, str]) -> None:
     """The pairs of two splits at a time, the most alike first, and what they mean."""
     pairs = report.pairs
     between = pairs.apply(_between, axis=1)
@@ -117,9 +119,9 @@ def _pairs(report: LeakReport) -> None:
     splits = chosen[["split", "other_split"]].iloc[0].tolist()
     st.caption(report.meaning(*splits))
     shown = chosen.head(N_SHOWN)
-    pictures = context.thumbnails([*shown["item_id"], *shown["other_id"]])
-    rows = zip(shown.to_dict("records"), pictures[: len(shown)], pictures[len(shown) :], strict=True)
-    st.html(f'<div class="winnow-pairs">{"".join(_pair(*row) for row in rows)}</div>')
+    looks = item_html([*shown["item_id"], *shown["other_id"]])
+    rows = zip(shown.to_dict("records"), looks[: len(shown)], looks[len(shown) :], strict=True)
+    st.html(grid_html("winnow-pairs", [_pair(*row, kinds) for row in rows]))
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) > N_SHOWN:
             st.caption(f"The first {N_SHOWN} of {len(chosen):,} pairs.", width="content")
@@ -137,28 +139,24 @@ def _between(row: Mapping[Hashable, Any]) -> str:
     return f"{SPLIT_NAMES[row['split']]} ↔ {SPLIT_NAMES[row['other_split']]}"
 
 
-def _pair(row: Mapping[Hashable, Any], picture: bytes, other_picture: bytes) -> str:
+def _pair(row: Mapping[Hashable, Any], look: str, other_look: str, kinds: Mapping[str, str]) -> str:
     """Two items as HTML; everything that comes from the data is escaped."""
     sides = (
-        (row["item_id"], row["split"], picture),
-        (row["other_id"], row["other_split"], other_picture),
+        (row["item_id"], row["split"], look),
+        (row["other_id"], row["other_split"], other_look),
     )
     figures = "".join(_side(*side) for side in sides)
     alike = row["likeness"]
-    text = KIND_NAMES[row["kind"]] + (f" {row['group']}" if row["kind"] == "group" else "")
+    text = kinds[row["kind"]] + (f" {row['group']}" if row["kind"] == "group" else "")
     text += f" · alike to {alike:.3f}" if row["kind"] in ("near", "mirrored") else ""
     state = "left out of training" if row["left_out"] else "trained on" if row["in_training"] else ""
     badge = f"<span>{state}</span>" if state else ""
     return f'<div class="pair"><div class="sides">{figures}</div><p>{html.escape(text)} {badge}</p></div>'
 
 
-def _side(item_id: str, split: str, picture: bytes) -> str:
+def _side(item_id: str, split: str, look: str) -> str:
     name = html.escape(item_id)
-    source = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
-    return (
-        f'<figure><div class="picture"><img alt="{name}" src="{source}"></div>'
-        f"<figcaption><b>{SPLIT_NAMES[split]}</b><br>{name}</figcaption></figure>"
-    )
+    return f"<figure>{look}<figcaption><b>{SPLIT_NAMES[split]}</b><br>{name}</figcaption></figure>"
 
 
 @context.telling

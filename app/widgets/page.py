@@ -1,5 +1,6 @@
 """How every page begins, and what it says when there is nothing to show yet."""
 
+import re
 from typing import Literal
 
 import streamlit as st
@@ -27,6 +28,15 @@ def empty_state(text: str, *, page: str, action: str, icon: str) -> None:
 def escape(text: str) -> str:
     """Text from data, to be shown inside Markdown as it is."""
     return "".join(f"\\{char}" if char in "\\`*_{}[]()#+-.!|<>~:$&" else char for char in text)
+
+
+def prose(text: str) -> str:
+    """Sentences of the library for Markdown: names that they mark as `code` are quoted, all else is shown as it is.
+
+    >>> print(prose("No cap on `cat` is recommended"))
+    No cap on “cat” is recommended
+    """
+    return escape(re.sub("`([^`]*)`", "“\\1”", text))
 
 
 def interval_text(low: float, high: float) -> str:

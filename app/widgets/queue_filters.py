@@ -8,6 +8,7 @@ from app import context
 from app.widgets.blind_check import blind_check
 from app.widgets.one_class import MIXED
 from app.widgets.page import SPLIT_NAMES, escape
+from curation.cards import card_kind
 from curation.project import Project
 from curation.queues import NO_VERDICT, RANKERS, QueueQuery
 
@@ -61,9 +62,8 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
         _select("decided", "Decided", list(DECIDED_NAMES), query.decided, counts["decided"], DECIDED_NAMES)
     with columns["search"]:
         key = _set("search", query.search)
-        st.text_input(
-            "Path contains", key=key, on_change=_write, args=("search",), placeholder="any", max_chars=200
-        )
+        title = f"{card_kind(project).searched.capitalize()} contains"
+        st.text_input(title, key=key, on_change=_write, args=("search",), placeholder="any", max_chars=200)
     with columns["more"]:
         _more_filters(project, query, counts)
     if query.pair is not None:

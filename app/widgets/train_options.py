@@ -4,13 +4,15 @@ from typing import Any
 
 import streamlit as st
 
-from diagnostics.training.config import OPTIONS, Option, TrainConfig
+from diagnostics.model_choices import MODEL_CHOICES
+from diagnostics.training.config import OPTIONS, Option, TrainConfig, options_for
 
 N_COLUMNS = 3
 MAX_SEEDS = 50
+ARCH = "arch"
 UNSET = "chosen for you"
 TITLES = {
-    "arch": "Architecture",
+    "arch": "Model",
     "lr": "Learning rate",
     "augment": "Augmentation",
     "n_threads": "CPU threads",
@@ -21,18 +23,40 @@ TITLES = {
 }
 
 
-def train_options() -> dict[str, object]:
-    """Draw one field an option; returns the values that differ from the defaults."""
-    defaults = TrainConfig()
-    chosen = {}
-    for start in range(0, len(OPTIONS), N_COLUMNS):
-        names = list(OPTIONS)[start : start + N_COLUMNS]
+def train_options(modality: str) -> dict[str, object]:
+    """Draw one field an option that these items have; returns the values that differ from the defaults."""
+    defaults, options = TrainConfig(), options_for(modality)
+    del options[ARCH]
+    arch = _model_field(modality)
+    chosen: dict[str, object] = {} if arch == defaults.arch else {ARCH: arch}
+    for start in range(0, len(options), N_COLUMNS):
+        names = list(options)[start : start + N_COLUMNS]
         for name, column in zip(names, st.columns(N_COLUMNS, vertical_alignment="bottom"), strict=False):
             with column:
-                value = _field(name, OPTIONS[name], getattr(defaults, name))
+                value = _field(name, options[name], getattr(defaults, name))
             if value != getattr(defaults, name):
                 chosen[name] = value
     return chosen
+
+
+def _model_field(modality: str) -> str:
+    """The models that these items have, each with what it is; other names can be typed."""
+    choices = {choice.arch: choice for choice in MODEL_CHOICES[modality]}
+    field, told = st.columns([1, N_COLUMNS - 1], vertical_alignment="bottom")
+    with field:
+        arch = st.selectbox(
+            option_title(ARCH),
+            list(choices),
+            key=f"train_{ARCH}",
+            accept_new_options=True,
+            help=_help(OPTIONS[ARCH]),
+        )
+    choice = choices.get(arch)
+    if choice is not None:
+        told.markdown(choice.sentence)
+        if lacking := choice.lacks():
+            told.caption(f":material/cloud_off: {lacking}")
+    return str(arch)
 
 
 def seeds_field() -> int:

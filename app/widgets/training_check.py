@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.widgets.page import escape
+from app.widgets.page import prose
 from curation.project import Project
 from curation.training_checks import training_findings
 from diagnostics.checks import ISSUE, NOT_APPLICABLE, PASSED, SKIPPED, TIP, TrainingFinding
@@ -29,7 +29,7 @@ def training_check(project: Project, run_id: str) -> None:
         if found:
             with column.expander(f"{len(found)} {words}", icon=icon):
                 for finding in found:
-                    st.markdown(f"**{finding.title}** ({finding.code}). {_plain(finding.seen)}")
+                    st.markdown(f"**{finding.title}** ({finding.code}). {prose(finding.seen)}")
 
 
 def summary_text(findings: list[TrainingFinding]) -> str:
@@ -45,10 +45,5 @@ def summary_text(findings: list[TrainingFinding]) -> str:
 def _told(finding: TrainingFinding) -> None:
     with st.container(border=True, gap="xsmall"):
         st.markdown(f"{ICONS[finding.outcome]} **{finding.title}** :gray[{finding.code}]")
-        st.markdown(f"{_plain(finding.seen)} {_plain(finding.why)}")
-        st.markdown(f"**What to do:** {_plain(finding.remedy)}")
-
-
-def _plain(text: str) -> str:
-    """Text that may name classes from the data, shown as it is."""
-    return escape(text)
+        st.markdown(f"{prose(finding.seen)} {prose(finding.why)}")
+        st.markdown(f"**What to do:** {prose(finding.remedy)}")

@@ -1,4 +1,4 @@
-"""Check rows and items: are their fields usable, do labels look alike, does an image or a group occur twice?"""
+"""Check rows and items: are their fields usable, do labels look alike, does an item or a group occur twice?"""
 
 import difflib
 from collections import Counter, defaultdict
@@ -24,21 +24,24 @@ LABELLED_SPLITS = ("train", "val", "test")
 Row = Any  # a named tuple of RAW_COLUMNS, as DataFrame.itertuples gives it
 
 
-def check_fields(rows: pd.DataFrame, classes: tuple[str, ...] | None) -> tuple[pd.DataFrame, list[Finding]]:
+def check_fields(
+    rows: pd.DataFrame, classes: tuple[str, ...] | None, *, needs_path: bool = True
+) -> tuple[pd.DataFrame, list[Finding]]:
     """Set aside rows whose fields cannot be used; give the others a unique id and a split ("" = to be decided).
 
     rows : RAW_COLUMNS; classes : the labels that may occur, None = any
+    needs_path : whether a row without a path is set aside; if not, it has an id
     returns : the sound rows, with the index they have in `rows`, and all findings
     """
     sound = rows.assign(split=_split_of_value(rows), item_id=_asked_id(rows))
-    odd = _may_be_odd(rows, sound, classes)
-    kept, findings = _check_one_by_one(rows[odd], classes)
+    odd = _may_be_odd(rows, sound, classes, needs_path)
+    kept, findings = _check_one_by_one(rows[odd], classes, needs_path)
     sound.loc[kept.index, ["split", "item_id"]] = kept
     return sound[~odd | sound.index.isin(kept.index)], findings
 
 
 def _check_one_by_one(
-    rows: pd.DataFrame, classes: tuple[str, ...] | None
+    rows: pd.DataFrame, classes: tuple[str, ...] | None, needs_path: bool
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """The split and the item_id of each sound row, by its index in `rows`, and all findings."""
     findings: list[Finding] = []
@@ -47,7 +50,7 @@ def _check_one_by_one(
     for position, row in zip(rows.index, rows.astype(object).itertuples(index=False), strict=True):
         split = _split_of_row(row)
         item_id = _unique_id(row, split, seen)
-        problem = _field_problem(row, split, classes) or _id_problem(item_id, seen)
+        problem = _field_problem(row, split, classes, needs_path) or _id_problem(item_id, seen)
         if problem is not None:
             findings.append(_finding(problem.code, problem.message, row, item_id))
             if problem.code == "duplicate_id":
@@ -62,12 +65,15 @@ def _check_one_by_one(
     return pd.DataFrame.from_dict(kept, orient="index", columns=["split", "item_id"], dtype=object), findings
 
 
-def _may_be_odd(rows: pd.DataFrame, read: pd.DataFrame, classes: tuple[str, ...] | None) -> pd.Series:
+def _may_be_odd(
+    rows: pd.DataFrame, read: pd.DataFrame, classes: tuple[str, ...] | None, needs_path: bool
+) -> pd.Series:
     """Which rows must be looked at one by one: all that may have a finding, and all that share an id with another.
 
     read : the rows with the split and the id that a row without oddities has
     """
-    odd = (rows["label"] == "") | ~rows["path"].str.fullmatch(PLAIN_PATH)
+    has_path = needs_path | (rows["path"] != "")
+    odd = (rows["label"] == "") | (has_path & ~rows["path"].str.fullmatch(PLAIN_PATH))
     odd |= (rows["split"].str.strip() != "") & ~read["split"].isin(LABELLED_SPLITS)
     odd |= read["item_id"].duplicated(keep=False)
     if classes is not None:
@@ -129,7 +135,7 @@ def _id_problem(item_id: str, seen: dict[str, tuple[Row, str]]) -> Unusable | No
 
 def _clashes(row: Row, split: str, first: Row, first_split: str) -> list[Finding]:
     """What two rows of one file say differently; the later one is set aside, but the person must know."""
-    if (row.root, row.path) != (first.root, first.path):
+    if not row.path or (row.root, row.path) != (first.root, first.path):
         return []
     findings = []
     if row.label and first.label and row.label != first.label:
@@ -147,11 +153,13 @@ def _place(row: Row) -> str:
     return f"{row.source}, row {row.row}" if row.row else str(row.source)
 
 
-def _field_problem(row: Row, split: str, classes: tuple[str, ...] | None) -> Unusable | None:
-    if not row.path.strip():
+def _field_problem(
+    row: Row, split: str, classes: tuple[str, ...] | None, needs_path: bool
+) -> Unusable | None:
+    if needs_path and not row.path.strip():
         return Unusable("empty_path", "The path is empty.")
     try:
-        check_relative(row.path)
+        check_relative(row.path or "no file")
     except ImageError as error:
         return Unusable(error.code, str(error))
     if split == "?":
@@ -194,9 +202,10 @@ def _items(n: int) -> str:
     return "1 item" if n == 1 else f"{n} items"
 
 
-def check_copies(items: pd.DataFrame) -> list[Finding]:
-    """Images that occur more than once: in two splits, with two labels, or just twice."""
+def check_copies(items: pd.DataFrame, noun: str) -> list[Finding]:
+    """Items that occur more than once: in two splits, with two labels, or just twice. noun : what one item is called"""
     findings = []
+    items = items.assign(path=shown_names(items))
     copies = items[items["content_hash"].duplicated(keep=False)]
     for _, group in copies.groupby("content_hash", sort=False):
         first = group.iloc[0]
@@ -205,41 +214,41 @@ def check_copies(items: pd.DataFrame) -> list[Finding]:
         labels = sorted(set(group["given_label"].dropna()))
         where = (first["source"], int(first["source_row"]), first["path"], first["item_id"])
         if _leaks(set(group["split"]) - {"unlabelled"}):
-            findings.append(Finding("leak", f"The same image is in several splits: {named}{more}.", *where))
+            findings.append(Finding("leak", f"The same {noun} is in several splits: {named}{more}.", *where))
         if len(labels) > 1:
-            message = f"The same image has the labels {', '.join(map(repr, labels))}: {named}{more}."
+            message = f"The same {noun} has the labels {', '.join(map(repr, labels))}: {named}{more}."
             findings.append(Finding("conflicting_labels", message, *where))
         elif not _leaks(set(group["split"])):
             findings.append(
                 Finding(
-                    "duplicate_image", f"The same image occurs {len(group)} times: {named}{more}.", *where
+                    "duplicate_item", f"The same {noun} occurs {len(group)} times: {named}{more}.", *where
                 )
             )
     return findings
 
 
-def check_leaks(items: pd.DataFrame, leaks: pd.DataFrame) -> list[Finding]:
-    """Nearly the same image in two splits of which one is held out, and unlabelled copies of held-out items.
+def check_leaks(items: pd.DataFrame, leaks: pd.DataFrame, noun: str) -> list[Finding]:
+    """Nearly the same item in two splits of which one is held out, and unlabelled copies of held-out items.
 
     leaks : LEAK_COLUMNS; equal files in labelled splits are left to `check_copies`
     """
     unlabelled = leaks["split"] == "unlabelled"
     told = leaks[leaks["kind"].isin(COPY_KINDS) & (unlabelled | (leaks["kind"] != EXACT))]
-    known = _Known(items)
+    known = _Known(items, noun)
     row_of = {item_id: row for row, item_id in enumerate(known.item_id)}
     findings = []
     pairs: Iterable[Row] = told.itertuples(index=False)
     for pair in pairs:
         rows = [row_of[pair.item_id], row_of[pair.other_id]]
-        nearly = _nearly(pair.likeness, pair.kind == MIRRORED)
-        same = "the same image" if pair.kind == EXACT else nearly
+        nearly = known.nearly(pair.likeness, mirrored=pair.kind == MIRRORED)
+        same = f"the same {noun}" if pair.kind == EXACT else nearly
         code = "unlabelled_copy" if pair.split == "unlabelled" else "near_leak"
         findings.append(known.finding(code, f"{known.named(rows)} are {same}.", rows[0]))
     return findings
 
 
-def check_likeness(items: pd.DataFrame, likeness: Likeness) -> list[Finding]:
-    """Images that are nearly the same within a split, how many say nothing, and whether there were too many pairs."""
+def check_likeness(items: pd.DataFrame, likeness: Likeness, noun: str, nouns: str) -> list[Finding]:
+    """Items that are nearly the same within a split, how many say nothing, and whether there were too many pairs."""
     findings = []
     n_plain = int((likeness.look == PLAIN).sum())
     if n_plain:
@@ -250,11 +259,11 @@ def check_likeness(items: pd.DataFrame, likeness: Likeness) -> list[Finding]:
         findings.append(Finding("plain_image", message))
     if not likeness.complete:
         message = (
-            f"There are more than {len(likeness.first):,} pairs of nearly the same images, as among the frames of a "
+            f"There are more than {len(likeness.first):,} pairs of nearly the same {nouns}, as among the frames of a "
             "film; not all of them were looked at."
         )
         findings.append(Finding("many_alike", message))
-    known = _Known(items)
+    known = _Known(items, noun)
     return findings + _equal_looks(known, likeness) + _near_pairs(known, likeness)
 
 
@@ -263,7 +272,7 @@ def _equal_looks(known: "_Known", likeness: Likeness) -> list[Finding]:
     looks = pd.DataFrame({"look": likeness.look, "content": known.content_hash})
     looks = looks[looks["look"] != PLAIN].drop_duplicates()
     looks = looks[looks["look"].duplicated(keep=False)]
-    nearly = _nearly(1.0, mirrored=False)
+    nearly = known.nearly(1.0, mirrored=False)
     alike = (rows.tolist() for rows in looks.groupby("look", sort=False).groups.values())
     return [known.near(rows, nearly) for rows in alike if known.is_fine(rows)]
 
@@ -276,7 +285,7 @@ def _near_pairs(known: "_Known", likeness: Likeness) -> list[Finding]:
     )
     how = zip(likeness.cosine.tolist(), likeness.mirrored.tolist(), strict=True)
     return [
-        known.near([one, other], _nearly(cosine, mirrored))
+        known.near([one, other], known.nearly(cosine, mirrored=mirrored))
         for one, other, (cosine, mirrored) in zip(first, second, how, strict=True)
         if known.is_fine([one, other])
     ]
@@ -285,9 +294,11 @@ def _near_pairs(known: "_Known", likeness: Likeness) -> list[Finding]:
 class _Known:
     """What findings tell of items, by row, as lists: taking rows out of a frame one by one is far slower."""
 
-    def __init__(self, items: pd.DataFrame) -> None:
+    def __init__(self, items: pd.DataFrame, noun: str) -> None:
         labels = items["given_label"].astype(object)
-        self.item_id, self.path, self.split = (items[name].tolist() for name in ("item_id", "path", "split"))
+        self.noun = noun
+        self.item_id, self.split = (items[name].tolist() for name in ("item_id", "split"))
+        self.path = shown_names(items).tolist()
         self.label = labels.where(labels.notna(), None).tolist()
         self.source, self.source_row = items["source"].tolist(), items["source_row"].tolist()
         self.content_hash = items["content_hash"].tolist()
@@ -300,6 +311,9 @@ class _Known:
     def is_fine(self, rows: Iterable[int]) -> bool:
         """Whether items may be copies of one another without a leak."""
         return not _leaks({self.split[row] for row in rows})
+
+    def nearly(self, likeness: float, *, mirrored: bool) -> str:
+        return f"nearly the same {self.noun} (alike to {likeness:.3f}{', one mirrored' if mirrored else ''})"
 
     def near(self, rows: Sequence[int], nearly: str) -> Finding:
         message = f"{self.named(rows)} are {nearly}"
@@ -341,8 +355,9 @@ def check_groups(items: pd.DataFrame) -> list[Finding]:
     return findings
 
 
-def _nearly(likeness: float, mirrored: bool) -> str:
-    return f"nearly the same image (alike to {likeness:.3f}{', one mirrored' if mirrored else ''})"
+def shown_names(items: pd.DataFrame) -> pd.Series:
+    """What people see as the name of each item: its path, or its id if it has no file of its own."""
+    return items["path"].where(items["path"] != "", items["item_id"])
 
 
 def _leaks(splits: set[str]) -> bool:

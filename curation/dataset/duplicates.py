@@ -1,4 +1,4 @@
-"""Which items belong together - one image, nearly one image, one group - and where that crosses splits."""
+"""Which items belong together - one content, nearly one content, one group - and where that crosses splits."""
 
 import numpy as np
 import pandas as pd
@@ -77,30 +77,30 @@ def leaks_of(items: pd.DataFrame, likeness: Likeness | None) -> pd.DataFrame:
 
 
 SAID = {
-    EXACT: "the same image as {other}",
-    NEAR: "nearly the same image as {other}",
+    EXACT: "the same {noun} as {other}",
+    NEAR: "nearly the same {noun} as {other}",
     MIRRORED: "nearly the mirror image of {other}",
     GROUP: "of group {group!r}, like {other}",
 }
 
 
-def said_of_leak(kind: str, other_id: str, other_split: str, group: str | None) -> str:
-    """What an item is to the held-out one that it belongs with, as the end of a sentence.
+def said_of_leak(kind: str, other_id: str, other_split: str, group: str | None, *, noun: str) -> str:
+    """What an item is to the held-out one that it belongs with, as the end of a sentence. noun : of one item
 
-    >>> said_of_leak("near", "te/1.png", "test", None)
+    >>> said_of_leak("near", "te/1.png", "test", None, noun="image")
     'nearly the same image as te/1.png (test)'
     """
-    return SAID[kind].format(other=f"{other_id} ({other_split})", group=group)
+    return SAID[kind].format(other=f"{other_id} ({other_split})", group=group, noun=noun)
 
 
-def barred_by(leaks: pd.DataFrame) -> dict[str, str]:
+def barred_by(leaks: pd.DataFrame, noun: str) -> dict[str, str]:
     """The unlabelled items that may not join the training set, and what they are to a held-out item.
 
-    leaks : LEAK_COLUMNS
+    leaks : LEAK_COLUMNS; noun : what one item is called
     """
     unlabelled = leaks[leaks["split"] == "unlabelled"].drop_duplicates("item_id")
     columns = (unlabelled[name] for name in ("item_id", "kind", "other_id", "other_split", "group"))
-    return {item_id: said_of_leak(*rest) for item_id, *rest in zip(*columns, strict=True)}
+    return {item_id: said_of_leak(*rest, noun=noun) for item_id, *rest in zip(*columns, strict=True)}
 
 
 def _components(edges: IntArray, n: int) -> IntArray:

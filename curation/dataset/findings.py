@@ -1,10 +1,11 @@
 """What is wrong with a dataset, one finding a row: where, what, and what to do."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-SET_ASIDE, WARNING, NOTE = "set aside", "warning", "note"
+SET_ASIDE, WARNING, NOTE = SEVERITIES = ("set aside", "warning", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,26 +17,22 @@ class Check:
     remedy: str
 
 
-CHECKS: dict[str, Check] = {
+COMMON: dict[str, Check] = {
     "missing_file": Check(SET_ASIDE, "Files that are not there", "Put the file there or remove the row."),
     "unsafe_path": Check(
-        SET_ASIDE, "Paths that are absolute or leave the data folder", "Make the path relative to the images."
-    ),
-    "not_an_image": Check(
-        SET_ASIDE, "Files that are no images", "Remove the row or convert the file to PNG or JPEG."
-    ),
-    "truncated_image": Check(SET_ASIDE, "Images that do not decode to the end", "Fetch the file again."),
-    "image_bomb": Check(
-        SET_ASIDE, "Files too large to be decoded safely", "Scale the image down or remove the row."
+        SET_ASIDE,
+        "Paths that are absolute or leave the data folder",
+        "Make the path relative to the {nouns}.",
     ),
     "unreadable_file": Check(SET_ASIDE, "Files that cannot be read", "Check the file and its permissions."),
     "duplicate_id": Check(SET_ASIDE, "Ids that occur more than once", "Give every row an id of its own."),
     "ragged_row": Check(
         SET_ASIDE, "Rows with too many or too few fields", "Quote fields that hold the delimiter."
     ),
+    "unreadable_row": Check(SET_ASIDE, "Lines that are no JSON", "Write one JSON object a line, in UTF-8."),
     "empty_path": Check(SET_ASIDE, "Rows without a path", "Fill in the path or remove the row."),
     "stray_file": Check(
-        SET_ASIDE, "Images outside the class folders", "Move it into the folder of its class."
+        SET_ASIDE, "{Nouns} outside the class folders", "Move it into the folder of its class."
     ),
     "no_label_in_name": Check(
         SET_ASIDE, "File names the pattern does not match", "Correct --label-from-name."
@@ -62,20 +59,12 @@ CHECKS: dict[str, Check] = {
     ),
     "conflicting_labels": Check(
         WARNING,
-        "One image several times with different labels",
+        "One {noun} several times with different labels",
         "Review these items: at most one label is right.",
-    ),
-    "duplicate_image": Check(
-        NOTE, "One image several times with one label", "Keep one of them, if it is no intention."
     ),
     "leak": Check(
         WARNING,
-        "One image in train and in validation or test",
-        "See Leaks between splits: leave the training copies out of training.",
-    ),
-    "near_leak": Check(
-        WARNING,
-        "Nearly one image in train and in validation or test",
+        "One {noun} in train and in validation or test",
         "See Leaks between splits: leave the training copies out of training.",
     ),
     "group_leak": Check(
@@ -86,28 +75,13 @@ CHECKS: dict[str, Check] = {
     "no_group": Check(
         WARNING, "Items without a group", "Fill in the group column: a leak by these items goes unseen."
     ),
-    "near_conflict": Check(
-        WARNING,
-        "Nearly one image with different labels",
-        "Review these items: at most one label is right.",
+    "duplicate_item": Check(
+        NOTE, "One {noun} several times with one label", "Keep one of them, if it is no intention."
     ),
     "unlabelled_copy": Check(
         NOTE,
         "Unlabelled copies of validation or test items",
         "Nothing to do: Winnow refuses to add them to the training set.",
-    ),
-    "near_duplicate": Check(
-        NOTE,
-        "Nearly one image several times",
-        "Nothing to do: they share a fold. Keep one of them, if it is no intention.",
-    ),
-    "plain_image": Check(
-        NOTE, "Images of almost one shade", "Nothing to do; equal files are found among them, too."
-    ),
-    "many_alike": Check(
-        WARNING,
-        "Too many nearly equal images",
-        "Say what belongs together with --group-column, such as the film that a frame is from.",
     ),
     "empty_label": Check(NOTE, "Rows without a label", "They count as unlabelled items."),
     "unused_label": Check(
@@ -117,6 +91,40 @@ CHECKS: dict[str, Check] = {
         NOTE, "Ids made unique by their split", "Give the items ids of their own in an id column."
     ),
 }
+NEAR_COPIES: dict[str, Check] = {
+    "near_leak": Check(
+        WARNING,
+        "Nearly one {noun} in train and in validation or test",
+        "See Leaks between splits: leave the training copies out of training.",
+    ),
+    "near_conflict": Check(
+        WARNING,
+        "Nearly one {noun} with different labels",
+        "Review these items: at most one label is right.",
+    ),
+    "many_alike": Check(
+        WARNING,
+        "Too many nearly equal {nouns}",
+        "Say what belongs together with --group-column, such as the film that a frame is from.",
+    ),
+    "near_duplicate": Check(
+        NOTE,
+        "Nearly one {noun} several times",
+        "Nothing to do: they share a fold. Keep one of them, if it is no intention.",
+    ),
+}
+RENAMED = {"duplicate_image": "duplicate_item"}  # codes of an older Winnow
+
+
+def checks_in_words_of(noun: str, nouns: str, *kinds: Mapping[str, Check]) -> dict[str, Check]:
+    """COMMON checks and further ones, the gravest first, in the words for one item and for many."""
+    words = {"noun": noun, "nouns": nouns, "Nouns": nouns.capitalize()}
+    checks = {code: check for kind in (*kinds, COMMON) for code, check in kind.items()}
+    told = {
+        code: Check(check.severity, check.title.format(**words), check.remedy.format(**words))
+        for code, check in checks.items()
+    }
+    return dict(sorted(told.items(), key=lambda entry: SEVERITIES.index(entry[1].severity)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +142,18 @@ class Finding:
 FINDING_COLUMNS = ("code", "severity", "source", "row", "path", "item_id", "message", "remedy")
 
 
-def findings_table(findings: list[Finding]) -> pd.DataFrame:
-    """All findings, the gravest kind first, columns FINDING_COLUMNS."""
+def findings_table(findings: list[Finding], checks: Mapping[str, Check]) -> pd.DataFrame:
+    """All findings, the gravest kind first, columns FINDING_COLUMNS. checks : all that can have found something"""
     rows = [
-        asdict(finding) | {"severity": CHECKS[finding.code].severity, "remedy": CHECKS[finding.code].remedy}
+        asdict(finding) | {"severity": checks[finding.code].severity, "remedy": checks[finding.code].remedy}
         for finding in findings
     ]
-    order = {code: number for number, code in enumerate(CHECKS)}
+    order = {code: number for number, code in enumerate(checks)}
     table = pd.DataFrame(rows, columns=list(FINDING_COLUMNS))
     return table.sort_values("code", key=lambda codes: codes.map(order), kind="stable", ignore_index=True)
 
 
-def count_findings(table: pd.DataFrame) -> pd.DataFrame:
+def count_findings(table: pd.DataFrame, checks: Mapping[str, Check]) -> pd.DataFrame:
     """How often each check found something: code, title, severity, n, remedy; checks that found nothing have n = 0."""
     counts = table["code"].value_counts()
     return pd.DataFrame(
@@ -156,5 +164,5 @@ def count_findings(table: pd.DataFrame) -> pd.DataFrame:
             "n": int(counts.get(code, 0)),
             "remedy": check.remedy,
         }
-        for code, check in CHECKS.items()
+        for code, check in checks.items()
     )

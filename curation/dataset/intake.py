@@ -2,9 +2,9 @@
 
 import gc
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +21,14 @@ from curation.dataset.checks import (
 )
 from curation.dataset.duplicates import leaks_of, units_of
 from curation.dataset.findings import SET_ASIDE, Finding, findings_table
-from curation.dataset.image_checks import Looked, Unusable, looking_at_images
-from curation.dataset.near_duplicates import Likeness, find_near_duplicates
-from curation.dataset.sources import RAW_COLUMNS, Columns, Source, read_source
+from curation.dataset.image_checks import Unusable
+from curation.dataset.sources import RAW_COLUMNS, Columns, Source, open_source, read_source
 from curation.dataset.splits import check_fraction, split_off_validation
+from curation.modalities import guess_modality, modality_of
+from curation.modalities.modality import Asked, Content
 from diagnostics.errors import DataError
-from diagnostics.image_files import THUMBNAIL_PX, ImageRoot
-from diagnostics.progress import Progress, ProgressCallback
+from diagnostics.image_files import ImageRoot
+from diagnostics.progress import ProgressCallback
 from diagnostics.task import ITEM_COLUMNS
 
 MAX_SUMMARISED = 3
@@ -42,6 +43,9 @@ class IntakeSpec:
     images : where the paths of tables lead; None = each table's own folder
     group_column : what may not be in two splits, such as the patient or the product; None = there is no such thing
     classes : the labels that may occur; None = those that do
+    modality : key of `curation.modalities.MODALITIES`; None = what the data look like
+    text_columns : what the text is made of; feature_columns : the only ones that are features; ignored_columns : those
+        that are none; () = what the columns look like
     val_fraction, seed : see `split_off_validation`; used only if no validation set is given
     """
 
@@ -60,19 +64,26 @@ class IntakeSpec:
     val_fraction: float = 0.2
     seed: int = 0
     encoding: str = "utf-8"
+    modality: str | None = None
+    text_columns: tuple[str, ...] = ()
+    feature_columns: tuple[str, ...] = ()
+    ignored_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
     """A dataset that was taken in.
 
-    items : ITEM_COLUMNS, one row a usable item, in source order
+    modality : key of `curation.modalities.MODALITIES`; taken_as : why, "" if it was asked for
+    items : ITEM_COLUMNS and the modality's own, one row a usable item, in source order
     findings : FINDING_COLUMNS
     leaks : `curation.dataset.duplicates.LEAK_COLUMNS`
-    columns : which columns of the main table were used, named or guessed
+    columns : which columns of the main table were used, named or guessed; content : those that hold the content
+    files : what else belongs into the project folder, by file name
     fingerprint : SHA-256 over what the items are; equal for equal data
     """
 
+    modality: str
     items: pd.DataFrame
     findings: pd.DataFrame
     leaks: pd.DataFrame
@@ -82,6 +93,9 @@ class Intake:
     columns: Columns
     seed: int
     val_fraction: float
+    taken_as: str = ""
+    content: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def take_in(spec: IntakeSpec, *, on_progress: ProgressCallback) -> Intake:
@@ -96,30 +110,40 @@ def take_in(spec: IntakeSpec, *, on_progress: ProgressCallback) -> Intake:
 
 def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
     classes_given = tuple(dict.fromkeys(spec.classes)) if spec.classes else None
+    sources = _sources(spec)
+    opened = {source.role: open_source(source) for source in sources}
+    asked = Asked(spec.text_columns, spec.feature_columns, spec.ignored_columns, spec.encoding)
+    main = sources[0]
+    key, taken_as = (spec.modality, "") if spec.modality else guess_modality(main, opened[main.role], asked)
+    modality = modality_of(key)
+    reading = modality.reading(main, opened[main.role], asked)
     roots: list[ImageRoot] = []
-    raws = {source.role: read_source(source, roots) for source in _sources(spec)}
+    raws = {source.role: read_source(source, opened.pop(source.role), reading, roots) for source in sources}
     rows = pd.concat([raw.rows.assign(source_role=role) for role, raw in raws.items()], ignore_index=True)
     findings = [finding for raw in raws.values() for finding in raw.findings]
-    with looking_at_images(
-        rows["path"].tolist(), rows["root"].tolist(), roots, on_progress
-    ) as wait_for_images:
-        sound, more = check_fields(rows[[*RAW_COLUMNS, "source_role"]], classes_given)
+    with modality.take_in(rows, roots, asked, on_progress) as taking:
+        named = taking.rows[[*RAW_COLUMNS, "source_role"]]
+        sound, more = check_fields(named, classes_given, needs_path=reading.needs_path)
         findings += more
-        looked = wait_for_images()
-    items, more = _with_images(sound, looked)
-    findings += more
-    likeness = _likeness(items, looked, on_progress)
+        content = taking.finish()
+    items, more = _with_content(sound, content)
+    findings += [*more, *content.findings]
+    likeness = content.alike(items, on_progress)
     items = _with_splits(items.assign(unit=units_of(items, likeness)), spec)
     leaks = leaks_of(items, likeness)
     classes = classes_given or tuple(sorted(set(items["given_label"].dropna())))
-    findings += check_labels(items, classes) + check_copies(items)
-    findings += check_leaks(items, leaks) + check_likeness(items, likeness)
+    findings += check_labels(items, classes) + check_copies(items, modality.noun)
+    findings += check_leaks(items, leaks, modality.noun)
+    if likeness is not None:
+        findings += check_likeness(items, likeness, modality.noun, modality.nouns)
     if spec.group_column is not None:
         findings += check_groups(items)
-    table = findings_table(findings)
+    table = findings_table(findings, modality.checks)
     _refuse_useless(items, classes, table)
     return Intake(
-        items=items,
+        modality=modality.key,
+        taken_as=taken_as,
+        items=items[[*ITEM_COLUMNS, *content.stored]],
         findings=table,
         leaks=leaks,
         classes=classes,
@@ -128,6 +152,8 @@ def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
         columns=raws["data"].columns,
         seed=spec.seed,
         val_fraction=spec.val_fraction,
+        content=tuple(reading.content.values()),
+        files=content.files,
     )
 
 
@@ -160,25 +186,15 @@ def _sources(spec: IntakeSpec) -> list[Source]:
     ]
 
 
-def _with_images(sound: pd.DataFrame, looked: Looked) -> tuple[pd.DataFrame, list[Finding]]:
-    """The items whose image can be decoded, with hash and size; a finding for each other.
+def _with_content(sound: pd.DataFrame, content: Content) -> tuple[pd.DataFrame, list[Finding]]:
+    """The items whose content can be used, with it; a finding for each other.
 
-    sound : indexed by the rows' position among those looked at
+    sound : indexed by the rows' place among those looked at
     """
-    bad = sound.index.isin(list(looked.unusable))
+    bad = sound.index.isin(list(content.unusable))
     bad_rows: Iterable[Row] = sound[bad].itertuples()
-    findings = [_image_finding(looked.unusable[row.Index], row) for row in bad_rows]
-    usable = np.ones(len(looked), dtype=bool)
-    usable[list(looked.unusable)] = False
-    facts = pd.DataFrame(
-        {
-            "content_hash": pd.Series(looked.content_hash, dtype=object),
-            "width": np.array(looked.width, dtype=np.int64),
-            "height": np.array(looked.height, dtype=np.int64),
-            "thumbnail": np.arange(len(looked.width)),
-        },
-    ).set_axis(np.flatnonzero(usable))
-    items = sound[~bad].join(facts).reset_index(drop=True)
+    findings = [_content_finding(content.unusable[row.Index], row) for row in bad_rows]
+    items = sound[~bad].join(content.table).reset_index(drop=True)
     items = items.rename(columns={"label": "given_label", "row": "source_row"})
     unlabelled = (items["split"] == "unlabelled") | (items["given_label"] == "")
     items["given_label"] = items["given_label"].where(~unlabelled, None)
@@ -186,16 +202,7 @@ def _with_images(sound: pd.DataFrame, looked: Looked) -> tuple[pd.DataFrame, lis
     return items, findings
 
 
-def _likeness(items: pd.DataFrame, looked: Looked, on_progress: ProgressCallback) -> Likeness:
-    """Which of the items look nearly the same. items : column thumbnail, their place among those looked at"""
-    thumbnails = np.frombuffer(looked.thumbnails, dtype=np.uint8).reshape(-1, THUMBNAIL_PX**2)
-    return find_near_duplicates(
-        thumbnails[items["thumbnail"].to_numpy()],
-        on_step=lambda done, total: on_progress(Progress("comparing images", done, total)),
-    )
-
-
-def _image_finding(problem: Unusable, row: Row) -> Finding:
+def _content_finding(problem: Unusable, row: Row) -> Finding:
     return Finding(problem.code, problem.message, row.source, row.row, row.path, row.item_id)
 
 
@@ -217,7 +224,7 @@ def _with_splits(items: pd.DataFrame, spec: IntakeSpec) -> pd.DataFrame:
             seed=spec.seed,
         )
         items.loc[train.index[np.array(held_out, dtype=bool)], "split"] = "val"
-    return items[list(ITEM_COLUMNS)]
+    return items
 
 
 def _refuse_useless(items: pd.DataFrame, classes: tuple[str, ...], findings: pd.DataFrame) -> None:
@@ -227,7 +234,8 @@ def _refuse_useless(items: pd.DataFrame, classes: tuple[str, ...], findings: pd.
     aside = findings[findings["severity"] == SET_ASIDE]
     shown: Iterable[Row] = aside.head(MAX_SUMMARISED).itertuples()
     examples = "; ".join(
-        f"{row.source}{f', row {row.row}' if row.row else ''}, {row.path}: {row.message}" for row in shown
+        f"{row.source}{f', row {row.row}' if row.row else ''}, {row.path or row.item_id}: {row.message}"
+        for row in shown
     )
     reason = f" {len(aside)} items were set aside, for example {examples}" if len(aside) else ""
     raise DataError(

@@ -1,12 +1,12 @@
-"""Read what a dataset is given as - a table, a folder, a zip - into rows of path, label, id and split."""
+"""Read what a dataset is given as - a table, a folder, a zip - into rows of path, label, id, split and content."""
 
 import csv
 import difflib
 import io
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -14,10 +14,12 @@ import pandas as pd
 from curation.dataset.findings import Finding
 from curation.spreadsheet import is_winnow_export, undo_safe
 from diagnostics.errors import DataError
-from diagnostics.image_files import IMAGE_SUFFIXES, ImageRoot
+from diagnostics.image_files import ImageRoot
 
 PATH_NAMES = ("path", "file_path", "filepath", "image_path", "file", "filename", "file_name", "image", "img")
-LABEL_NAMES = ("label", "class", "category", "target", "given_label", "class_name", "labels")
+LABEL_NAMES = (
+    "label", "class", "category", "target", "given_label", "class_name", "labels", "intent",
+)  # fmt: skip
 ID_NAMES = ("id", "item_id", "image_id", "uid", "uuid")
 SPLIT_NAMES = ("split", "set", "subset", "partition")
 SPLIT_VALUES = {
@@ -39,9 +41,14 @@ SPLIT_OF_FOLDER = {
 FALLBACK_ENCODINGS = ("utf-16", "cp1252")
 DELIMITERS = ",;\t|"
 PARQUET_SUFFIXES = (".parquet", ".pq")
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt", *PARQUET_SUFFIXES)
+JSON_SUFFIXES = (".jsonl", ".ndjson")
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt", *PARQUET_SUFFIXES, *JSON_SUFFIXES)
+MAX_CELL = 2**31 - 1
 
 RAW_COLUMNS = ("path", "label", "item_id", "split", "group", "source", "row", "root")
+CONTENT_PREFIX = (
+    "content:"  # before the name of a source column whose cells are, or hold, the content of items
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,11 @@ class Columns:
     id: str | None = None
     split: str | None = None
     group: str | None = None
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The columns that hold something."""
+        return frozenset(name for name in _named(self) if name is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +85,53 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A table as it stands, every cell a text; of an export of Winnow, without the marks against formulas.
+
+    numbers : the file row of each row (header = 1); findings : on the rows that are not sound and not here
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+    numbers: list[int]
+    findings: list[Finding]
+    exported: bool
+
+    def column(self, name: str, *, at_most: int | None = None) -> list[str]:
+        """The cells of a column, or of its first few rows."""
+        place = self.header.index(name)
+        return [row[place] for row in self.rows[:at_most]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of a folder or a zip, as relative posix paths, sorted."""
+
+    root: ImageRoot
+    names: list[str]
+
+
+Opened = Table | Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the sources of a dataset are read, which the modality decides by what the main one holds.
+
+    content : the columns of tables that hold content, and what the content is named; needs_path : whether each row
+        names a file
+    suffixes : what names of files end in that are items
+    """
+
+    content: Mapping[str, str]
+    needs_path: bool
+    suffixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Raw:
-    """What was read: rows with RAW_COLUMNS (all text but row and root), the findings so far, the columns used.
+    """What was read: rows with RAW_COLUMNS (all text but row and root) and a column CONTENT_PREFIX + name for each
+    content (all text, None where the source is no table), the findings so far, the columns used.
 
     root : position in the list of roots that the caller keeps
     """
@@ -84,54 +141,93 @@ class Raw:
     columns: Columns
 
 
-def read_source(source: Source, roots: list[ImageRoot]) -> Raw:
-    """Read one source; adds the root of its images to `roots` unless it is there.
+def open_source(source: Source) -> Opened:
+    """Look into a source: all cells of a table, or the names of the files in a folder or zip.
 
     raises : DataError if the source as a whole cannot be read
     """
     if not source.path.exists():
         raise DataError(f"{source.path} does not exist. Check the path given for --{source.role}.")
     if source.path.is_file() and source.path.suffix.lower() in TABLE_SUFFIXES:
-        return _read_table(source, roots)
+        return _open_table(source)
     if source.path.is_file() and source.path.suffix.lower() != ".zip":
         raise DataError(
             f"{source.path} is no table ({', '.join(TABLE_SUFFIXES)}), no folder and no zip file. "
             f"Check the path given for --{source.role}."
         )
-    return _read_folder(source, roots)
+    root = ImageRoot.at(source.path)
+    names = root.names()
+    if not names:
+        raise DataError(f"{source.path} holds no files.")
+    return Listing(root, names)
+
+
+def read_source(source: Source, opened: Opened, reading: Reading, roots: list[ImageRoot]) -> Raw:
+    """Make rows of what a source holds; adds the root of its files to `roots` unless it is there.
+
+    raises : DataError if a column that is needed is not there, or the folders tell no classes
+    """
+    if isinstance(opened, Table):
+        return _read_table(source, opened, reading, roots)
+    return _read_listing(source, opened, reading, roots)
 
 
 # ---------------------------------------------------------------- tables
 
 
-def _read_table(source: Source, roots: list[ImageRoot]) -> Raw:
-    parquet = source.path.suffix.lower() in PARQUET_SUFFIXES
-    header, records, findings = _parquet_rows(source.path) if parquet else _csv_rows(source)
-    columns = _find_columns(source, header)
-    root = _root_number(ImageRoot.at(source.images or source.path.parent), roots)
-    nothing = len(header)  # the place of the "" that is put behind each row, for columns that are not there
-    pick = itemgetter(*(nothing if name is None else header.index(name) for name in _named(columns)))
-    exported = is_winnow_export(header)
-    status_at = header.index("status") if exported else None
-    rows = []
-    for number, fields in records:
-        path, label, item_id, split, group = pick([*fields, ""])
-        if exported:
-            path, label, item_id = undo_safe(path), undo_safe(label), undo_safe(item_id)
-        if status_at is not None and fields[status_at] == "added":
-            split = "train"
-        if status_at is not None and fields[status_at] == "excluded":
-            findings.append(
-                Finding(
-                    "excluded", "Excluded by an earlier decision.", source.path.name, number, path, item_id
-                )
-            )
-            continue
-        label = label if label.strip() else ""
-        rows.append((_plain(path), label, item_id, split, group.strip(), source.path.name, number, root))
+def _open_table(source: Source) -> Table:
+    suffix = source.path.suffix.lower()
+    if suffix in PARQUET_SUFFIXES:
+        header, records, findings = _parquet_rows(source.path)
+    elif suffix in JSON_SUFFIXES:
+        header, records, findings = _json_rows(source)
+    else:
+        header, records, findings = _csv_rows(source)
+    numbers, rows = [number for number, _ in records], [fields for _, fields in records]
+    if exported := is_winnow_export(header):
+        header = [undo_safe(name) for name in header]
+        rows = [[undo_safe(field) for field in fields] for fields in rows]
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise DataError(f"{source.path.name} has several columns named {', '.join(map(repr, repeated))}.")
     if not rows and not findings:
-        raise DataError(f"{source.path.name} has a header and no rows. Expected one row an image.")
-    return _raw(rows, findings, columns, source)
+        raise DataError(f"{source.path.name} has a header and no rows. Expected one row an item.")
+    return Table(header, rows, numbers, findings, exported)
+
+
+def _read_table(source: Source, table: Table, reading: Reading, roots: list[ImageRoot]) -> Raw:
+    columns = find_columns(source, table, needs_path=reading.needs_path)
+    lost = [name for name in reading.content if name not in table.header]
+    if lost:
+        raise DataError(
+            f"{source.path.name} lacks the columns {', '.join(map(repr, lost))}; it has {', '.join(table.header)}."
+        )
+    root = _root_number(ImageRoot.at(source.images or source.path.parent), roots)
+    frame = pd.DataFrame(
+        {name: _cells(table, column) for name, column in zip(RAW_COLUMNS, _named(columns), strict=False)}
+        | {"source": source.path.name, "row": table.numbers, "root": root}
+        | {CONTENT_PREFIX + name: table.column(column) for column, name in reading.content.items()},
+        dtype=object,
+    )
+    frame["path"] = frame["path"].map(_plain)
+    frame["label"] = frame["label"].map(lambda label: label if label.strip() else "")
+    frame["group"] = frame["group"].map(str.strip)
+    findings = list(table.findings)
+    if table.exported:
+        status = pd.Series(table.column("status"), dtype=object)
+        frame.loc[status == "added", "split"] = "train"
+        findings += _excluded(frame[status == "excluded"])
+        frame = frame[status != "excluded"].reset_index(drop=True)
+    return _raw(frame, findings, columns, source)
+
+
+def _cells(table: Table, column: str | None) -> list[str]:
+    return [""] * len(table.rows) if column is None else table.column(column)
+
+
+def _excluded(rows: pd.DataFrame) -> list[Finding]:
+    told = zip(*(rows[name] for name in ("source", "row", "path", "item_id")), strict=True)
+    return [Finding("excluded", "Excluded by an earlier decision.", *place) for place in told]
 
 
 def _plain(path: str) -> str:
@@ -143,15 +239,14 @@ def _named(columns: Columns) -> tuple[str | None, ...]:
     return columns.path, columns.label, columns.id, columns.split, columns.group
 
 
-def _csv_rows(source: Source) -> tuple[list[str], Iterator[tuple[int, list[str]]], list[Finding]]:
+def _csv_rows(source: Source) -> tuple[list[str], list[tuple[int, list[str]]], list[Finding]]:
     """The header, (file row, fields) of each sound row, and a finding for each that is not."""
+    csv.field_size_limit(MAX_CELL)
     text = _decode(source.path, source.encoding)
     if not text.strip():
-        raise DataError(
-            f"{source.path.name} is empty. Expected a header row with a path column, then one row an image."
-        )
-    first_line = text.lstrip("\r\n").partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first_line.count)
+        raise DataError(f"{source.path.name} is empty. Expected a header row, then one row an item.")
+    text = text.lstrip("\r\n")
+    delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader(io.StringIO(text), delimiter=mark))))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     findings: list[Finding] = []
     records: list[tuple[int, list[str]]] = []
@@ -174,15 +269,13 @@ def _csv_rows(source: Source) -> tuple[list[str], Iterator[tuple[int, list[str]]
             f"{source.path.name}, row {line + 1}: the CSV cannot be read from here on: {error}. "
             "Check the quotes: one that is opened must be closed, and one inside a quoted cell is doubled."
         ) from error
-    return header, iter(records), findings
+    return header, records, findings
 
 
 def _decode(path: Path, encoding: str) -> str:
     data = path.read_bytes()
     try:
-        return data.decode(
-            "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
-        )
+        return data.decode(decodable(encoding))
     except LookupError as error:
         raise DataError(f"Python knows no encoding {encoding!r}. Try --encoding utf-8 or cp1252.") from error
     except UnicodeDecodeError as error:
@@ -194,6 +287,11 @@ def _decode(path: Path, encoding: str) -> str:
         ) from error
 
 
+def decodable(encoding: str) -> str:
+    """The encoding, with a byte-order mark if there may be one."""
+    return "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+
+
 def _encoding_hint(data: bytes) -> str:
     guess = FALLBACK_ENCODINGS[0] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else FALLBACK_ENCODINGS[1]
     try:
@@ -203,7 +301,7 @@ def _encoding_hint(data: bytes) -> str:
     return f"It can be read as {guess}: use --encoding {guess}, or save the file as UTF-8."
 
 
-def _parquet_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]], list[Finding]]:
+def _parquet_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], list[Finding]]:
     try:
         table = pd.read_parquet(path, dtype_backend="numpy_nullable")
     except (OSError, ValueError) as error:
@@ -213,7 +311,45 @@ def _parquet_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]
     texts = pd.DataFrame({name: _whole(table[name]).astype("string").fillna("") for name in table.columns})
     header = [str(name) for name in table.columns]
     records = zip(range(2, len(table) + 2), map(list, texts.itertuples(index=False)), strict=True)
-    return header, records, []
+    return header, list(records), []
+
+
+def _json_rows(source: Source) -> tuple[list[str], list[tuple[int, list[str]]], list[Finding]]:
+    """The same of a file with one JSON object a line; its lines count from 1, and what is no text is as it is written.
+
+    The columns are the names that occur, in the order in which they do.
+    """
+    findings: list[Finding] = []
+    found: list[tuple[int, dict[str, str]]] = []
+    for row, line in enumerate(source.path.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            text = line.decode(decodable(source.encoding))
+            values = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        except (UnicodeDecodeError, ValueError) as error:
+            findings.append(
+                Finding("unreadable_row", f"It is no line of JSON: {error}.", source.path.name, row)
+            )
+            continue
+        if isinstance(values, dict):
+            found.append((row, {name: _cell(value) for name, value in values.items()}))
+        else:
+            message = 'Expected a JSON object such as {"text": …, "label": …}.'
+            findings.append(Finding("unreadable_row", message, source.path.name, row))
+    header = list(dict.fromkeys(name for _, values in found for name in values))
+    if not header:
+        raise DataError(
+            f"{source.path.name} has no line that is a JSON object. Expected one object an item and line."
+        )
+    return header, [(row, [values.get(name, "") for name in header]) for row, values in found], findings
+
+
+def _cell(value: object) -> str:
+    """A JSON value as a cell: texts and numbers as they are written, "" for null."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _whole(values: pd.Series) -> pd.Series:
@@ -224,13 +360,15 @@ def _whole(values: pd.Series) -> pd.Series:
     return values.astype("Int64") if (known == known.round()).all() else values
 
 
-def _find_columns(source: Source, header: Sequence[str]) -> Columns:
-    repeated = sorted({name for name in header if list(header).count(name) > 1})
-    if repeated:
-        raise DataError(f"{source.path.name} has several columns named {', '.join(map(repr, repeated))}.")
-    asked = source.asked
+def find_columns(source: Source, table: Table, *, needs_path: bool) -> Columns:
+    """Which columns of a table hold what. A path that is not needed is used if it is asked for, or if Winnow wrote it.
+
+    raises : DataError if one that is needed or asked for is not there
+    """
+    header, asked = table.header, source.asked
+    usual_paths = PATH_NAMES if needs_path else PATH_NAMES[: int(table.exported)]
     found = Columns(
-        path=_column(source, header, asked.path, PATH_NAMES, "path"),
+        path=_column(source, header, asked.path, usual_paths, "path"),
         label=None
         if source.role == "unlabelled"
         else _column(source, header, asked.label, LABEL_NAMES, "label"),
@@ -238,7 +376,7 @@ def _find_columns(source: Source, header: Sequence[str]) -> Columns:
         split=_column(source, header, asked.split, SPLIT_NAMES, "split") if source.role == "data" else None,
         group=_column(source, header, asked.group, (), "group"),
     )
-    if found.path is None:
+    if found.path is None and needs_path:
         raise DataError(_no_column(source, header, "path"))
     if found.label is None and source.role != "unlabelled":
         raise DataError(_no_column(source, header, "label"))
@@ -273,24 +411,29 @@ def _no_column(source: Source, header: Sequence[str], role: str) -> str:
 # ---------------------------------------------------------------- folders and zips
 
 
-def _read_folder(source: Source, roots: list[ImageRoot]) -> Raw:
-    root = ImageRoot.at(source.path)
-    number = _root_number(root, roots)
-    names = root.names()
-    if not names:
-        raise DataError(f"{source.path} holds no files.")
+def _read_listing(source: Source, listing: Listing, reading: Reading, roots: list[ImageRoot]) -> Raw:
+    number = _root_number(listing.root, roots)
+    names = listing.names
     if source.role == "unlabelled":
         rows, findings = [(name, "", "") for name in names], list[Finding]()
     elif source.label_from_name is not None:
         rows, findings = _labels_from_names(names, source)
     else:
-        top = _wrapper(names) if root.kind == "zip" else ""
+        top = _wrapper(names) if listing.root.kind == "zip" else ""
         inner = [name.removeprefix(top) for name in names]
         read = _split_folders if any(_split_of(name) for name in inner) else _class_folders
-        placed, findings = read(inner, source)
+        placed, stray = read(inner, source)
         rows = [(top + name, label, split) for name, label, split in placed]
+        findings = _stray(stray, source, reading)
     full = [(path, label, "", split, "", source.path.name, 0, number) for path, label, split in rows]
-    return _raw(full, findings, Columns(), source)
+    frame = pd.DataFrame(full, columns=list(RAW_COLUMNS), dtype=object)
+    return _raw(
+        frame.assign(**dict.fromkeys(map(_content, reading.content), "")), findings, Columns(), source
+    )
+
+
+def _content(name: str) -> str:
+    return CONTENT_PREFIX + name
 
 
 def _wrapper(names: Sequence[str]) -> str:
@@ -304,7 +447,7 @@ def _split_of(name: str) -> str | None:
     return SPLIT_OF_FOLDER.get(folder.lower()) if slash else None
 
 
-def _class_folders(names: Sequence[str], source: Source) -> tuple[list[tuple[str, str, str]], list[Finding]]:
+def _class_folders(names: Sequence[str], source: Source) -> tuple[list[tuple[str, str, str]], list[str]]:
     """The class is the first folder; files beside the class folders cannot be placed."""
     rows = [(name, name.partition("/")[0], "") for name in names if "/" in name]
     if not rows:
@@ -312,10 +455,10 @@ def _class_folders(names: Sequence[str], source: Source) -> tuple[list[tuple[str
             f"{source.path} has no sub-folders to take classes from. Give a table with labels, or "
             "--label-from-name REGEX if the file names hold them."
         )
-    return rows, _stray((name for name in names if "/" not in name), source)
+    return rows, [name for name in names if "/" not in name]
 
 
-def _split_folders(names: Sequence[str], source: Source) -> tuple[list[tuple[str, str, str]], list[Finding]]:
+def _split_folders(names: Sequence[str], source: Source) -> tuple[list[tuple[str, str, str]], list[str]]:
     """The split is the first folder, the class the second; without train/, other folders are classes to train on."""
     has_train = any(_split_of(name) == "train" for name in names)
     rows: list[tuple[str, str, str]] = []
@@ -330,15 +473,15 @@ def _split_folders(names: Sequence[str], source: Source) -> tuple[list[tuple[str
             rows.append((name, parts[0], ""))
         else:
             stray.append(name)
-    return rows, _stray(stray, source)
+    return rows, stray
 
 
-def _stray(names: Iterable[str], source: Source) -> list[Finding]:
+def _stray(names: Iterable[str], source: Source, reading: Reading) -> list[Finding]:
     message = "It lies outside the class folders, so that its class is not known."
     return [
         Finding("stray_file", message, source.path.name, 0, name)
         for name in names
-        if name.lower().endswith(IMAGE_SUFFIXES)
+        if name.lower().endswith(reading.suffixes)
     ]
 
 
@@ -376,12 +519,8 @@ def _root_number(root: ImageRoot, roots: list[ImageRoot]) -> int:
     return roots.index(root)
 
 
-def _raw(
-    rows: Sequence[tuple[object, ...]], findings: list[Finding], columns: Columns, source: Source
-) -> Raw:
-    frame = pd.DataFrame(rows, columns=list(RAW_COLUMNS), dtype=object).astype(
-        dict.fromkeys(("row", "root"), "int64")
-    )
+def _raw(frame: pd.DataFrame, findings: list[Finding], columns: Columns, source: Source) -> Raw:
+    frame = frame.astype(object).astype(dict.fromkeys(("row", "root"), "int64"))
     if source.role != "data":
         frame["split"] = source.role
     return Raw(frame, findings, columns)

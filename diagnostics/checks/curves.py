@@ -22,7 +22,9 @@ SMOOTHED_OVER = 3  # epochs
 UNDERFITS = 0.75  # of the way from the most common class to every training label
 
 NO_CURVE_OF_HEADS = "A quick round trains only heads, in one step: there are no epochs."
+NO_CURVE_OF_FITS = "These models are fitted at once, without epochs and learning rate."
 OWN_SCALE = "Focal loss is on a scale of its own: how far it has come from chance cannot be read from it."
+MADE_ELSEWHERE = "The predictions were imported: how the model was trained is not known here."
 NO_CURVES = "This run kept no curves."
 
 
@@ -36,8 +38,12 @@ def _with_curves(
 
     def wrap(look: Callable[[TrainingFacts, Curves], Seen]) -> Callable[..., Seen]:
         def looked(facts: TrainingFacts) -> Seen:
+            if facts.imported:
+                return Seen(NOT_APPLICABLE, MADE_ELSEWHERE)
             if facts.quick:
                 return Seen(NOT_APPLICABLE, NO_CURVE_OF_HEADS)
+            if facts.fitted_at_once:
+                return Seen(NOT_APPLICABLE, NO_CURVE_OF_FITS)
             if of_training_loss and not facts.cross_entropy:
                 return Seen(NOT_APPLICABLE, OWN_SCALE)
             if facts.history.empty:
@@ -179,9 +185,9 @@ def underfitting(facts: TrainingFacts, curves: Curves) -> Seen:
         ISSUE,
         f"{fitted}. They do no better on what they learnt from than on new items ({held_out}), and training "
         "had come to rest.",
-        "Use a larger or a pretrained model, larger images, no frozen layers, less weight decay, label "
-        "smoothing and augmentation. If that changes nothing, the labels may not be in the pictures: review "
-        "some.",
+        "Use a larger or a pretrained model, show it more of each item (of images a larger size), no frozen "
+        "layers, less weight decay, label smoothing and augmentation. If that changes nothing, the labels may "
+        "not be in the items: review some.",
     )
 
 
@@ -199,7 +205,7 @@ def dead_start(_facts: TrainingFacts, curves: Curves) -> Seen:
         f"For {until} the training loss was not below {curves.chance_loss:.2f}, what knowing only how common "
         f"each class is gives; accuracy in epoch {n_dead} was {_percent(curves.accuracy[n_dead - 1])}.",
         f"Set lr three to ten times {'smaller: the first steps broke the model' if exploded else 'larger'}. "
-        "If it stays so, look at some pictures as the model sees them: they may be too small or all alike.",
+        "If it stays so, look at some items as the model sees them: they may be too small or all alike.",
     )
 
 

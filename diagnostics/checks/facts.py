@@ -34,7 +34,7 @@ class TrainingFacts:
         this run or in the one that it was taken over from
     label_smoothing : as it was trained, in [0, 0.5]
     cross_entropy : the training loss is one, perhaps weighted; others are on a scale of their own
-    quick : only heads were trained
+    quick : only heads were trained; fitted_at_once : the models have no epochs
     counts : COUNT_COLUMNS, one row a class: labelled items of each split, and how many validation items of the class
         are predicted right
     fit : the share of training labels that the models that learnt from them give back; None if it was not kept
@@ -42,6 +42,7 @@ class TrainingFacts:
         others of their group; None = nobody has looked
     looks : at the gold test set
     n_full_runs : of the project, this one among them
+    imported : the predictions were made elsewhere
     """
 
     history: pd.DataFrame
@@ -50,12 +51,14 @@ class TrainingFacts:
     label_smoothing: float
     cross_entropy: bool
     quick: bool
+    fitted_at_once: bool
     counts: pd.DataFrame
     fit: Estimate | None
     n_exact_leaks: int | None
     n_near_leaks: int | None
     looks: TestLooks
     n_full_runs: int
+    imported: bool = False
 
     def n_items(self, split: str) -> int:
         """The labelled items of a split."""

@@ -90,7 +90,7 @@ CHECKS = (
     Check(
         "WD012",
         "Leaks: near duplicates",
-        "Two pictures of one scene on both sides are as good as one item on both sides: the numbers are "
+        "Near copies on both sides, such as two pictures of one scene, are as good as one item there: the numbers are "
         "better than the model.",
         near_leaks,
     ),

@@ -1,10 +1,12 @@
 """One entry for each kind of item: how it becomes what a model reads.
 
-A new modality is a module with a function `open_items` (see `OpenItems`) and a line in MODALITIES.
+A new modality is two modules and a line in MODALITIES: one with a function `open_items` (see `OpenItems`) and, if it
+has networks, `open_trained` (see `OpenTrained`); one with a function `find_quick_features` (see `FindQuickFeatures`),
+which is asked before every quick round and so imports no library of models at its top.
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -12,15 +14,36 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import pandas as pd
 
 from diagnostics.errors import ConfigError
+from diagnostics.explanations import Explanations
 from diagnostics.image_files import ImageRoot
+from diagnostics.predictions import SharedEmbeddings
 from diagnostics.progress import ProgressCallback
-from diagnostics.task import IntArray, Task
+from diagnostics.task import FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
 
 if TYPE_CHECKING:
     import torch
 
-MODALITIES = {"image": "diagnostics.modalities.image"}
+    from diagnostics.run_folder import Run
+    from diagnostics.training.fold import Way
+    from diagnostics.training.recipe import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class ModalityModules:
+    """Where the functions of a modality are; imported when they are needed.
+
+    items : `open_items` and `open_trained`; quick : `find_quick_features`
+    """
+
+    items: str
+    quick: str
+
+
+MODALITIES = {
+    "image": ModalityModules("diagnostics.modalities.image", "diagnostics.modalities.image_quick"),
+    "tabular": ModalityModules("diagnostics.modalities.tabular", "diagnostics.modalities.tabular_quick"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +60,112 @@ class Machine:
 
 
 class OpenedItems(Protocol):
-    """The items of one run, ready to be trained on and predicted; positions are rows of the item table."""
+    """The items of one run, taken in by their modality; positions are rows of the item table.
+
+    config : with everything filled in that was left to the data, except perhaps `lr`
+    work : how much it is to show one item to a model once, 1 = one pixel of an image to a small network; decides
+        whether a run is worth several processes
+    features : (n_items, n_features), of the items alone and so the same for every model, float16; None where each model
+        has features of its own
+    notes : what a reader of the run's numbers should know of how the items were taken in, one sentence each
+    """
 
     config: TrainConfig
+    work: float
+    notes: tuple[str, ...]
+    features: FloatArray | None
+
+    @property
+    def way(self) -> "Way":
+        """How a model is trained on these items, see `diagnostics.training.network` and `.estimator`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToExplain:
+    """Items that one model is to be asked about, none of which it was trained on.
+
+    positions : (n,), most suspect first
+    codes : (n,), of the label that is explained: the given one, else the one that the model predicts
+    rivals : (n,), the strongest other class by this model
+    n_models : how many models the run has: what is explained of each is to be bounded by it
+    """
+
+    positions: IntArray
+    codes: IntArray
+    rivals: IntArray
+    n_models: int
+
+
+class NetworkItems(OpenedItems, Protocol):
+    """Items that fastai networks are trained on."""
+
+    def prepare(
+        self, folder: Path, *, on_progress: ProgressCallback, should_stop: Callable[[], bool]
+    ) -> None:
+        """Do what is done once a run before its models are trained; what was done is found again in `folder`."""
+
+    def phases(self, lr: float) -> "list[Phase]":
+        """The schedule of a training whose largest learning rate is `lr`."""
 
     def learner(self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, path: Path) -> Any:
         """A fastai Learner with fresh weights whose loaders give the train and the held-out positions.
 
         learnt_codes : (n_items,), what the train positions are trained on; held-out ones keep the items' own labels
-        The train loader tells in `batch_positions` which of `train` its last batch held.
+        The train loader tells in `batch_positions` which of `train` its last batch held, and draws by `order_rng`.
         """
+
+    def in_order(self, positions: IntArray) -> IntArray:
+        """(n,), the places in `positions` in the order in which predicting them is fastest."""
 
     def views(self, positions: IntArray) -> list["torch.Tensor"]:
         """Inputs for prediction on the device; the model's probabilities are averaged over the views."""
+
+    def logits(self, network: Any, view: "torch.Tensor") -> "torch.Tensor":
+        """(n, n_classes), what a network in evaluation says of a view."""
+
+    def explain(
+        self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]
+    ) -> Explanations | None:
+        """What speaks for and against the labels, one entry for each of `asked.positions`, empty for those that it was
+        too much to ask about; None if these items have no parts."""
 
     def load_network(self, weights: Path) -> Any:
         """A network of the learner's kind with these weights, on the device."""
 
     def describe_model(self) -> Mapping[str, Any]:
         """What is needed, beside its weights, to use a trained model again; JSON-able."""
+
+
+class FittedEstimator(Protocol):
+    """A model that was fitted at once."""
+
+    def predict(self, positions: IntArray) -> FloatArray:
+        """(n, n_classes) probabilities, rows sum to 1."""
+
+    def explain(self, asked: ToExplain, *, should_stop: Callable[[], bool]) -> Explanations | None:
+        """As `NetworkItems.explain`."""
+
+
+class EstimatorItems(OpenedItems, Protocol):
+    """Items that models are fitted to at once, without epochs and learning rate; `features` are the items' own."""
+
+    def fit(
+        self,
+        train: IntArray,
+        codes: IntArray,
+        *,
+        weights: FloatArray,
+        seed: int,
+        should_stop: Callable[[], bool],
+        on_share: Callable[[float], None],
+    ) -> FittedEstimator:
+        """Fit a model. Whatever it has to choose it chooses by a part of the training items.
+
+        train : (n,) positions; codes : (n,) labels to learn, in [0, n_classes), of which some may not occur; weights :
+        (n,) how much each counts, 1 = as one item
+        should_stop : asked now and then; a stop raises Cancelled
+        on_share : told how much of the fit is done, in [0, 1]
+        """
 
 
 class OpenItems(Protocol):
@@ -88,12 +198,50 @@ class OpenTrained(Protocol):
         cache_dir: Path,
         machine: Machine,
         on_progress: ProgressCallback,
-    ) -> OpenedItems: ...
+    ) -> NetworkItems: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedInputs:
+    """What is to be embedded, and where and how. items : columns TRAIN_COLUMNS without label, and content columns"""
+
+    items: pd.DataFrame
+    modality: str
+    roots: tuple[ImageRoot, ...]
+    cache_dir: Path
+    machine: Machine
+    on_progress: ProgressCallback
+    should_stop: Callable[[], bool]
+
+
+class QuickFeatures(Protocol):
+    """Features for quick rounds that owe nothing to a label of these data.
+
+    arch : what computes them; pretrained : whether that is a network trained on other data
+    source : whose features they are, in words
+    """
+
+    arch: str
+    pretrained: bool
+    source: str
+
+    def embed(self, inputs: EmbedInputs) -> SharedEmbeddings:
+        """(1, n_rows, n_features), computed once for each content and kept in the cache."""
+
+
+class FindQuickFeatures(Protocol):
+    """The features that quick rounds use, None if they are to be those of the fold models of `base`.
+
+    base : the newest full run with folds, None if there is none
+    raises : WeightsError if the configuration asks for a pretrained network that is not here
+    """
+
+    def __call__(self, config: TrainConfig, base: "Run | None") -> QuickFeatures | None: ...
 
 
 def open_trained_of(modality: str) -> OpenTrained:
     """The function that takes in items of a modality for a trained network; raises as `open_items_of`."""
-    return cast(OpenTrained, _module_of(modality).open_trained)
+    return cast(OpenTrained, importlib.import_module(_modules_of(modality).items).open_trained)
 
 
 def open_items_of(modality: str) -> OpenItems:
@@ -101,10 +249,15 @@ def open_items_of(modality: str) -> OpenItems:
 
     raises : ConfigError for a modality that there is no entry for
     """
-    return cast(OpenItems, _module_of(modality).open_items)
+    return cast(OpenItems, importlib.import_module(_modules_of(modality).items).open_items)
 
 
-def _module_of(modality: str) -> Any:
+def quick_features_of(modality: str) -> FindQuickFeatures:
+    """The function that finds a modality's features for quick rounds; raises as `open_items_of`."""
+    return cast(FindQuickFeatures, importlib.import_module(_modules_of(modality).quick).find_quick_features)
+
+
+def _modules_of(modality: str) -> ModalityModules:
     if modality not in MODALITIES:
         raise ConfigError(f"Unknown modality {modality!r}; known: {', '.join(MODALITIES)}.")
-    return importlib.import_module(MODALITIES[modality])
+    return MODALITIES[modality]

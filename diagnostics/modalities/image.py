@@ -1,6 +1,6 @@
 """Images: the decoded array, its loaders and the fastai learner over it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from fastai.data.core import DataLoaders
 from diagnostics.array_loader import ArrayItems, ArrayLoader, pixels_on_device
 from diagnostics.arrays import ByteArray, build_image_array
 from diagnostics.image_files import ImageRoot, decode_image
-from diagnostics.modalities import Machine
+from diagnostics.modalities import Machine, ToExplain
 from diagnostics.modalities.architectures import (
     Architecture,
     architecture_stats,
@@ -22,12 +22,13 @@ from diagnostics.modalities.architectures import (
     to_channels_last,
 )
 from diagnostics.progress import ProgressCallback
-from diagnostics.task import NO_LABEL, IntArray, Task
+from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.augment import Augment, Normalise
 from diagnostics.training.checkpoint import load_weights
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import IMBALANCE, count_classes
-from diagnostics.training.recipe import DataFacts, loss_of, optimizer_of, resolve_config
+from diagnostics.training.network import NetworkWay
+from diagnostics.training.recipe import DataFacts, Phase, loss_of, optimizer_of, phases_of, resolve_config
 
 N_LOOKED_AT = 100
 N_SAMPLED = 512
@@ -36,7 +37,10 @@ SMALLEST_STD = 0.02
 
 
 class ImageItems:
-    """The images of a run as one array; see `diagnostics.modalities.OpenedItems`."""
+    """The images of a run as one array; see `diagnostics.modalities.NetworkItems`."""
+
+    features: FloatArray | None = None
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -47,11 +51,24 @@ class ImageItems:
         normalise: Normalise | None = None,
     ) -> None:
         self.config = config
+        self.work = float((config.image_size_px or 1) ** 2)
         self._items = items
         self._classes = classes
         self._machine = machine
         self._architecture: Architecture = find_architecture(config.arch)
         self._normalise = normalise or _normalisation(items, self._architecture, pretrained=config.pretrained)
+
+    @property
+    def way(self) -> NetworkWay:
+        return NetworkWay(self)
+
+    def prepare(
+        self, folder: Path, *, on_progress: ProgressCallback, should_stop: Callable[[], bool]
+    ) -> None:
+        """Nothing: what is done once a run is done when its images are taken in."""
+
+    def phases(self, lr: float) -> list[Phase]:
+        return phases_of(self.config, lr)
 
     def learner(self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, path: Path) -> Any:
         """A fastai Learner with fresh weights; its model's layout is channels last."""
@@ -77,6 +94,17 @@ class ImageItems:
         network = self.learner(np.arange(1), np.arange(1), learnt_codes=codes, path=weights.parent).model
         load_weights(weights, network)
         return network
+
+    def in_order(self, positions: IntArray) -> IntArray:
+        """As they are: all images have one size."""
+        return np.arange(len(positions))
+
+    def logits(self, network: Any, view: torch.Tensor) -> torch.Tensor:
+        said: torch.Tensor = network(view)
+        return said
+
+    def explain(self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]) -> None:
+        """Images have no parts with names."""
 
     def views(self, positions: IntArray) -> list[torch.Tensor]:
         """The images and, where training flips, their mirror images."""

@@ -13,13 +13,15 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from diagnostics.errors import RunError
+from diagnostics.explanations import Explanations, read_explanations, write_explanations
 from diagnostics.run_folder import write_text
-from diagnostics.task import FloatArray
+from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.logit_record import LogitRecord
 
 FOLDER = "checkpoint"
 PROBS_FILE, EMBEDDINGS_FILE = "probs.npy", "embeddings.npy"
 LOGITS_FILE, RECORD_FILE = "train_logits.npy", "logits.npz"
+EXPLAINED_FILE = "explained.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Position:
 class FoldPredictions:
     """What one model says of every item, memory-mapped, in the order of the plan.
 
-    probabilities : (n_items, n_classes) float32; embeddings : (n_items, n_features) float16
+    probabilities : (n_items, n_classes) float32; embeddings : (n_items, n_features) float16, of no features where the
+        items have their own
     train_logits : (n_items, n_classes) float32, the mean over training batches; NaN for what it was not trained on
     """
 
@@ -134,6 +137,20 @@ class Checkpoints:
             create(beside / EMBEDDINGS_FILE, mode="w+", dtype=np.float16, shape=(n_items, n_features)),
             create(beside / LOGITS_FILE, mode="w+", dtype=np.float32, shape=(n_items, n_classes)),
         )
+
+    def keep_explanations(self, fold: int, positions: IntArray, explanations: Explanations | None) -> None:
+        """Add what the model says speaks for and against labels, of items at these positions, to an opened fold."""
+        if explanations is None:
+            return
+        folder = self.folder / f".fold-{fold}.partial"
+        np.save(folder / EXPLAINED_FILE, positions)
+        write_explanations(folder, explanations)
+
+    def load_explanations(self, fold: int) -> tuple[IntArray, Explanations] | None:
+        """Positions and explanations of a finished fold; None if it has none."""
+        folder = self.folder / f"fold-{fold}"
+        found = read_explanations(folder)
+        return None if found is None else (np.load(folder / EXPLAINED_FILE), found)
 
     def keep_fold(self, fold: int) -> None:
         """The predictions of this fold are complete."""

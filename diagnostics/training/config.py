@@ -1,7 +1,7 @@
 """Everything that decides how a model is trained, as one frozen, JSON-able value."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -18,6 +18,7 @@ class Option:
     kind : bool, int, float or str
     low, high : inclusive bounds of a number
     none_means : what is chosen when the field is None; "" if None is not allowed
+    modalities : of the items that it is for; () = of all
     """
 
     kind: type
@@ -26,19 +27,39 @@ class Option:
     high: float | None = None
     choices: tuple[str, ...] = ()
     none_means: str = ""
+    modalities: tuple[str, ...] = ()
 
 
 OPTIONS: dict[str, Option] = {
-    "arch": Option(str, "small_cnn, any torchvision or timm name, or auto: small_cnn unless pretrained"),
-    "pretrained": Option(bool, "start from pretrained weights; an error if they cannot be had"),
-    "weights_file": Option(str, "local file with the pretrained weights", none_means="the library's cache"),
+    "arch": Option(
+        str,
+        "the model, or auto. Images: small_cnn, any torchvision or timm name; auto: small_cnn unless pretrained. "
+        "Texts: tfidf (auto), awd_lstm, transformer:NAME. Rows: gradient_boosting (auto), tabular_net",
+    ),
+    "pretrained": Option(
+        bool,
+        "start from pretrained weights; an error if they cannot be had",
+        modalities=("image", "text"),
+    ),
+    "weights_file": Option(
+        str,
+        "local file with the pretrained weights",
+        none_means="the library's cache",
+        modalities=("image", "text"),
+    ),
     "image_size_px": Option(
-        int, "side of the square images that the model sees", 8, 1024, none_means="from the images' own size"
+        int,
+        "side of the square images that the model sees",
+        8,
+        1024,
+        none_means="from the images' own size",
+        modalities=("image",),
     ),
     "resize": Option(
         str,
         "how an image becomes square: squish (nothing cut), crop (middle square) or pad (grey bars)",
         choices=("squish", "crop", "pad"),
+        modalities=("image",),
     ),
     "epochs": Option(int, "passes over the training items", 1, 1000, none_means="from the number of items"),
     "frozen_epochs": Option(
@@ -69,11 +90,13 @@ OPTIONS: dict[str, Option] = {
         str,
         "none; light: small shifts; standard: shifts, small zooms, turns and changes of light",
         choices=("none", "light", "standard"),
+        modalities=("image",),
     ),
     "flip": Option(
         bool,
         "mirror images at random, and average predictions over both",
         none_means="yes for colour photos, no for grey images such as digits and text",
+        modalities=("image",),
     ),
     "seed": Option(int, "of folds, weights, order and augmentation", 0, 2**31 - 1),
     "folds": Option(int, "models for out-of-fold predictions; 0 = one model on all items", 0, 50),
@@ -163,6 +186,53 @@ class TrainConfig:
         unused = {field.name for field in fields(self) if getattr(self, field.name) == field.default}
         values = self.to_json() | {"label_smoothing": self.smoothing}
         return {name: value for name, value in values.items() if name not in unused & LATER_OPTIONS}
+
+
+def options_for(modality: str) -> dict[str, Option]:
+    """The options that training on these items has."""
+    return {
+        name: option
+        for name, option in OPTIONS.items()
+        if not option.modalities or modality in option.modalities
+    }
+
+
+def check_fits(config: TrainConfig, modality: str) -> None:
+    """raises : ConfigError if options are set that training on these items does not have"""
+    usable, usual = options_for(modality), TrainConfig()
+    strange = [
+        f"{name} (for {', '.join(option.modalities)})"
+        for name, option in OPTIONS.items()
+        if name not in usable and getattr(config, name) != getattr(usual, name)
+    ]
+    if strange:
+        raise ConfigError(
+            f"These options are not for {modality} items: {', '.join(strange)}. Leave them out."
+        )
+
+
+def refuse_options(config: TrainConfig, names: Sequence[str], *, why: str) -> None:
+    """raises : ConfigError if one of these options is set. why : they cannot be, the rest of a sentence"""
+    usual = TrainConfig()
+    given = [name for name in names if getattr(config, name) != getattr(usual, name)]
+    if given:
+        raise ConfigError(
+            f"{', '.join(given)} cannot be set: {why}. Leave {'it' if len(given) == 1 else 'them'} out."
+        )
+
+
+NETWORK_OPTIONS = (
+    "pretrained",
+    "weights_file",
+    "epochs",
+    "frozen_epochs",
+    "lr",
+    "batch_size",
+    "weight_decay",
+    "label_smoothing",
+    "early_stopping_patience",
+    "keep_best",
+)
 
 
 def _near(name: str, known: list[str]) -> str:

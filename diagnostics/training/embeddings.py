@@ -1,118 +1,26 @@
 """Features that heads are trained on: computed once for each content and network, kept, read by every quick round."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from diagnostics.errors import RunError
 from diagnostics.fold_arrays import CHUNK_CELLS, FoldArray
-from diagnostics.image_files import ImageRoot
-from diagnostics.modalities import Machine, OpenedItems, open_trained_of
+from diagnostics.modalities import EmbedInputs, NetworkItems, open_trained_of
 from diagnostics.predictions import SharedEmbeddings
-from diagnostics.progress import Progress, ProgressCallback
+from diagnostics.progress import Progress
 from diagnostics.run_folder import WEIGHTS_FOLDER, Run, write_text
 from diagnostics.task import IntArray
-from diagnostics.training.config import TrainConfig
 from diagnostics.training.device import prepare_torch
 from diagnostics.training.predict import output_sizes, predict
 
 FOLDER = "embeddings"
 ARRAY_FILE, CONTENTS_FILE, NEW_FILE = "embeddings.npy", "contents.txt", ".new.npy"
-BACKBONES = {
-    "convnext_tiny": "convnext_tiny-983f1562.pth",
-    "resnet50": "resnet50-11ad3fa6.pth",
-    "resnet34": "resnet34-b627a593.pth",
-    "resnet18": "resnet18-f37072fd.pth",
-}
-BACKBONE_SIZE_PX = 224
 BATCH_SIZE = 64
-
-
-@dataclass(frozen=True, slots=True)
-class EmbedInputs:
-    """What is to be embedded, and where and how. items : columns item_id, path, root, content_hash"""
-
-    items: pd.DataFrame
-    modality: str
-    roots: tuple[ImageRoot, ...]
-    cache_dir: Path
-    machine: Machine
-    on_progress: ProgressCallback
-    should_stop: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Backbone:
-    """A pretrained network whose weights are on this machine."""
-
-    arch: str
-    weights: Path
-    size_px: int
-    resize: str
-
-
-def find_backbone(config: TrainConfig) -> Backbone | None:
-    """The network asked for with `arch` and `pretrained`, else the first of BACKBONES whose weights are here.
-
-    Only local files and caches are looked at, never the network. Looking for BACKBONES loads none of the libraries that
-    the networks come from: most rounds need none.
-    returns : None if none of BACKBONES is here, or an architecture without pretrained weights is asked for
-    raises : WeightsError if the one that is asked for is not here
-    """
-    size_px = config.image_size_px or BACKBONE_SIZE_PX
-    if config.arch == "auto":
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
-        here = [name for name, file_name in BACKBONES.items() if (folder / file_name).is_file()]
-        return Backbone(here[0], folder / BACKBONES[here[0]], size_px, config.resize) if here else None
-    if not config.pretrained:
-        return None
-    from diagnostics.modalities.architectures import find_architecture, local_weights
-
-    given = Path(config.weights_file) if config.weights_file else None
-    return Backbone(config.arch, local_weights(find_architecture(config.arch), given), size_px, config.resize)
-
-
-def embed_with_backbone(backbone: Backbone, inputs: EmbedInputs) -> SharedEmbeddings:
-    """The features of the items by a frozen pretrained network, (1, n_rows, n_features)."""
-    from diagnostics.modalities.architectures import (
-        architecture_stats,
-        find_architecture,
-        pretrained_network,
-        to_channels_last,
-    )
-
-    architecture = find_architecture(backbone.arch)
-    mean, std = architecture_stats(architecture)
-    about = {
-        "arch": backbone.arch,
-        "image_size_px": backbone.size_px,
-        "resize": backbone.resize,
-        "flip": False,
-        "mean": mean,
-        "std": std,
-        "classes": (),
-    }
-
-    def networks(opened: OpenedItems) -> list[Callable[[], Any]]:
-        def load() -> torch.nn.Module:
-            network = pretrained_network(architecture, backbone.weights)
-            return to_channels_last(network.to(inputs.machine.device))
-
-        return [load]
-
-    with backbone.weights.open("rb") as file:
-        print_of_weights = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    name = f"{architecture.name}-{backbone.size_px}px-{backbone.resize}-{print_of_weights}"
-    store = _Store(inputs.cache_dir / FOLDER / name)
-    store.add_missing(inputs, about, networks)
-    return store.shared(inputs.items)
 
 
 def embed_with_run(run: Run, inputs: EmbedInputs, content_of: pd.Series) -> SharedEmbeddings:
@@ -126,13 +34,13 @@ def embed_with_run(run: Run, inputs: EmbedInputs, content_of: pd.Series) -> Shar
     own = run.folder / "predictions" / "fold_embeddings.npy"
     if (rows >= 0).all() and own.is_file():
         return SharedEmbeddings(own, rows.astype(np.int64))
-    store = _Store(inputs.cache_dir / FOLDER / run.info.run_id)
+    store = FeatureStore(inputs.cache_dir / FOLDER / run.info.run_id)
     if predictions.fold_embeddings is not None and not len(store.contents):
         hashes = content_of.reindex(predictions.item_ids).tolist()
         store.append(hashes, predictions.fold_embeddings)
     about = _about(run)
 
-    def networks(opened: OpenedItems) -> list[Callable[[], Any]]:
+    def networks(opened: NetworkItems) -> list[Callable[[], Any]]:
         paths = [
             run.folder / WEIGHTS_FOLDER / f"fold-{model}.safetensors" for model in range(run.info.n_folds)
         ]
@@ -158,7 +66,7 @@ def _about(run: Run) -> dict[str, Any]:
     return about
 
 
-class _Store:
+class FeatureStore:
     """Features by content: rows are only ever added, so that the rows that runs name stay what they are.
 
     The listing comes last: rows that it does not name are not there.
@@ -202,7 +110,7 @@ class _Store:
         self,
         inputs: EmbedInputs,
         about: dict[str, Any],
-        networks: Callable[[OpenedItems], list[Callable[[], Any]]],
+        networks: Callable[[NetworkItems], list[Callable[[], Any]]],
     ) -> None:
         """Embed the items whose contents are not there; `networks` loads one network after the other."""
         items = inputs.items.drop_duplicates("content_hash")
@@ -225,7 +133,7 @@ class _Store:
 
 
 def _embed(
-    opened: OpenedItems,
+    opened: NetworkItems,
     networks: list[Callable[[], Any]],
     n_items: int,
     inputs: EmbedInputs,

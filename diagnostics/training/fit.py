@@ -3,16 +3,16 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone knows it by
-from fastai.callback.core import Callback, CancelFitException, TrainEvalCallback
+from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.fp16 import MixedPrecision
+from fastai.callback.progress import ProgressCallback
 from fastai.callback.schedule import SuggestionMethod
-from fastai.learner import CastToTensor, Learner
+from fastai.learner import Learner, Recorder
 
 from diagnostics.errors import Cancelled, RunError, WinnowError
 from diagnostics.modalities import Machine
@@ -21,6 +21,7 @@ from diagnostics.task import FloatArray
 from diagnostics.training.checkpoint import Checkpoints, Position, load_weights, save_weights
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.device import autocast, seed_everything
+from diagnostics.training.fold import HistoryRow
 from diagnostics.training.logit_record import LogitRecord
 from diagnostics.training.recipe import Phase
 
@@ -28,8 +29,6 @@ CHECKPOINT_EVERY_S = 5.0
 FINDER_STEPS = 80
 LARGEST_FOUND_LR = 0.02
 FINDER_LRS = (1e-5, 1.0)
-
-HistoryRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class BatchNews:
 
     epoch: int
     n_trained: int
-    images_per_s: float
+    items_per_s: float
 
 
 def find_lr(
@@ -68,7 +67,7 @@ def find_lr(
     returns : the curve, columns LR_FINDER_COLUMNS; loss is smoothed, one row is chosen
     """
     seed_everything(seed, 0, 0)
-    _freeze(learner, phases[0])
+    learner.freeze_to(phases[0].freeze_to)
     stop = _StopOnRequest(should_stop)
     with learner.no_bar(), learner.added_cbs([stop, *_precision_callbacks(machine)]):
         suggested = learner.lr_find(
@@ -150,7 +149,7 @@ def _fit_phase(
 ) -> None:
     if resume_at >= phase.n_epochs:
         return
-    _freeze(learner, phase)
+    learner.freeze_to(phase.freeze_to)
     if resume_at:
         record.checkpoints.load_optimizer(record.fold, Position(number, resume_at), learner.opt)
     watch = _EpochWatch(number, phase, resume_at, n_before, record)
@@ -159,6 +158,7 @@ def _fit_phase(
         learner.fit_one_cycle(
             phase.n_epochs,
             phase.lr,
+            moms=phase.moms,
             start_epoch=resume_at,
             cbs=[watch, *_precision_callbacks(machine)],
         )
@@ -166,17 +166,10 @@ def _fit_phase(
         raise watch.problem
 
 
-def _freeze(learner: Learner, phase: Phase) -> None:
-    if phase.frozen:
-        learner.freeze()
-    else:
-        learner.unfreeze()
-
-
 def _remove_default_callbacks(learner: Learner) -> None:
-    """Only what training needs: no progress bar, no table on the terminal."""
+    """No progress bar, no table on the terminal."""
     for callback in list(learner.cbs):
-        if not isinstance(callback, TrainEvalCallback | CastToTensor):
+        if isinstance(callback, ProgressCallback | Recorder):
             learner.remove_cb(callback)
 
 
@@ -303,7 +296,7 @@ class _EpochWatch(Callback):  # type: ignore[misc]
             BatchNews(
                 epoch=self.n_before + self.epoch,
                 n_trained=n_items if self.training else 0,
-                images_per_s=self.n_trained / elapsed_s,
+                items_per_s=self.n_trained / elapsed_s,
             )
         )
         if self.record.report.should_stop():

@@ -1,39 +1,30 @@
-"""One model of a run: open the run's items, train the model, predict every item, keep both."""
+"""One model of a run: open the run's items, train the model in the way that they say, tell how far it is."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from diagnostics.chunks import n_cores
 from diagnostics.image_files import ImageRoot
-from diagnostics.modalities import Machine, OpenedItems, open_items_of
+from diagnostics.modalities import Machine, OpenedItems, ToExplain, open_items_of
 from diagnostics.progress import ProgressCallback
-from diagnostics.run_folder import WEIGHTS_FOLDER, write_text
-from diagnostics.task import Task
-from diagnostics.training.checkpoint import Checkpoints, save_weights
-from diagnostics.training.config import TrainConfig
-from diagnostics.training.device import (
-    pick_device,
-    prepare_torch,
-    resolve_precision,
-    seed_everything,
-)
-from diagnostics.training.fit import BatchNews, FoldReport, HistoryRow, find_lr, fit_fold
-from diagnostics.training.logit_record import LogitRecord
+from diagnostics.task import NO_LABEL, FloatArray, Task
+from diagnostics.training.checkpoint import Checkpoints
+from diagnostics.training.config import TrainConfig, check_fits
+from diagnostics.training.crossval import NO_FOLD
+from diagnostics.training.device import pick_device, prepare_torch, resolve_precision
 from diagnostics.training.plan import VALIDATION, Plan, make_plan
-from diagnostics.training.predict import output_sizes, predict
-from diagnostics.training.recipe import phases_of
 
-PREDICT_BATCH_SIZE = 256
-PROVISIONAL_LR = 1e-3
 NEWS_EVERY_S = 0.1
+FIRST_MODEL = 0
+
+HistoryRow = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,7 @@ class FoldNews:
 
     epoch : the one it is in, from 0
     n_trained, n_predicted : items since the last news
-    images_per_s : trained on per second in this epoch
+    items_per_s : trained on per second in this epoch
     n_epochs_before : epochs that an earlier call had finished, told once
     row : the history row of an epoch that has just finished
     """
@@ -51,7 +42,7 @@ class FoldNews:
     epoch: int
     n_trained: int = 0
     n_predicted: int = 0
-    images_per_s: float = 0.0
+    items_per_s: float = 0.0
     n_epochs_before: int = 0
     row: HistoryRow | None = None
 
@@ -70,10 +61,11 @@ class RunInputs:
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A run whose items are ready to be trained on; config has everything but perhaps `lr` filled in."""
+    """A run whose items are ready to be trained on; once it is settled, config has everything filled in."""
 
     plan: Plan
     opened: OpenedItems
+    n_classes: int
     machine: Machine
     config: TrainConfig
     run_dir: Path
@@ -82,6 +74,7 @@ class OpenRun:
 
 def open_run(inputs: RunInputs, *, on_progress: ProgressCallback) -> OpenRun:
     """Decide the folds, take in the items, fix device, number format and threads of this process."""
+    check_fits(inputs.config, inputs.task.modality)
     plan = make_plan(inputs.items, inputs.task, inputs.config)
     machine = _machine(inputs.config)
     opened = open_items_of(inputs.task.modality)(
@@ -98,7 +91,8 @@ def open_run(inputs: RunInputs, *, on_progress: ProgressCallback) -> OpenRun:
     config = opened.config
     if plan.held_out != VALIDATION:
         config = replace(config, keep_best=False, early_stopping_patience=0)
-    run = OpenRun(plan, opened, machine, config, inputs.run_dir, Checkpoints(inputs.run_dir))
+    n_classes = len(inputs.task.classes)
+    run = OpenRun(plan, opened, n_classes, machine, config, inputs.run_dir, Checkpoints(inputs.run_dir))
     prepare_torch(max(1, machine.n_threads // n_beside(run)))
     return run
 
@@ -130,98 +124,73 @@ def _machine(config: TrainConfig) -> Machine:
     return Machine(device, resolve_precision(config.mixed_precision, device), config.n_threads or n_cores())
 
 
-def find_run_lr(run: OpenRun, *, should_stop: Callable[[], bool]) -> pd.DataFrame:
-    """The learning rate finder's curve on the first model."""
-    return find_lr(
-        _learner(run, 0),
-        phases=phases_of(run.config, PROVISIONAL_LR),
-        machine=run.machine,
-        should_stop=should_stop,
-        seed=run.config.seed,
-    )
+class Way(Protocol):
+    """How models are trained: as networks or as estimators; asked by a run, and by each process that trains for it."""
+
+    def settle(
+        self, run: OpenRun, *, on_progress: ProgressCallback, should_stop: Callable[[], bool]
+    ) -> OpenRun:
+        """Do what is done once before models are trained; the run with all of its configuration filled in."""
+
+    def train(self, run: OpenRun, teller: "Teller", *, should_stop: Callable[[], bool]) -> None:
+        """Train a model from where it was left, predict every item, keep predictions and what else is wanted of it."""
 
 
 def train_fold(
     run: OpenRun, model: int, *, should_stop: Callable[[], bool], tell: Callable[[FoldNews], None]
 ) -> None:
-    """Train one model from its last checkpoint, predict, and keep weights and predictions in the run folder.
-
-    run : with config.lr set
-    """
-    phases = phases_of(run.config, run.config.lr or PROVISIONAL_LR)
-    n_before = run.checkpoints.n_epochs_of(model, [phase.n_epochs for phase in phases])
-    history = run.checkpoints.history_of(model)[:n_before]
-    teller = _Teller(run, model, history, tell)
-    tell(FoldNews(model, epoch=n_before, n_epochs_before=n_before))
-    learner = _learner(run, model)
-    n_items = len(run.plan.items)
-    n_classes, n_features = output_sizes(learner.model)
-    logits = LogitRecord(len(run.plan.trained_on(model)), n_classes)
-    fit_fold(
-        learner,
-        fold=model,
-        phases=phases,
-        config=run.config,
-        machine=run.machine,
-        held_out=run.plan.held_out,
-        history=history,
-        logits=logits,
-        checkpoints=run.checkpoints,
-        report=FoldReport(should_stop=should_stop, on_batch=teller.on_batch, on_epoch=teller.on_epoch),
-    )
-    _keep_weights(run, model, learner.model)
-    kept = run.checkpoints.open_fold(model, n_items=n_items, n_classes=n_classes, n_features=n_features)
-    predict(
-        learner.model,
-        run.opened,
-        np.arange(n_items),
-        probabilities=kept.probabilities,
-        embeddings=kept.embeddings,
-        machine=run.machine,
-        batch_size=PREDICT_BATCH_SIZE,
-        should_stop=should_stop,
-        on_batch=teller.on_predicted,
-    )
-    kept.train_logits[:] = np.nan
-    kept.train_logits[run.plan.trained_on(model)] = logits.means()
-    run.checkpoints.keep_fold(model)
+    """Train one model of a settled run and keep in its folder what comes of it."""
+    teller = Teller(run, model, tell)
+    run.opened.way.train(run, teller, should_stop=should_stop)
     teller.finish()
 
 
-def _learner(run: OpenRun, model: int) -> Any:
-    seed_everything(run.config.seed, 1 + model, 0)
-    return run.opened.learner(
-        run.plan.trained_on(model),
-        run.plan.evaluated[model],
-        learnt_codes=run.plan.learnt_codes(model),
-        path=run.checkpoints.folder,
+def to_explain(run: OpenRun, model: int, probabilities: FloatArray) -> ToExplain | None:
+    """The items whose labels a model is to explain: those that it held out; the first model also what none was trained
+    on. None if there are none, or the classes are too few for a rival.
+
+    probabilities : (n_items, n_classes), what the model says of every item
+    """
+    folds, codes = run.plan.folds, run.plan.codes
+    asked = folds == model
+    if model == FIRST_MODEL:
+        unseen = folds == NO_FOLD
+        unseen[run.plan.labelled_train] = False
+        asked |= unseen
+    positions = np.flatnonzero(asked)
+    if not len(positions) or probabilities.shape[1] < 2:
+        return None
+    probs = np.array(probabilities[positions], dtype=np.float32)
+    rows = np.arange(len(positions))
+    explained = np.where(codes[positions] == NO_LABEL, probs.argmax(axis=1), codes[positions])
+    support = probs[rows, explained]
+    probs[rows, explained] = -1
+    order = np.lexsort((support, codes[positions] == NO_LABEL))
+    return ToExplain(
+        positions[order], explained[order], probs.argmax(axis=1)[order], n_models=run.plan.n_models
     )
 
 
-def _keep_weights(run: OpenRun, model: int, network: Any) -> None:
-    folder = run.run_dir / WEIGHTS_FOLDER
-    folder.mkdir(exist_ok=True)
-    save_weights(folder / f"fold-{model}.safetensors", network)
-    about = {"format_version": 1, **run.opened.describe_model()}
-    write_text(folder / "model.json", json.dumps(about, indent=1, ensure_ascii=False))
+class Teller:
+    """Collects what one model does into news a few times a second, and keeps its history."""
 
-
-class _Teller:
-    """Collects what one model does into news a few times a second."""
-
-    def __init__(
-        self, run: OpenRun, model: int, history: Sequence[HistoryRow], tell: Callable[[FoldNews], None]
-    ) -> None:
+    def __init__(self, run: OpenRun, model: int, tell: Callable[[FoldNews], None]) -> None:
         self.run = run
         self.model = model
-        self.history = list(history)
+        self.history: list[HistoryRow] = []
         self.tell = tell
         self.n_trained = self.n_predicted = 0
         self.told_s = 0.0
 
-    def on_batch(self, news: BatchNews) -> None:
-        self.n_trained += news.n_trained
-        self._tell(news.epoch, news.images_per_s)
+    def go_on_from(self, history: Sequence[HistoryRow]) -> None:
+        """The epochs that an earlier call had finished."""
+        self.history = list(history)
+        self.tell(FoldNews(self.model, epoch=len(history), n_epochs_before=len(history)))
+
+    def on_trained(self, epoch: int, n_items: int, items_per_s: float) -> None:
+        """Items went through the model, none of them while held-out ones are evaluated."""
+        self.n_trained += n_items
+        self._tell(epoch, items_per_s)
 
     def on_predicted(self, n_items: int) -> None:
         self.n_predicted += n_items
@@ -230,14 +199,14 @@ class _Teller:
     def on_epoch(self, row: HistoryRow) -> None:
         self.history.append(row)
         self.run.checkpoints.save_history(self.model, self.history)
-        self._tell(row["epoch"], row["images_per_s"], row=row)
+        self._tell(row["epoch"], row["items_per_s"], row=row)
 
     def finish(self) -> None:
         """Tell what has not been told yet, and that nothing goes through the model any more."""
         self.told_s = 0.0
         self._tell(len(self.history) - 1, 0.0)
 
-    def _tell(self, epoch: int, images_per_s: float, *, row: HistoryRow | None = None) -> None:
+    def _tell(self, epoch: int, items_per_s: float, *, row: HistoryRow | None = None) -> None:
         now_s = time.monotonic()
         if row is None and now_s - self.told_s < NEWS_EVERY_S:
             return
@@ -248,7 +217,7 @@ class _Teller:
                 epoch=epoch,
                 n_trained=self.n_trained,
                 n_predicted=self.n_predicted,
-                images_per_s=images_per_s,
+                items_per_s=items_per_s,
                 row=row,
             )
         )

@@ -142,17 +142,20 @@ def count_classes(codes: IntArray, n_classes: int) -> IntArray:
     return np.bincount(codes[codes >= 0], minlength=n_classes)
 
 
-def item_weights(imbalance: str, codes: IntArray, n_classes: int) -> FloatArray:
-    """(n_items,), what each item weighs in the loss of a head, by the size of its class; 1 for those without a label.
+def item_weights(
+    imbalance: str, codes: IntArray, n_classes: int, *, trained: str = "the quick estimate"
+) -> FloatArray:
+    """(n_items,), what each item weighs in a loss, by the size of its class; 1 for those without a label.
 
-    raises : ConfigError if heads cannot be trained so
+    trained : what is trained so, in words
+    raises : ConfigError if that cannot be: a loss that changes while a network learns is no weight
     """
     class_weights = IMBALANCE[imbalance].class_weights
     if class_weights is None:
         usable = ", ".join(name for name, remedy in IMBALANCE.items() if remedy.class_weights is not None)
         raise ConfigError(
-            f"{IMBALANCE[imbalance].title} is not available in the quick estimate: heads are trained with {usable}. "
-            f"Train in full for imbalance={imbalance}."
+            f"{IMBALANCE[imbalance].title} is not available in {trained}, which can be trained with {usable}. "
+            f"Train a network in full for imbalance={imbalance}."
         )
     of_class = class_weights(count_classes(codes, n_classes))
     weights: FloatArray = np.where(codes >= 0, of_class[codes], 1.0)

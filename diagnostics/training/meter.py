@@ -12,10 +12,10 @@ PROGRESS_EVERY_S = 0.2
 
 
 class WorkMeter:
-    """How far the whole run is, in images: training one costs 1, predicting one 0.3.
+    """How far the whole run is, in items: training on one costs 1, predicting it 0.3.
 
     Tells `on_progress` a few times a second. Metrics: fold and epoch (of the model that moved last) with n_folds and
-    n_epochs, counted from 1; train_loss, valid_loss, accuracy (of the last finished epoch of any model); images_per_s
+    n_epochs, counted from 1; train_loss, valid_loss, accuracy (of the last finished epoch of any model); items_per_s
     (of all models that train now); seconds_left (of the whole run).
     """
 
@@ -43,7 +43,7 @@ class WorkMeter:
         if news.n_epochs_before:
             self._skip(news.n_epochs_before * self.per_epoch[news.model])
         self.done += news.n_trained + PREDICT_COST * news.n_predicted
-        self.rates[news.model] = news.images_per_s
+        self.rates[news.model] = news.items_per_s
         self.epochs[news.model] = news.epoch + 1
         if news.row is not None:
             self.metrics |= {name: news.row[name] for name in ("train_loss", "valid_loss", "accuracy")}
@@ -52,9 +52,9 @@ class WorkMeter:
             self.told_s = now_s
             self.on_progress(self._progress(news.model, now_s))
 
-    def _skip(self, n_images: float) -> None:
-        self.done += n_images
-        self.skipped += n_images
+    def _skip(self, n_items: float) -> None:
+        self.done += n_items
+        self.skipped += n_items
 
     def _progress(self, model: int, now_s: float) -> Progress:
         total = sum(self.per_fold)
@@ -65,7 +65,7 @@ class WorkMeter:
             "n_folds": self.plan.n_models,
             "epoch": self.epochs[model],
             "n_epochs": self.n_epochs,
-            "images_per_s": sum(self.rates.values()),
+            "items_per_s": sum(self.rates.values()),
             "seconds_left": max(0.0, left_s),
         }
         detail = f"model {model + 1} of {self.plan.n_models}, epoch {self.epochs[model]} of {self.n_epochs}"

@@ -1,13 +1,14 @@
 """Probabilities and embeddings of a trained model, by one's own loop, each row where its position says."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from diagnostics.errors import Cancelled
-from diagnostics.modalities import Machine, OpenedItems
+from diagnostics.modalities import Machine, NetworkItems
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.device import autocast
 
@@ -16,7 +17,7 @@ LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
 
 def predict(
     model: nn.Module,
-    opened: OpenedItems,
+    opened: NetworkItems,
     positions: IntArray,
     *,
     probabilities: FloatArray | None,
@@ -35,15 +36,17 @@ def predict(
     """
     linear = last_linear(model)
     model.eval()
+    order = opened.in_order(positions)
     for start in range(0, len(positions), batch_size):
         if should_stop():
             raise Cancelled("Stopped while predicting.")
-        part = slice(start, min(start + batch_size, len(positions)))
+        part = order[start : start + batch_size]
         views = opened.views(positions[part])
-        probs, embeddings[part] = _mean_over_views(model, linear, views, machine)
+        logits = partial(opened.logits, model)
+        probs, embeddings[part] = _mean_over_views(logits, linear, views, machine)
         if probabilities is not None:
             probabilities[part] = probs
-        on_batch(part.stop - part.start)
+        on_batch(len(part))
 
 
 def output_sizes(model: nn.Module) -> tuple[int, int]:
@@ -58,13 +61,13 @@ def last_linear(model: nn.Module) -> nn.Linear:
 
 
 def _mean_over_views(
-    model: nn.Module, linear: nn.Linear, views: list[Tensor], machine: Machine
+    logits: Callable[[Tensor], Tensor], linear: nn.Linear, views: list[Tensor], machine: Machine
 ) -> tuple[FloatArray, FloatArray]:
     seen: list[Tensor] = []
     hook = linear.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].float()))
     try:
         with torch.inference_mode(), autocast(machine.device, machine.precision):
-            probabilities = torch.stack([model(view).float().softmax(dim=1) for view in views]).mean(dim=0)
+            probabilities = torch.stack([logits(view).float().softmax(dim=1) for view in views]).mean(dim=0)
     finally:
         hook.remove()
     embedding = torch.stack(seen).mean(dim=0).clamp(-LARGEST_FLOAT16, LARGEST_FLOAT16)

@@ -1,7 +1,8 @@
 """A quick round: only heads are trained, one a fold, on features that are there already; seconds instead of minutes.
 
-The features are those of a pretrained network, which never saw a label of these data, or else those of the fold models
-of an earlier run: the head that predicts an item is trained on the features of the one model that did not see it.
+The features are such as never saw a label of these data, a pretrained network's or the items' own, or else those of the
+fold models of an earlier run: the head that predicts an item is trained on the features of the one model that did not
+see it.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from diagnostics.errors import RunError
 from diagnostics.fold_arrays import FoldArray
 from diagnostics.image_files import ImageRoot
 from diagnostics.label_quality import write_label_quality
-from diagnostics.modalities import Machine
+from diagnostics.modalities import EmbedInputs, Machine, QuickFeatures, quick_features_of
 from diagnostics.predictions import (
     MEAN_OF_FOLDS,
     OUT_OF_FOLD,
@@ -42,13 +43,7 @@ from diagnostics.training.device import (
     pick_device,
     resolve_precision,
 )
-from diagnostics.training.embeddings import (
-    Backbone,
-    EmbedInputs,
-    embed_with_backbone,
-    embed_with_run,
-    find_backbone,
-)
+from diagnostics.training.embeddings import embed_with_run
 from diagnostics.training.heads import HeadFold, Heads, fit_heads
 from diagnostics.training.imbalance import NO_REMEDY, item_weights
 from diagnostics.training.plan import Plan, held_back_notes, make_plan
@@ -60,8 +55,8 @@ class QuickInputs:
     """What a quick round is made from.
 
     items : columns TRAIN_COLUMNS, as for `train_run`
-    config : of it count folds, seed, imbalance, n_threads, mixed_precision and, for a pretrained network, arch,
-        pretrained, weights_file, image_size_px and resize
+    config : of it count folds, seed, imbalance, n_threads, mixed_precision and what chooses the features, see the
+        `find_quick_features` of the modality
     base : the newest full run with folds, None if there is none
     content_of, unit_of : the content hash and the unit of every item of the project, by item_id
     decided : the items on which a person has said that their present label is right
@@ -85,7 +80,8 @@ class Prepared:
     """Items in the order of a plan, the fold that holds each out, and their features.
 
     source : whose features they are, in words
-    base_run : None for a pretrained network
+    base_run : None if they owe nothing to a label of these data
+    pretrained : they are those of a network trained on other data
     """
 
     plan: Plan
@@ -94,6 +90,7 @@ class Prepared:
     source: str
     base_run: str | None
     arch: str
+    pretrained: bool = False
 
     @property
     def n_folds(self) -> int:
@@ -101,17 +98,17 @@ class Prepared:
 
 
 def prepare_quick(inputs: QuickInputs) -> Prepared:
-    """Decide folds and find or compute features: of a pretrained network that is here, else of the base run.
+    """Decide folds and find or compute features: those that the modality has without labels, else the base run's.
 
-    raises : RunError if there is neither; WeightsError if a pretrained network is asked for that is not here;
+    raises : RunError if there are neither; WeightsError if a pretrained network is asked for that is not here;
         ConfigError if heads cannot be trained as the configuration says
     """
     item_weights(inputs.config.imbalance, np.empty(0, dtype=np.int64), len(inputs.task.classes))
     machine = _machine(inputs.config)
     torch.set_num_threads(machine.n_threads)
-    backbone = find_backbone(inputs.config)
-    if backbone is not None:
-        return _prepare_with_backbone(inputs, backbone, machine)
+    features = quick_features_of(inputs.task.modality)(inputs.config, inputs.base)
+    if features is not None:
+        return _prepare_with_features(inputs, features, machine)
     if inputs.base is None:
         raise RunError(
             "A quick round needs features, and there are none: no weights of a pretrained network are on this machine, "
@@ -236,7 +233,7 @@ def train_quick_run(
         n_folds=prepared.n_folds,
         in_sample=False,
         arch=prepared.arch,
-        pretrained=prepared.base_run is None,
+        pretrained=prepared.pretrained,
         notes=tuple(_notes(prepared, heads, inputs)),
         quick=QuickInfo(prepared.source, prepared.base_run, heads.strength),
     )
@@ -244,7 +241,7 @@ def train_quick_run(
     return info
 
 
-def _prepare_with_backbone(inputs: QuickInputs, backbone: Backbone, machine: Machine) -> Prepared:
+def _prepare_with_features(inputs: QuickInputs, features: QuickFeatures, machine: Machine) -> Prepared:
     plan = make_plan(inputs.items, inputs.task, replace(inputs.config, folds=0))
     train = plan.labelled_train
     folds = np.full(len(plan.items), NO_FOLD, dtype=np.int64)
@@ -253,11 +250,12 @@ def _prepare_with_backbone(inputs: QuickInputs, backbone: Backbone, machine: Mac
     folds[train] = make_folds(plan.codes[train], units, n_folds=n_folds, seed=inputs.config.seed)
     return Prepared(
         plan=replace(plan, folds=folds, n_models=n_folds),
-        shared=embed_with_backbone(backbone, _embed_inputs(inputs, plan.items, machine)),
+        shared=features.embed(_embed_inputs(inputs, plan.items, machine)),
         machine=machine,
-        source=f"the pretrained network {backbone.arch} ({backbone.size_px} px), not trained further",
+        source=features.source,
         base_run=None,
-        arch=backbone.arch,
+        arch=features.arch,
+        pretrained=features.pretrained,
     )
 
 

@@ -40,12 +40,23 @@ class DataFacts:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Some epochs with one one-cycle schedule. lr : the largest, or a slice from the first to the last layers."""
+    """Some epochs with one one-cycle schedule.
+
+    lr : the largest, or a slice from the first to the last layers
+    freeze_to : the layer groups before this one are frozen, as fastai counts them: 0 = none, -1 = all but the last
+    moms : of the momentum, as fastai's one-cycle takes them
+    """
 
     name: str
     n_epochs: int
     lr: float | slice
-    frozen: bool
+    freeze_to: int = 0
+    moms: tuple[float, float, float] = (0.95, 0.85, 0.95)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether some layers keep their weights."""
+        return self.freeze_to != 0
 
 
 def resolve_config(config: TrainConfig, facts: DataFacts, *, n_threads: int, precision: str) -> TrainConfig:
@@ -85,10 +96,10 @@ def phases_of(config: TrainConfig, lr: float) -> list[Phase]:
     slice(lr / 200, lr / 2)."""
     epochs, frozen_epochs = config.epochs or 1, config.frozen_epochs or 0
     if not config.pretrained and not frozen_epochs:
-        return [Phase("from scratch", epochs, lr, frozen=False)]
+        return [Phase("from scratch", epochs, lr)]
     phases = [
-        Phase("frozen", frozen_epochs, lr, frozen=True),
-        Phase("unfrozen", epochs - frozen_epochs, slice(lr / 200, lr / 2), frozen=False),
+        Phase("frozen", frozen_epochs, lr, freeze_to=-1),
+        Phase("unfrozen", epochs - frozen_epochs, slice(lr / 200, lr / 2)),
     ]
     return [phase for phase in phases if phase.n_epochs]
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,43 +12,36 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from diagnostics.dynamics import Dynamics, read_dynamics, write_dynamics
+from diagnostics.dynamics import Dynamics, write_dynamics
+from diagnostics.explanations import Explanations, place_explanations, write_explanations
 from diagnostics.fold_arrays import FoldRows
 from diagnostics.image_files import ImageRoot
-from diagnostics.label_quality import fit_label_quality, write_label_quality
-from diagnostics.neighbours import nearest_items, write_near_items
 from diagnostics.predictions import (
     Predictions,
     object_array,
     pick_embeddings,
-    read_predictions,
     write_predictions,
 )
 from diagnostics.progress import ProgressCallback
-from diagnostics.reasons import quality_table
 from diagnostics.run_folder import (
     HISTORY_COLUMNS,
     HISTORY_FILE,
     LOG_FILE,
-    LR_FINDER_FILE,
-    SCORES_FILE,
     RunInfo,
     write_run_info,
     write_table,
 )
-from diagnostics.scores import scores_table
-from diagnostics.signals import signals_of
+from diagnostics.run_scores import write_scores
 from diagnostics.task import FloatArray, IntArray, Task
 from diagnostics.training.checkpoint import Checkpoints, FoldPredictions
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import combine_folds
 from diagnostics.training.device import describe_device, package_versions
-from diagnostics.training.fit import HistoryRow
 from diagnostics.training.fold import (
     FoldNews,
+    HistoryRow,
     OpenRun,
     RunInputs,
-    find_run_lr,
     n_beside,
     open_run,
 )
@@ -99,7 +91,10 @@ def train_run(
     order = pd.Index(run.plan.items["item_id"]).get_indexer(pd.Index(items["item_id"]))
     write_predictions(run_dir, _predictions(run, task, order))
     write_dynamics(run_dir, _dynamics(run, order))
-    write_table(run_dir / SCORES_FILE, _scores(run_dir, items["content_hash"], config.seed))
+    explanations = _explanations(run, order)
+    if explanations is not None:
+        write_explanations(run_dir, explanations)
+    write_scores(run_dir, items["content_hash"].astype(str).tolist(), seed=config.seed)
     info = _info(run, inputs, clock, run_id, dataset_version)
     checkpoints.remove()
     write_run_info(run_dir, info)
@@ -171,17 +166,6 @@ def _identity(inputs: RunInputs) -> dict[str, Any]:
     }
 
 
-def _lr(run: OpenRun, should_stop: Callable[[], bool]) -> float:
-    """The learning rate asked for, else the finder's, which is looked for once a run."""
-    if run.config.lr is not None:
-        return run.config.lr
-    path = run.run_dir / LR_FINDER_FILE
-    if not path.is_file():
-        write_table(path, find_run_lr(run, should_stop=should_stop))
-    curve = pd.read_csv(path)
-    return float(curve.loc[curve["chosen"], "lr"].iloc[0])
-
-
 def _train(
     inputs: RunInputs,
     *,
@@ -191,7 +175,7 @@ def _train(
 ) -> OpenRun:
     """Train the models that are not finished. on_row : told of every finished epoch"""
     run = open_run(inputs, on_progress=on_progress)
-    run = replace(run, config=replace(run.config, lr=_lr(run, should_stop)))
+    run = run.opened.way.settle(run, on_progress=on_progress, should_stop=should_stop)
     meter = WorkMeter(run.plan, run.config, on_progress)
     models = range(run.plan.n_models)
     unfinished = [model for model in models if run.checkpoints.load_fold(model) is None]
@@ -237,7 +221,7 @@ def _info(
         in_sample=inputs.config.folds == 0,
         arch=run.config.arch,
         pretrained=run.config.pretrained,
-        notes=tuple(notes_of(run.plan, inputs.task, inputs.config)),
+        notes=(*notes_of(run.plan, inputs.task, inputs.config), *run.opened.notes),
     )
 
 
@@ -252,7 +236,9 @@ def _predictions(run: OpenRun, task: Task, order: IntArray) -> Predictions:
     kept = _kept_folds(run)
     probabilities = [fold.probabilities for fold in kept]
     folds, kinds = plan.folds[order], kinds_of(plan)[order]
-    fold_embeddings = FoldRows([fold.embeddings for fold in kept], order)
+    shared = run.opened.features
+    features = [fold.embeddings for fold in kept] if shared is None else [shared]
+    fold_embeddings = FoldRows(features, order)
     return Predictions(
         item_ids=object_array(plan.items["item_id"])[order],
         splits=object_array(plan.items["split"])[order],
@@ -285,15 +271,18 @@ def _dynamics(run: OpenRun, order: IntArray) -> Dynamics:
     )
 
 
-def _scores(run_dir: Path, content_hashes: pd.Series, seed: int) -> pd.DataFrame:
-    """The scores of every item; its label's quality and the reasons come from all signals of the run."""
-    predictions = read_predictions(run_dir)
-    near = nearest_items(predictions, content_hashes.astype(str).tolist(), seed=seed)
-    write_near_items(run_dir, near)
-    signals = signals_of(predictions, dynamics=read_dynamics(run_dir), near=near)
-    quality = fit_label_quality(signals, seed=seed)
-    write_label_quality(run_dir, quality)
-    return quality_table(scores_table(predictions), signals, quality)
+def _explanations(run: OpenRun, order: IntArray) -> Explanations | None:
+    """What the models say of labels, each of items that it was not trained on; None if these have no parts."""
+    models = range(run.plan.n_models)
+    found = [kept for model in models if (kept := run.checkpoints.load_explanations(model)) is not None]
+    if not found:
+        return None
+    place = np.argsort(order)
+    return place_explanations(
+        [(place[positions], explained) for positions, explained in found],
+        n_items=len(order),
+        parts=found[0][1].parts,
+    )
 
 
 def _short(value: object) -> str:

@@ -16,7 +16,7 @@ from diagnostics.progress import ignore_progress
 from diagnostics.training.fold import FoldNews, OpenRun, RunInputs, open_run, train_fold
 
 LOOK_EVERY_S = 0.1
-WORTH_PROCESSES_PIXELS = 4_000_000
+WORTH_PROCESSES = 4_000_000  # of `OpenedItems.work`
 
 
 def train_folds(
@@ -34,7 +34,7 @@ def train_folds(
     n_parallel : models at a time; runs too small to be worth the start of a process (about 5 s) use none
     raises : Cancelled if asked to stop; what a model's training raises; RunError if a process dies
     """
-    if n_parallel > 1 and len(models) > 1 and _pixels_to_train(run, models) >= WORTH_PROCESSES_PIXELS:
+    if n_parallel > 1 and len(models) > 1 and _work(run, models) >= WORTH_PROCESSES:
         inputs = replace(inputs, config=run.config)
         _train_side_by_side(inputs, models, n_parallel=n_parallel, should_stop=should_stop, tell=tell)
         return
@@ -42,10 +42,9 @@ def train_folds(
         train_fold(run, model, should_stop=should_stop, tell=tell)
 
 
-def _pixels_to_train(run: OpenRun, models: Sequence[int]) -> int:
-    side_px = run.config.image_size_px or 1
-    n_images = sum(run.plan.n_shown(model, run.config) for model in models) * (run.config.epochs or 1)
-    return n_images * side_px * side_px
+def _work(run: OpenRun, models: Sequence[int]) -> float:
+    n_shown = sum(run.plan.n_shown(model, run.config) for model in models) * (run.config.epochs or 1)
+    return n_shown * run.opened.work
 
 
 def _train_side_by_side(
@@ -73,7 +72,7 @@ def _train_side_by_side(
             raise Cancelled("Training was stopped.") from error
         raise RunError(
             "A training process died, most likely because memory ran out. Resume the run; fewer threads "
-            "(n_threads) train fewer models at a time, and a smaller image_size_px or batch_size needs less memory."
+            "(n_threads) train fewer models at a time, and smaller inputs or a smaller batch_size need less memory."
         ) from error
     finally:
         stop.set()
@@ -145,5 +144,6 @@ def _die_with_parent() -> None:
 
 def _train_in_worker(inputs: RunInputs, model: int) -> None:
     if _Worker.run is None:
-        _Worker.run = open_run(inputs, on_progress=ignore_progress)
+        run = open_run(inputs, on_progress=ignore_progress)
+        _Worker.run = run.opened.way.settle(run, on_progress=ignore_progress, should_stop=_Worker.stop.is_set)
     train_fold(_Worker.run, model, should_stop=_Worker.stop.is_set, tell=_Worker.news.put)

@@ -168,7 +168,7 @@ def _history() -> pd.DataFrame:
         "valid_loss",
         "accuracy",
         "held_out",
-        "images_per_s",
+        "items_per_s",
         "seconds",
     ]
     return pd.DataFrame(rows, columns=columns)

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  KEY_SHEET, afterAct, bulkDone, bulkQuestion, clickTile, commandOf, conflictOf, decisionsFor, durationText, emptySelection, moveCursor, nextOpen, optimisticState,
-  percent, problemsOf, progressText, quoted, selectAll, shortReason, splitThumbnails, targetsOf, toggleTile,
+  KEY_SHEET, afterAct, bulkDone, bulkQuestion, clickTile, commandOf, conflictOf, decisionsFor, durationText, emptySelection, explanationNote, moveCursor, nameOf, nextOpen, optimisticState,
+  percent, piecesOf, problemsOf, progressText, quoted, searchIn, selectAll, shortReason, splitThumbnails, targetsOf, toggleTile,
   wantsUpdate,
 } from "../../app/grid/logic.js";
 
@@ -187,4 +187,35 @@ test("a queue is worth ranking anew once enough was decided, unless that is unde
   for (const change of [{ n_since: 24 }, { job: "heads" }, { newer: { run_id: "run-0002" } }, { problem: "no" }]) {
     assert.ok(!wantsUpdate({ ...news, ...change }), JSON.stringify(change));
   }
+});
+
+const shown = (pieces) => pieces.map(({ text, effect, found }) => `${text}${effect ? `(${effect})` : ""}${found ? "!" : ""}`).join("|");
+
+test("a text falls into pieces at the marks, counted in characters and not in halves of an emoji", () => {
+  assert.equal(shown(piecesOf("a 🦊 bites", [[2, 3, 0.5], [4, 9, -1]], "")), "a |🦊(0.5)| |bites(-1)");
+  assert.equal(shown(piecesOf("plain", [], "")), "plain");
+  assert.deepEqual(piecesOf("", [], "x"), []);
+});
+
+test("where marks overlap the stronger one is shown", () => {
+  assert.equal(shown(piecesOf("top up", [[0, 3, 0.2], [0, 6, -0.4]], "")), "top up(-0.4)");
+  assert.equal(shown(piecesOf("top up", [[0, 3, 0.9], [0, 6, -0.4]], "")), "top(0.9)| up(-0.4)");
+});
+
+test("what was searched is found in whatever case, across marks, every time", () => {
+  assert.equal(shown(piecesOf("Card or card", [], "CARD")), "Card!| or |card!");
+  assert.equal(shown(piecesOf("my card", [[3, 7, 1]], "y c")), "m|y !|c(1)!|ard(1)");
+  assert.equal(searchIn("run=run-0001&search=top%20up"), "top up");
+  assert.equal(searchIn("run=run-0001"), "");
+});
+
+test("the legend says for how many items there is no explanation, and nothing where all have one", () => {
+  assert.equal(explanationNote([[], []], "text", "texts"), "");
+  assert.equal(explanationNote([[], null], "text", "texts"), "1 text here without an explanation.");
+  assert.equal(explanationNote([null, null], "row", "rows"), "This run explains none of these rows: nothing is marked.");
+});
+
+test("an item is called by its file, or by its id if it has none of its own", () => {
+  assert.equal(nameOf({ item_id: "7", path: "img/7.png" }), "img/7.png");
+  assert.equal(nameOf({ item_id: "7", path: "" }), "7");
 });

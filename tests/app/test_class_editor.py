@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 import app
 from app import context
-from app.widgets.page import escape
+from app.widgets.page import prose
 from curation.class_list import ClassEdit
 from curation.classes import apply
 from curation.decisions.events import Decision
@@ -54,14 +54,14 @@ def test_a_rename_is_previewed_with_counts_and_then_done(project):
     wanted = (
         "14 items are labelled `red` (train 7, val 4, test 3), 1 decision names it; they become `crimson`."
     )
-    assert escape(wanted) in said(at)
+    assert prose(wanted) in said(at)
     assert project.task.classes == ("blue", "green", "red")
     confirm(at).click().run()
     assert not at.exception
     assert project.task.classes == ("blue", "green", "crimson")
     assert at.text_input(key="classes_name").value == ""
     assert at.selectbox(key="classes_which").value == "crimson"
-    assert escape("rename `red` to `crimson` – ada") in said(at)
+    assert prose("rename `red` to `crimson` – ada") in said(at)
     assert "crimson" in at.dataframe[0].value["name"].tolist()
 
 
@@ -100,7 +100,7 @@ def test_an_added_class_can_be_taken_back(project):
 def test_a_name_that_is_taken_is_refused_before_anything_happens(project):
     at = pick(opened(), "add")
     at.text_input(key="classes_name").set_value("RED").run()
-    assert escape("`RED` differs from the class `red` only by case or blanks") in at.warning[0].value
+    assert prose("`RED` differs from the class `red` only by case or blanks") in at.warning[0].value
     assert confirm(at).disabled
 
 
@@ -145,7 +145,7 @@ def test_a_strange_name_is_shown_as_it_is_on_every_page(project, name):
     assert name in at.selectbox(key="classes_which").options
     at.selectbox(key="classes_which").set_value(name).run()
     at.text_input(key="classes_name").set_value("plain").run()
-    assert escape(f"labelled `{name}`") in said(at)
+    assert prose(f"labelled `{name}`") in said(at)
     for page in ("performance", "review", "rounds", "export", "train"):
         at = at.switch_page(f"views/{page}.py").run()
         assert not at.exception

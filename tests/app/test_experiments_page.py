@@ -102,15 +102,15 @@ def test_the_button_starts_a_background_job_with_these_options(project, monkeypa
 
 def test_a_result_shows_its_verdict_first_and_its_recommendation_is_applied_and_taken_back(recommended):
     at = opened("experiments")
-    assert "A cap of 3 train items on \\`blue\\` is recommended" in texts(at)
+    assert "A cap of 3 train items on “blue” is recommended" in texts(at)
     assert "It does no harm" in texts(at)
     assert "Nine items decide" in texts(at)
-    at = press(at, "Cap \\`blue\\` at 3 train items")
+    at = press(at, "Cap “blue” at 3 train items")
     assert caps_at(recommended) == {"blue": 3}
     assert "3 are only predicted · exp\\-0001" in texts(at)
-    at = press(at, "Undo: Cap \\`blue\\` at 3 train items")
+    at = press(at, "Undo: Cap “blue” at 3 train items")
     assert caps_at(recommended) == {}
-    at = press(at, "Take back: train on all items of \\`blue\\`")
+    at = press(at, "Take back: train on all items of “blue”")
     assert caps_at(recommended) == {"blue": 3}
     press(at, "Lift")
     assert caps_at(recommended) == {}

@@ -338,3 +338,9 @@ def test_a_text_with_half_a_character_is_refused_and_nothing_is_kept(client, pro
     note = client.post("/api/note", content=json.dumps({"id": "\ud800", "text": "a", "number": 0}))
     assert (note.status_code, "no such item" in note.json()["error"]) == (400, True)
     assert project.decisions.last_event() == 0
+
+
+def test_the_first_page_is_also_found_by_its_name(client):
+    answer = client.get("/data?search=cat", follow_redirects=False)
+    assert answer.is_redirect
+    assert answer.headers["location"].endswith("/?search=cat")

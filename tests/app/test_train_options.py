@@ -8,13 +8,27 @@ def form():
 
     from app.widgets.train_options import train_options
 
-    st.json(train_options())
+    st.json(train_options("image"))
 
 
 def test_untouched_options_are_left_to_the_defaults():
     at = AppTest.from_function(form).run()
     assert not at.exception
     assert at.json[0].value == "{}"
+
+
+def test_only_what_fits_the_items_is_offered():
+    def of_rows():
+        import streamlit as st
+
+        from app.widgets.train_options import train_options
+
+        st.json(train_options("tabular"))
+
+    at = AppTest.from_function(of_rows).run()
+    keys = {widget.key for widget in (*at.selectbox, *at.number_input, *at.text_input, *at.checkbox)}
+    assert "train_folds" in keys
+    assert not keys & {"train_flip", "train_image_size_px", "train_pretrained"}
 
 
 def test_only_what_was_changed_is_passed_on():
@@ -36,3 +50,12 @@ def test_the_number_of_trainings_is_asked_for():
     assert at.text[0].value == "1"
     at.number_input(key="train_seeds").set_value(3).run()
     assert at.text[0].value == "3"
+
+
+def test_a_model_is_told_in_a_sentence_and_that_its_weights_are_not_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    at = AppTest.from_function(form).run()
+    at.selectbox(key="train_arch").set_value("resnet50").run()
+    assert json.loads(at.json[0].value) == {"arch": "resnet50"}
+    assert "Larger and slower" in at.markdown[0].value
+    assert "not available here" in at.caption[0].value

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from curation.dataset.intake import IntakeSpec, take_in
 from curation.project import Project
@@ -67,6 +68,12 @@ def leak(tables: Tables, _rng: np.random.Generator) -> Tables:
     copied = tables["train"].head(40)
     copied = copied.assign(copy_of=copied["path"], path=copied["path"].str.replace("train/", "valid/"))
     return tables | {"val": pd.concat([tables["val"].head(110), copied], ignore_index=True)}
+
+
+def near_leak(tables: Tables, _rng: np.random.Generator) -> Tables:
+    """The same copies, each drawn at twice its size, so that no file equals another."""
+    tables = leak(tables, _rng)
+    return tables | {"val": tables["val"].rename(columns={"copy_of": "enlarged_from"})}
 
 
 def heavy_imbalance(tables: Tables, _rng: np.random.Generator) -> Tables:
@@ -125,6 +132,7 @@ CASES = (
     Case("no 3 in training", "WD009", {}, class_missing_from_training),
     Case("three items of each class but one", "WD010", {}, heavy_imbalance),
     Case("40 training items in validation, too", "WD011", {}, leak),
+    Case("40 training items, enlarged, in validation, too", "WD012", {}, near_leak),
     Case("no test set", "", SHORT, no_test_set),
     Case("test never looked at", "", SHORT, looks=0),
     Case("test looked at 40 times", "WD014", SHORT, looks=40),
@@ -213,7 +221,11 @@ def _taken_in(case: Case, folder: Path) -> Project:
     for name, table in tables.items():
         for row in table.reindex(columns=["path", "copy_of"]).dropna().itertuples():
             shutil.copyfile(digits / row.copy_of, folder / row.path)
-        table.drop(columns="copy_of", errors="ignore").to_csv(folder / f"{name}.csv", index=False)
+        for row in table.reindex(columns=["path", "enlarged_from"]).dropna().itertuples():
+            with Image.open(digits / row.enlarged_from) as picture:
+                picture.resize((2 * picture.width, 2 * picture.height)).save(folder / row.path)
+        columns = ["copy_of", "enlarged_from"]
+        table.drop(columns=columns, errors="ignore").to_csv(folder / f"{name}.csv", index=False)
     spec = IntakeSpec(
         data=folder / "train.csv",
         val=folder / "val.csv",

@@ -84,6 +84,7 @@ def make(folder: Path, n_rows: int) -> None:
     few |= {"split": ["train"], "given_label": [CLASSES[0]]}
     nothing = pd.DataFrame({"source": [], "row": [], "path": [], "code": [], "severity": [], "message": []})
     intake = Intake(
+        modality="image",
         items=pd.DataFrame(few),
         findings=nothing,
         leaks=leaks_of(pd.DataFrame(few), None),

@@ -140,8 +140,9 @@ def _intake(labels: np.ndarray, splits: np.ndarray, classes: tuple[str, ...], fo
         "unit": [f"{number:032x}" for number in range(n_items)],
     }
     texts = dict.fromkeys(("item_id", "path", "split", "given_label", "source", "content_hash"), "str")
-    items = pd.DataFrame(columns).astype(texts)[list(ITEM_COLUMNS)]
+    items = pd.DataFrame(columns).astype(texts)[[*ITEM_COLUMNS, "width", "height"]]
     return Intake(
+        modality="image",
         items=items,
         leaks=leaks_of(items, None),
         findings=pd.DataFrame(columns=list(FINDING_COLUMNS)),

@@ -155,9 +155,10 @@ def _intake(
     texts = dict.fromkeys(
         ("item_id", "path", "split", "given_label", "source", "content_hash", "group"), "str"
     )
-    items = pd.DataFrame(columns).astype(texts)[list(ITEM_COLUMNS)]
+    items = pd.DataFrame(columns).astype(texts)[[*ITEM_COLUMNS, "width", "height"]]
     items = items.assign(unit=units_of(items, None))
     return Intake(
+        modality="image",
         items=items,
         findings=pd.DataFrame(columns=list(FINDING_COLUMNS)),
         leaks=leaks_of(items, None),

@@ -97,7 +97,7 @@ def test_an_unlabelled_item_that_belongs_with_a_held_out_one_is_barred_and_why()
         ("u", "unlabelled", "A", None), ("w", "unlabelled", "W", "p 7"), ("x", "unlabelled", "X", None),
         ("v", "val", "V", "p 7"), ("t", "test", "A", None),
     )  # fmt: skip
-    assert barred_by(leaks_of(table, None)) == {
+    assert barred_by(leaks_of(table, None), "image") == {
         "u": "the same image as t (test)",
         "w": "of group 'p 7', like v (val)",
     }

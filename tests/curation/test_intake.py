@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from curation.dataset.findings import CHECKS, count_findings
+from curation.dataset.findings import count_findings
 from curation.dataset.intake import IntakeSpec, take_in
+from curation.modalities.image import IMAGE
 from diagnostics.errors import DataError
 from diagnostics.progress import ignore_progress
 
@@ -341,8 +342,8 @@ def test_a_dataset_of_which_nothing_is_usable_says_what_was_set_aside(photos):
 
 
 def test_every_check_has_a_title_and_a_remedy_and_is_counted_even_if_it_found_nothing(photos):
-    counts = count_findings(intake_of(write_csv(photos, GOOD), images=photos).findings)
-    assert list(counts["code"]) == list(CHECKS)
+    counts = count_findings(intake_of(write_csv(photos, GOOD), images=photos).findings, IMAGE.checks)
+    assert list(counts["code"]) == list(IMAGE.checks)
     assert (counts["n"] == 0).all()
     assert counts["title"].str.len().min() > 5
     assert counts["remedy"].str.len().min() > 5

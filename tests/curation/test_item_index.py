@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from curation import item_index
 from curation.item_index import contain, offsets_and_bytes, open_items
+from curation.modalities.image import IMAGE
 from curation.project import ITEMS_FILE, Project
 from diagnostics.errors import ProjectError
 
@@ -67,7 +68,7 @@ def test_the_files_are_made_once_and_again_for_another_table(project, monkeypatc
 
 def test_a_label_that_is_no_class_is_told(project):
     with pytest.raises(ProjectError, match="none of the 1 classes: cat, dog"):
-        open_items(project.folder / ITEMS_FILE, ["fox"], project.cache_dir)
+        open_items(project.folder / ITEMS_FILE, ["fox"], project.cache_dir, searched=IMAGE.searched)
     assert not [path for path in project.cache_dir.iterdir() if path.name.endswith("partial")]
 
 

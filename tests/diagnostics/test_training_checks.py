@@ -28,7 +28,7 @@ def history(train_loss, valid_loss, accuracy, *, held_out="val", fold=0) -> pd.D
             "valid_loss": valid_loss,
             "accuracy": accuracy,
             "held_out": held_out,
-            "images_per_s": 1.0,
+            "items_per_s": 1.0,
             "seconds": 1.0,
         }
     )[list(HISTORY_COLUMNS)]
@@ -49,6 +49,7 @@ GOOD = TrainingFacts(
     label_smoothing=0.1,
     cross_entropy=True,
     quick=False,
+    fitted_at_once=False,
     counts=counts(),
     fit=proportion(580, 600),
     n_exact_leaks=0,
@@ -201,6 +202,7 @@ def test_a_test_set_can_be_used_too_seldom_and_too_often():
 
 def test_a_quick_round_has_no_curves_and_a_lost_history_is_not_fine():
     assert outcome("WD001", replace(GOOD, quick=True)) == NOT_APPLICABLE
+    assert outcome("WD003", replace(GOOD, fitted_at_once=True)) == NOT_APPLICABLE
     assert outcome("WD001", replace(GOOD, history=GOOD.history.head(0))) == SKIPPED
 
 

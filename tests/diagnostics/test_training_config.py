@@ -3,7 +3,7 @@ import json
 import pytest
 
 from diagnostics.errors import ConfigError
-from diagnostics.training.config import OPTIONS, TrainConfig
+from diagnostics.training.config import OPTIONS, TrainConfig, check_fits, options_for, refuse_options
 
 
 def test_the_defaults_need_no_thinking():
@@ -64,3 +64,18 @@ def test_a_configuration_from_before_there_was_an_option_reads_and_keeps_its_ide
 
 def test_an_option_that_is_used_is_part_of_the_identity():
     assert TrainConfig(imbalance="oversample").identity()["imbalance"] == "oversample"
+
+
+def test_options_for_other_items_are_refused():
+    check_fits(TrainConfig(flip=True, folds=3), "image")
+    with pytest.raises(
+        ConfigError, match=r"not for text items: image_size_px \(for image\), flip \(for image\)"
+    ):
+        check_fits(TrainConfig(flip=True, image_size_px=32), "text")
+    assert "flip" not in options_for("tabular")
+    assert list(options_for("image")) == list(OPTIONS)
+
+
+def test_options_that_a_model_does_not_have_are_refused():
+    with pytest.raises(ConfigError, match="lr, epochs cannot be set: it has none"):
+        refuse_options(TrainConfig(lr=0.1, epochs=3), ("lr", "epochs", "keep_best"), why="it has none")

@@ -207,7 +207,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_nothing_had_happened(
 @pytest.fixture
 def two_at_a_time(monkeypatch):
     """Runs of this test train two models at a time, however small they are, until `monkeypatch` is undone."""
-    monkeypatch.setattr(workers, "WORTH_PROCESSES_PIXELS", 0)
+    monkeypatch.setattr(workers, "WORTH_PROCESSES", 0)
     monkeypatch.setattr(fold, "n_parallel_models", lambda n_models, *, n_threads: 2)
 
 
@@ -518,7 +518,7 @@ def test_progress_tells_where_the_run_is_and_what_is_left(items, folder, tmp_pat
     assert {"fold", "n_folds", "epoch", "n_epochs", "train_loss", "valid_loss", "accuracy"} <= set(
         last.metrics
     )
-    assert {"images_per_s", "seconds_left"} <= set(last.metrics)
+    assert {"items_per_s", "seconds_left"} <= set(last.metrics)
     assert last.metrics["fold"] == last.metrics["n_folds"] == 2
     done = [progress.done / progress.total for progress in seen if progress.stage == "train"]
     assert done == sorted(done)

@@ -9,9 +9,10 @@ from safetensors.torch import save_file
 from diagnostics.array_loader import ArrayItems, ArrayLoader
 from diagnostics.errors import ConfigError, WeightsError
 from diagnostics.modalities.architectures import find_architecture, learner_for
+from diagnostics.modalities.image_quick import find_quick_features
+from diagnostics.model_choices.image import IMAGENET_WEIGHTS
 from diagnostics.training.augment import Normalise
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.embeddings import BACKBONES, find_backbone
 from diagnostics.training.weights import can_reach, find_timm_weights, find_torchvision_weights
 
 
@@ -150,17 +151,17 @@ def test_a_quick_round_uses_a_pretrained_network_that_is_in_the_cache_and_looks_
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr("urllib.request.urlopen", ask)
-    assert find_backbone(TrainConfig()) is None
-    assert find_backbone(TrainConfig(arch="small_cnn")) is None
+    assert find_quick_features(TrainConfig(), None) is None
+    assert find_quick_features(TrainConfig(arch="small_cnn"), None) is None
     with pytest.raises(WeightsError, match="not on this machine"):
-        find_backbone(TrainConfig(arch="resnet18", pretrained=True))
-    cached = empty_caches / "torch" / "hub" / "checkpoints" / BACKBONES["resnet34"]
+        find_quick_features(TrainConfig(arch="resnet18", pretrained=True), None)
+    cached = empty_caches / "torch" / "hub" / "checkpoints" / IMAGENET_WEIGHTS["resnet34"]
     cached.parent.mkdir(parents=True)
     cached.touch()
-    found = find_backbone(TrainConfig())
+    found = find_quick_features(TrainConfig(), None)
     assert (found.arch, found.weights) == ("resnet34", cached)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", IMAGENET_WEIGHTS)
 def test_the_files_that_a_quick_round_looks_for_are_those_that_torchvision_downloads(name):
-    assert torchvision.models.get_model_weights(name).DEFAULT.url.endswith(f"/{BACKBONES[name]}")
+    assert torchvision.models.get_model_weights(name).DEFAULT.url.endswith(f"/{IMAGENET_WEIGHTS[name]}")

@@ -1,0 +1,91 @@
+// The card of a table row: its most important values in the grid, all of them in the focus view.
+
+import { CardStore } from "./card_store.js";
+import { el, icon } from "./dom.js";
+import { explanationNote, piecesOf, searchIn } from "./logic.js";
+
+const N_SHORT = 6;
+const N_SMALL = 3;
+
+export const rowCard = {
+  usual: { pageSize: 60, tilePx: 272 },
+  remembered: "row:",
+  tilePx: { min: 224, max: 560, step: 16 },
+  large: (api, query) => new LargeRow(api, query),
+
+  store: ({ api, query }) => new CardStore({ fetchCards: (itemIds) => api().cards(query(), itemIds), context: query }),
+
+  fill(node, card, query) {
+    node.replaceChildren(...(card ? shortRow(card, N_SHORT, query) : []));
+  },
+
+  fillSmall(node, card, query) {
+    node.replaceChildren(...(card ? shortRow(card, N_SMALL, query) : []));
+  },
+
+  legend: (cards) => [
+    el("span", { class: "swatch" }, effectBar(0.8), " speaks for the given label"),
+    el("span", { class: "swatch" }, effectBar(-0.8), " speaks against it"),
+    el("span", { class: "swatch" }, icon("unusual"), " unusual for its label"),
+    el("span", { class: "unexplained" }, explanationNote(cards.map((card) => (card.explained ? [] : null)), "row", "rows")),
+  ],
+};
+
+class LargeRow {
+  constructor(api, query) {
+    Object.assign(this, { api, query });
+    this.table = el("div", { class: "cells" });
+    this.about = el("p", { class: "about" });
+    this.root = el("div", { class: "large paper" }, this.table, this.about);
+  }
+
+  /** Show what the grid shows at once and the whole row once it is here; rejects if it cannot be had. */
+  async show(item, card) {
+    this.item = item;
+    this.root.scrollTop = 0;
+    this.paint(card);
+    const [whole] = await this.api().cards(this.query(), [item.item_id], true);
+    if (item === this.item) this.paint(whole);
+  }
+
+  paint(card) {
+    this.table.replaceChildren(...(card ? card.cells.flatMap((cell) => cellOf(cell, this.query())) : []));
+    this.about.textContent = card?.about ? `Bars and marks: for and against “${card.about}”, as this run was trained.` : "";
+    if (card && !card.explained && !card.blind) this.about.textContent = "This run has no explanation of this row: no bars are drawn, and the columns stand in their own order.";
+  }
+
+  clear() {
+    this.item = undefined;
+  }
+}
+
+function shortRow(card, nShort, query) {
+  const shown = card.cells.slice(0, nShort).flatMap((cell) => cellOf(cell, query));
+  const nMore = card.n_cells - Math.min(nShort, card.cells.length);
+  const more = nMore > 0 ? [el("span", { class: "whole", title: "Show the whole row (F)" }, `${nMore} more`)] : [];
+  return [el("div", { class: "cells" }, ...shown), ...more];
+}
+
+/** Name, value and bar, and beneath them why the value is unusual. */
+function cellOf({ name, value, effect, unusual }, query) {
+  const missing = value === null;
+  const strange = unusual ? " strange" : "";
+  const words = missing ? ["missing"] : piecesOf(value, [], searchIn(query)).map(({ text, found }) => (found ? el("mark", { class: "found" }, text) : text));
+  const cells = [
+    el("span", { class: "name", title: name }, ...breakable(name)),
+    el("span", { class: `value${missing ? " none" : ""}${strange}`, title: missing ? "missing" : value }, ...(unusual ? [icon("unusual")] : []), ...words),
+    effect === null ? el("span", { class: "effect" }) : effectBar(effect),
+  ];
+  return unusual ? [...cells, el("span", { class: "reason-of-cell" }, unusual)] : cells;
+}
+
+/** A name that may be broken after each underscore. */
+function breakable(name) {
+  return name.split(/(?<=_)/).flatMap((part) => [part, el("wbr")]);
+}
+
+function effectBar(effect) {
+  const side = effect > 0 ? "for" : effect < 0 ? "against" : "";
+  const said = effect ? `speaks ${side} the label` : "no effect";
+  return el("span", { class: `effect ${side}`, role: "img", "aria-label": said, title: said, style: `--strength: ${Math.abs(effect).toFixed(2)}` });
+}

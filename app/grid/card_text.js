@@ -1,0 +1,75 @@
+// The card of a text: a few lines around the words that say most in the grid, the whole text in the focus view.
+
+import { CardStore } from "./card_store.js";
+import { el } from "./dom.js";
+import { explanationNote, piecesOf, searchIn } from "./logic.js";
+
+export const textCard = {
+  usual: { pageSize: 60, tilePx: 304 },
+  remembered: "text:",
+  tilePx: { min: 240, max: 640, step: 16 },
+  large: (api, query) => new LargeText(api, query),
+
+  store: ({ api, query }) => new CardStore({ fetchCards: (itemIds) => api().cards(query(), itemIds), context: query }),
+
+  fill(node, card, query) {
+    node.replaceChildren(...(card ? shortText(card, query) : []));
+  },
+
+  fillSmall(node, card, query) {
+    textCard.fill(node, card, query);
+  },
+
+  legend: (cards) => [
+    swatch("for", "speaks for the given label"),
+    swatch("against", "speaks against it"),
+    el("span", {}, "of unlabelled texts: for and against the predicted one"),
+    el("span", { class: "unexplained" }, explanationNote(cards.map((card) => card.marks), "text", "texts")),
+  ],
+};
+
+class LargeText {
+  constructor(api, query) {
+    Object.assign(this, { api, query });
+    this.text = el("div", { class: "whole-text" });
+    this.about = el("p", { class: "about" });
+    this.root = el("div", { class: "large paper" }, this.text, this.about);
+  }
+
+  /** Show what the grid shows at once and the whole text once it is here; rejects if it cannot be had. */
+  async show(item, card) {
+    this.item = item;
+    this.root.scrollTop = 0;
+    this.paint(card);
+    const [whole] = await this.api().cards(this.query(), [item.item_id], true);
+    if (item === this.item) this.paint(whole);
+  }
+
+  paint(card) {
+    this.text.replaceChildren(...(card ? marked(card, this.query()) : []));
+    this.about.textContent = card?.about ? `Marked: what speaks for and against “${card.about}”, as this run was trained.` : "";
+    if (card && card.marks === null && !card.blind) this.about.textContent = "This run has no explanation of this text, so no words are marked.";
+  }
+
+  clear() {
+    this.item = undefined;
+  }
+}
+
+function shortText(card, query) {
+  const parts = [el("p", { class: "words" }, ...marked(card, query))];
+  if (card.cut) parts.push(el("span", { class: "whole", title: "Show the whole text (F)" }, "whole text"));
+  return parts;
+}
+
+function marked(card, query) {
+  return piecesOf(card.text, card.marks ?? [], searchIn(query)).map(({ text, effect, found }) => {
+    if (!effect && !found) return text;
+    const side = effect > 0 ? "for" : effect < 0 ? "against" : "";
+    return el("mark", { class: `${side} ${found ? "found" : ""}`.trim(), style: `--strength: ${Math.abs(effect).toFixed(2)}` }, text);
+  });
+}
+
+function swatch(side, text) {
+  return el("span", { class: "swatch" }, el("mark", { class: side, style: "--strength: 0.8" }, "word"), ` ${text}`);
+}

@@ -1,0 +1,87 @@
+"""What a card is made from, whatever the kind of item: the items of a page, and what a run says of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from curation.project import Project
+from curation.run_classes import names_now
+from curation.run_table import RunTable
+from diagnostics.explanations import Explanations, read_explanations
+from diagnostics.task import NO_LABEL, BoolArray, IntArray, RowArray
+
+Part = tuple[int, int, float]
+Labels = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True)
+class CardRequest:
+    """Some items whose cards are wanted; everything is in the order of `rows`.
+
+    rows : (n,), of the item table
+    parts : what speaks for and against each item's label, see `diagnostics.explanations`; None where a run says nothing
+    feature_names : the features that the parts of a table row name by their place; () for other items
+    labels : (n,), what the parts are about, in present names; None where nothing is to be told of it
+    hidden : (n,), to be decided blind: nothing that tells the label may be on the card
+    search : what the queue is searched for, "" for nothing
+    whole : nothing of the item is left out
+    """
+
+    project: Project
+    rows: IntArray
+    parts: Sequence[Sequence[Part] | None]
+    feature_names: tuple[str, ...]
+    labels: Labels
+    hidden: BoolArray
+    search: str = ""
+    whole: bool = False
+
+    def columns(self, names: Sequence[str]) -> pd.DataFrame:
+        """These columns of the items, in the order of `rows`."""
+        return self.project.items[list(names)].iloc[self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class CardKind:
+    """How items of a modality are shown.
+
+    name : as the grid names it, see app/grid/cards.js
+    searched : what of an item the search looks through, for the title of the field: "text"
+    make : the cards of some items; None for items that are shown as pictures, see `curation.thumbnails`
+    """
+
+    name: str
+    searched: str
+    make: Callable[[CardRequest], Sequence[object]] | None = None
+
+
+def explained(
+    table: RunTable, project: Project, rows: IntArray, hidden: BoolArray
+) -> tuple[list[Sequence[Part] | None], tuple[str, ...], Labels]:
+    """What a run says of some items: the parts, the features' names and the labels of `CardRequest`.
+
+    rows : (n,), of the item table; items that the run did not predict have no parts and no label
+    """
+    explanations = read_explanations(table.run.folder)
+    run_rows = table.index.row_of_item[rows]
+    shown = (run_rows >= 0) & ~hidden
+    parts = [_parts(explanations, row) if show else None for row, show in zip(run_rows, shown, strict=True)]
+    names = np.array([*names_now(project, table.run.info, project.classes), None], dtype=object)
+    codes = np.full(len(rows), NO_LABEL)
+    codes[shown] = _explained_codes(table, run_rows[shown])
+    return parts, explanations.parts if explanations else (), names[codes]
+
+
+def _parts(explanations: Explanations | None, row: int) -> Sequence[Part] | None:
+    """None for an item that was not asked about, which has no parts."""
+    return (explanations.of(int(row)) or None) if explanations else None
+
+
+def _explained_codes(table: RunTable, run_rows: RowArray) -> RowArray:
+    """The given label of each row, the predicted one where there is none."""
+    given = table.given(run_rows)
+    codes: RowArray = np.where(given == NO_LABEL, table.predicted(run_rows), given)
+    return codes

@@ -1,0 +1,93 @@
+"""The card of a text: the part of it that says most about its label, cut at word boundaries."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from curation.cards.card import CardKind, CardRequest, Part
+
+SHOWN_CHARACTERS = 210
+LEAD_CHARACTERS = 36  # so much is shown before the word that a cut text begins for
+ELLIPSIS = "…"
+MAX_TRIED = 8  # so many of the strongest words are tried as the one to begin for
+_SPACE = re.compile(r"\s")
+_WORD_START = re.compile(r"(?<=\s)\S")
+
+
+@dataclass(frozen=True, slots=True)
+class TextCard:
+    """text : what is shown; cut : more of it is not shown, an ellipsis stands for that
+    marks : (start, end, effect) in characters of `text`, effect in [-1, 1], above 0 speaks for the label; None where
+        the run says nothing of this text
+    about : the label that the marks are about, None without marks or if it must not be told
+    blind : nothing that tells the label is on the card
+    """
+
+    text: str
+    cut: bool
+    marks: Sequence[Part] | None
+    about: str | None
+    blind: bool
+
+
+def _make(request: CardRequest) -> list[TextCard]:
+    texts = request.columns(["text"])["text"].tolist()
+    about = zip(texts, request.parts, request.labels, request.hidden.tolist(), strict=True)
+    return [
+        _card(text, parts, label, hidden, request.search, whole=request.whole)
+        for text, parts, label, hidden in about
+    ]
+
+
+def _card(
+    text: str, parts: Sequence[Part] | None, label: str | None, hidden: bool, search: str, *, whole: bool
+) -> TextCard:
+    start, end = (0, len(text)) if whole else shown_part(text, parts or (), search)
+    shown, offset = text[start:end], -start
+    if start > 0:
+        shown, offset = ELLIPSIS + shown, offset + len(ELLIPSIS)
+    if end < len(text):
+        shown += ELLIPSIS
+    marks = None
+    if parts is not None:
+        marks = [(a + offset, b + offset, round(e, 3)) for a, b, e in parts if start <= a and b <= end]
+    about = label if parts is not None else None
+    if not whole:
+        shown = _SPACE.sub(" ", shown)  # one character for one, so that the marks stay where they are
+    return TextCard(shown, (start, end) != (0, len(text)), marks, about, hidden)
+
+
+def shown_part(text: str, parts: Sequence[Part], search: str = "") -> tuple[int, int]:
+    """Which characters [start, end) of a text a card shows: SHOWN_CHARACTERS at most, whole words.
+
+    Where the text is searched, it begins before what was found; else at the beginning or before one of the strongest
+    words, whichever shows the largest sum of effects, the earliest of equal ones.
+    """
+    if len(text) <= SHOWN_CHARACTERS:
+        return 0, len(text)
+    found = text.lower().find(search.lower()) if search else -1
+    if found >= 0:
+        return _from(text, found)
+    strongest = sorted(parts, key=lambda part: -abs(part[2]))[:MAX_TRIED]
+    windows = dict.fromkeys(_from(text, start) for start in (0, *(start for start, _, _ in strongest)))
+    return max(windows, key=lambda window: (_shown_effect(parts, *window), -window[0]))
+
+
+def _shown_effect(parts: Sequence[Part], start: int, end: int) -> float:
+    return round(sum(abs(effect) for a, b, effect in parts if start <= a and b <= end), 6)
+
+
+def _from(text: str, wanted: int) -> tuple[int, int]:
+    """The part that begins a little before `wanted`, whole words; it ends with the text if it comes near to that."""
+    start = max(0, min(wanted - LEAD_CHARACTERS, len(text) - SHOWN_CHARACTERS))
+    if start > 0:
+        begins = _WORD_START.search(text, start, max(start + 1, wanted + 1))
+        start = begins.start() if begins else start
+    end = min(len(text), start + SHOWN_CHARACTERS)
+    if end < len(text) and not text[end].isspace():
+        last_space = max(text.rfind(" ", start + 1, end), text.rfind("\n", start + 1, end))
+        end = last_space if last_space > start else end
+    return start, len(text[:end].rstrip()) if end < len(text) else end
+
+
+TEXT = CardKind("text", "text", _make)

@@ -1,0 +1,44 @@
+"""What items whose content comes from the columns of a table have in common: their columns and their ids."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+
+from curation.dataset.sources import Table
+from curation.spreadsheet import CURATED_COLUMNS
+
+ID_LENGTH = 16
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+
+
+def content_columns(table: Table) -> list[str]:
+    """The columns of an export of Winnow that are not its own."""
+    return [name for name in table.header if name not in CURATED_COLUMNS]
+
+
+def ids_of_content(rows: pd.DataFrame, content_hash: Sequence[str]) -> pd.Series:
+    """The id of each row as its source has it; of one that has neither id nor file, the beginning of its content hash.
+
+    The second row of one content gets "-2" behind it, and so on.
+    rows : columns item_id, path
+    """
+    seen: Counter[str] = Counter()
+    ids = rows["item_id"].tolist()
+    nameless = ((rows["item_id"].str.strip() == "") & (rows["path"] == "")).tolist()
+    for place, (is_nameless, digest) in enumerate(zip(nameless, content_hash, strict=True)):
+        if is_nameless:
+            short = digest[:ID_LENGTH]
+            seen[short] += 1
+            ids[place] = short if seen[short] == 1 else f"{short}-{seen[short]}"
+    return pd.Series(ids, index=rows.index, dtype=object)
+
+
+def looks_like_number(cell: str) -> bool:
+    """Whether the cell is a number as programs write it.
+
+    >>> looks_like_number(" -1.5e3 "), looks_like_number("1,5")
+    (True, False)
+    """
+    return NUMBER.fullmatch(cell.strip()) is not None

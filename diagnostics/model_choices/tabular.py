@@ -1,0 +1,11 @@
+"""Models for table rows."""
+
+from diagnostics.model_choices.choice import ModelChoice
+
+TABULAR = (
+    ModelChoice("auto", "Gradient boosting: the right start nearly always."),
+    ModelChoice("gradient_boosting", "Many small decision trees: seconds, takes missing values as they are."),
+    ModelChoice(
+        "tabular_net", "A network with an embedding for each category; slower, worth a try with many rows."
+    ),
+)

@@ -1,0 +1,1 @@
+"""Table rows: their feature columns, numbers for models, what matters for a prediction, and what is unusual."""

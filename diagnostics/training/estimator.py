@@ -1,0 +1,125 @@
+"""Models that are fitted at once, such as scikit-learn's: no epochs, no learning rate, no weights to go on from."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from diagnostics.errors import Cancelled
+from diagnostics.modalities import EstimatorItems, FittedEstimator
+from diagnostics.progress import ProgressCallback
+from diagnostics.run_folder import FITTED_AT_ONCE, HISTORY_COLUMNS
+from diagnostics.task import FloatArray, IntArray
+from diagnostics.training.checkpoint import FoldPredictions
+from diagnostics.training.fold import HistoryRow, OpenRun, Teller, to_explain
+from diagnostics.training.imbalance import item_weights
+
+PREDICT_BATCH_SIZE = 8192
+SMALLEST_PROBABILITY = 1e-7
+ONLY_EPOCH = 0
+
+
+class EstimatorWay:
+    """See `diagnostics.training.fold.Way`."""
+
+    def __init__(self, items: EstimatorItems) -> None:
+        self.items = items
+
+    def settle(
+        self, run: OpenRun, *, on_progress: ProgressCallback, should_stop: Callable[[], bool]
+    ) -> OpenRun:
+        """Nothing is left to be looked for. raises : ConfigError for a remedy for imbalance that needs epochs"""
+        item_weights(run.config.imbalance, np.empty(0, dtype=np.int64), 1, trained=run.config.arch)
+        return run
+
+    def train(self, run: OpenRun, teller: Teller, *, should_stop: Callable[[], bool]) -> None:
+        """A model that was not finished is fitted anew. Training logits are those of the fitted model."""
+        plan, model = run.plan, teller.model
+        teller.go_on_from([])
+        started_s = time.monotonic()
+        train = plan.trained_on(model)
+        learnt = plan.learnt_codes(model)
+        kept = run.checkpoints.open_fold(
+            model, n_items=len(plan.items), n_classes=run.n_classes, n_features=0
+        )
+        fitted = self._fit(run, teller, train, learnt[train], should_stop)
+        fitted_s = time.monotonic() - started_s
+        self._predict(fitted, kept.probabilities, teller, should_stop)
+        kept.train_logits[:] = np.nan
+        kept.train_logits[train] = np.log(np.maximum(kept.probabilities[train], SMALLEST_PROBABILITY))
+        teller.on_epoch(_history_row(run, model, kept, learnt, fitted_s, time.monotonic() - started_s))
+        asked = to_explain(run, model, kept.probabilities)
+        if asked is not None:
+            explained = fitted.explain(asked, should_stop=should_stop)
+            run.checkpoints.keep_explanations(model, asked.positions, explained)
+        run.checkpoints.keep_fold(model)
+
+    def _fit(
+        self,
+        run: OpenRun,
+        teller: Teller,
+        train: IntArray,
+        codes: IntArray,
+        should_stop: Callable[[], bool],
+    ) -> FittedEstimator:
+        if should_stop():
+            raise Cancelled("Training was stopped.")
+        weights = item_weights(run.config.imbalance, codes, run.n_classes, trained=run.config.arch)
+        n_shown = run.plan.n_shown(teller.model, run.config)
+        n_told = 0
+
+        def on_share(share: float) -> None:
+            nonlocal n_told
+            n_more = round(share * n_shown) - n_told
+            n_told += n_more
+            teller.on_trained(ONLY_EPOCH, n_more, 0.0)
+
+        fitted = self.items.fit(
+            train,
+            codes,
+            weights=weights,
+            seed=run.config.seed + teller.model,
+            should_stop=should_stop,
+            on_share=on_share,
+        )
+        on_share(1.0)
+        return fitted
+
+    def _predict(
+        self,
+        fitted: FittedEstimator,
+        probabilities: FloatArray,
+        teller: Teller,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        for start in range(0, len(probabilities), PREDICT_BATCH_SIZE):
+            if should_stop():
+                raise Cancelled("Stopped while predicting.")
+            part = np.arange(start, min(start + PREDICT_BATCH_SIZE, len(probabilities)))
+            probabilities[part] = fitted.predict(part)
+            teller.on_predicted(len(part))
+
+
+def _history_row(
+    run: OpenRun, model: int, kept: FoldPredictions, learnt: IntArray, fitted_s: float, seconds: float
+) -> HistoryRow:
+    train, held_out = run.plan.trained_on(model), run.plan.evaluated[model]
+    codes = run.plan.codes[held_out]
+    values = (
+        model,
+        ONLY_EPOCH,
+        FITTED_AT_ONCE,
+        _loss(kept.probabilities[train], learnt[train]),
+        _loss(kept.probabilities[held_out], codes),
+        float(np.mean(kept.probabilities[held_out].argmax(axis=1) == codes)) if len(codes) else 0.0,
+        run.plan.held_out,
+        len(train) / max(1e-9, fitted_s),
+        seconds,
+    )
+    return dict(zip(HISTORY_COLUMNS, values, strict=True))
+
+
+def _loss(probabilities: FloatArray, codes: IntArray) -> float:
+    """The mean cross-entropy; 0 without items, as for networks."""
+    said = probabilities[np.arange(len(codes)), codes]
+    return float(-np.log(np.maximum(said, SMALLEST_PROBABILITY)).mean()) if len(codes) else 0.0

@@ -1,0 +1,115 @@
+"""Models that are fastai networks: the learning rate is looked for once, each is trained in epochs and kept."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from diagnostics.modalities import NetworkItems
+from diagnostics.progress import ProgressCallback
+from diagnostics.run_folder import LR_FINDER_FILE, WEIGHTS_FOLDER, write_table, write_text
+from diagnostics.training.checkpoint import save_weights
+from diagnostics.training.device import seed_everything
+from diagnostics.training.fit import BatchNews, FoldReport, find_lr, fit_fold
+from diagnostics.training.fold import OpenRun, Teller, to_explain
+from diagnostics.training.logit_record import LogitRecord
+from diagnostics.training.predict import output_sizes, predict
+
+PREDICT_BATCH_SIZE = 256
+PROVISIONAL_LR = 1e-3
+
+
+class NetworkWay:
+    """See `diagnostics.training.fold.Way`."""
+
+    def __init__(self, items: NetworkItems) -> None:
+        self.items = items
+
+    def settle(
+        self, run: OpenRun, *, on_progress: ProgressCallback, should_stop: Callable[[], bool]
+    ) -> OpenRun:
+        """The learning rate is the one asked for, else the finder's, which is looked for once a run."""
+        self.items.prepare(run.checkpoints.folder, on_progress=on_progress, should_stop=should_stop)
+        if run.config.lr is not None:
+            return run
+        path = run.run_dir / LR_FINDER_FILE
+        if not path.is_file():
+            write_table(path, self._find_lr(run, should_stop))
+        curve = pd.read_csv(path)
+        return replace(run, config=replace(run.config, lr=float(curve.loc[curve["chosen"], "lr"].iloc[0])))
+
+    def train(self, run: OpenRun, teller: Teller, *, should_stop: Callable[[], bool]) -> None:
+        """From the last checkpoint; the weights are kept too."""
+        model = teller.model
+        phases = self.items.phases(run.config.lr or PROVISIONAL_LR)
+        n_before = run.checkpoints.n_epochs_of(model, [phase.n_epochs for phase in phases])
+        teller.go_on_from(run.checkpoints.history_of(model)[:n_before])
+
+        def on_batch(news: BatchNews) -> None:
+            teller.on_trained(news.epoch, news.n_trained, news.items_per_s)
+
+        learner = self._learner(run, model)
+        n_classes, n_features = output_sizes(learner.model)
+        logits = LogitRecord(len(run.plan.trained_on(model)), n_classes)
+        fit_fold(
+            learner,
+            fold=model,
+            phases=phases,
+            config=run.config,
+            machine=run.machine,
+            held_out=run.plan.held_out,
+            history=teller.history,
+            logits=logits,
+            checkpoints=run.checkpoints,
+            report=FoldReport(should_stop=should_stop, on_batch=on_batch, on_epoch=teller.on_epoch),
+        )
+        self._keep_weights(run, model, learner.model)
+        n_items = len(run.plan.items)
+        kept = run.checkpoints.open_fold(model, n_items=n_items, n_classes=n_classes, n_features=n_features)
+        predict(
+            learner.model,
+            self.items,
+            np.arange(n_items),
+            probabilities=kept.probabilities,
+            embeddings=kept.embeddings,
+            machine=run.machine,
+            batch_size=PREDICT_BATCH_SIZE,
+            should_stop=should_stop,
+            on_batch=teller.on_predicted,
+        )
+        kept.train_logits[:] = np.nan
+        kept.train_logits[run.plan.trained_on(model)] = logits.means()
+        asked = to_explain(run, model, kept.probabilities)
+        if asked is not None:
+            explained = self.items.explain(learner.model, asked, should_stop=should_stop)
+            run.checkpoints.keep_explanations(model, asked.positions, explained)
+        run.checkpoints.keep_fold(model)
+
+    def _find_lr(self, run: OpenRun, should_stop: Callable[[], bool]) -> pd.DataFrame:
+        """The learning rate finder's curve on the first model."""
+        return find_lr(
+            self._learner(run, 0),
+            phases=self.items.phases(PROVISIONAL_LR),
+            machine=run.machine,
+            should_stop=should_stop,
+            seed=run.config.seed,
+        )
+
+    def _learner(self, run: OpenRun, model: int) -> Any:
+        seed_everything(run.config.seed, 1 + model, 0)
+        return self.items.learner(
+            run.plan.trained_on(model),
+            run.plan.evaluated[model],
+            learnt_codes=run.plan.learnt_codes(model),
+            path=run.checkpoints.folder,
+        )
+
+    def _keep_weights(self, run: OpenRun, model: int, network: Any) -> None:
+        folder = run.run_dir / WEIGHTS_FOLDER
+        folder.mkdir(exist_ok=True)
+        save_weights(folder / f"fold-{model}.safetensors", network)
+        about = {"format_version": 1, **self.items.describe_model()}
+        write_text(folder / "model.json", json.dumps(about, indent=1, ensure_ascii=False))

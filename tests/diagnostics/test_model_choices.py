@@ -1,0 +1,37 @@
+"""The models that people are offered: each can be trained, and what is not on this machine is said."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from diagnostics.modalities.architectures import find_architecture
+from diagnostics.model_choices import MODEL_CHOICES
+from diagnostics.model_choices.choice import torch_checkpoints
+from diagnostics.model_choices.image import IMAGENET_WEIGHTS
+from diagnostics.training.config import TrainConfig
+
+
+@pytest.mark.parametrize("modality", MODEL_CHOICES)
+def test_the_first_choice_is_what_is_taken_if_nobody_chooses(modality):
+    assert MODEL_CHOICES[modality][0].arch == TrainConfig().arch
+    assert all(choice.sentence.endswith(".") for choice in MODEL_CHOICES[modality])
+
+
+def test_every_model_for_images_is_one_that_is_known():
+    for choice in MODEL_CHOICES["image"][1:]:
+        assert find_architecture(choice.arch).name == choice.arch
+
+
+def test_weights_that_are_not_here_are_said_with_where_they_were_looked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    resnet18 = next(choice for choice in MODEL_CHOICES["image"] if choice.arch == "resnet18")
+    assert resnet18.lacks().startswith(f"Pretrained weights: not available here ({tmp_path}")
+    torch_checkpoints().mkdir(parents=True)
+    (torch_checkpoints() / IMAGENET_WEIGHTS["resnet18"]).touch()
+    assert resnet18.lacks() == ""
+
+
+def test_weights_are_looked_for_where_torch_keeps_them(monkeypatch):
+    monkeypatch.delenv("TORCH_HOME", raising=False)
+    assert torch_checkpoints() == Path(torch.hub.get_dir()) / "checkpoints"
