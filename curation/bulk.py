@@ -65,9 +65,10 @@ class BulkPreview:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A choice on the rows of a queue; arrays (n_items,) in the queue's order."""
+    """A choice on the rows of a queue; arrays (n_items,) in the queue's order. labels : what the numbers of labels mean"""
 
     rows: RowArray
+    labels: LabelSpace
     meant: Meant
     already: BoolArray
     changed_since: BoolArray
@@ -173,15 +174,16 @@ def _plan(
 ) -> _Plan:
     rows, table = queue.rows(), queue.table
     _refuse_locked(table.split(rows), store)
-    standing = table.standing.now().of(rows)
-    classes = store.class_list.names
-    to_project = _positions(queue.classes, classes)
+    now = table.standing.now()
+    standing, classes = now.of(rows), store.class_list
+    labels = now.labels.with_texts([text for text in table.labels.names if _is_known(text, classes)])
+    to_project = _positions(table.labels.names, labels.names)
     meant = meant_by(
         choice,
         given=to_project[table.given(rows)],
         predicted=to_project[table.predicted(rows)],
         source=standing.given,
-        label=_class_code(choice, label, classes),
+        label=_class_code(choice, label, classes.names),
     )
     if store.barred:
         barred = np.isin(rows, table.standing.rows_of(list(store.barred)))
@@ -191,7 +193,7 @@ def _plan(
     event = standing.event
     as_of = queue.query.as_of_event
     expected = event if as_of is None else np.minimum(event, as_of)
-    return _Plan(rows, meant, _already(meant, standing), event != expected, expected.astype(np.int32))
+    return _Plan(rows, labels, meant, _already(meant, standing), event != expected, expected.astype(np.int32))
 
 
 def _leaving(meant: Meant, left: BoolArray, reason: str) -> Meant:
@@ -210,7 +212,7 @@ def _already(meant: Meant, standing: RowStates) -> BoolArray:
 
 def _decisions(queue: Queue, store: DecisionStore, plan: _Plan, shown_in: str) -> list[Decision]:
     places = np.flatnonzero(~plan.meant.refused)
-    labels = [*store.class_list.names, None]
+    labels = [*plan.labels.names, None]
     columns = (
         queue.table.item_ids(plan.rows[places]),
         plan.meant.verdict[places].tolist(),

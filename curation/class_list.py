@@ -10,7 +10,7 @@ appended.
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -126,6 +126,13 @@ class ClassList:
         if key is None or key in self.shown:
             return None if key is None else self.shown[key]
         return self.kind.text([self.shown[member] for member in self.kind.members(key)], self.names)
+
+    def labels_as(self, labels: Iterable[str], names: Mapping[str, str]) -> list[str]:
+        """Labels of which each class has one of the present names; names : by class"""
+        return [
+            self.kind.text([names[member] for member in self.kind.members(label)], self.names)
+            for label in labels
+        ]
 
     def names_of(self, keys: Iterable[str]) -> dict[str, str]:
         """The name that each of these is shown under."""

@@ -55,6 +55,10 @@ class LabelSpace:
         self.codes(texts)
         return self
 
+    def by_class(self, n: IntArray) -> IntArray:
+        """(n_classes,), how many items have each class; n : (n_labels,), how many have each label."""
+        return n
+
     def has(self, codes: IntArray, place: int) -> BoolArray:
         """(n_items,), whether each item has the class at this place; one without a label has none."""
         has: BoolArray = np.append(self.members[:, place], False)[codes]
@@ -86,6 +90,10 @@ class SetSpace(LabelSpace):
                 f"No item had the labels {sets.texts()[strange[0]]!r} when the labels were read. Read them again."
             )
         return places.astype(np.int64)
+
+    def by_class(self, n: IntArray) -> IntArray:
+        counts: IntArray = n @ self.members
+        return counts
 
     def with_texts(self, texts: Texts) -> LabelSpace:
         """The sets that had no number yet get the next ones, in an order that does not depend on that of the texts."""

@@ -62,6 +62,17 @@ class LabelReader(Protocol):
         """The classes, in order: those the user named, else those that occur; labels : those of usable items."""
 
 
+ADVICE = "advice"
+AGREEMENT = "agreement"
+CAPS = "caps"
+EDIT_GROUPS = "edit_groups"
+EXPERIMENTS = "experiments"
+IMPORT = "import"
+PAIRS = "pairs"
+TRAINING_CHECKS = "training_checks"
+WHAT_IF = "what_if"
+FEATURES = (ADVICE, AGREEMENT, CAPS, EDIT_GROUPS, EXPERIMENTS, IMPORT, PAIRS, TRAINING_CHECKS, WHAT_IF)
+
 Members = Callable[[str], tuple[str, ...]]
 
 
@@ -76,6 +87,10 @@ class LabelKind:
     text : (classes, all classes in order) -> the one text of a label that has these
     wrong_name : (name) -> why no class may be called so; "" if it may
     hold_out : (units, label texts, fraction=, seed=) -> (n_items,), which items go to validation
+    max_k : (number of classes) -> what k of the ranking by confusion can be at most
+    said : (a row of a queue, the ranking, its k) -> in words, what the model says of it
+    reasoned_from : the columns of a queue that `diagnostics.reasons` reads beside what was seen of the items
+    not_available : why projects with such labels lack some of FEATURES, a sentence each
     """
 
     key: str
@@ -85,6 +100,10 @@ class LabelKind:
     text: Callable[[Iterable[str], Sequence[str]], str]
     wrong_name: Callable[[str], str]
     hold_out: Callable[..., BoolArray]
+    max_k: Callable[[int], int]
+    said: Callable[[Mapping[str, Any], str, int], str]
+    reasoned_from: tuple[str, ...]
+    not_available: Mapping[str, str]
 
     def counted(self, labels: pd.Series) -> dict[str, int]:
         """How many items have each class; labels : texts, null where nobody labelled."""

@@ -1,16 +1,30 @@
 """Each item has any number of the classes, none among them. A label is the text of a set, see
 `diagnostics.multilabel.label_sets`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from curation.dataset.findings import NOTE, SET_ASIDE, Check, Finding
 from curation.dataset.image_checks import Unusable
-from curation.label_kinds.kind import LabelForm, LabelKind, LabelReader
-from curation.label_kinds.single import unknown_class
+from curation.label_kinds.kind import (
+    ADVICE,
+    AGREEMENT,
+    CAPS,
+    EDIT_GROUPS,
+    EXPERIMENTS,
+    IMPORT,
+    PAIRS,
+    TRAINING_CHECKS,
+    WHAT_IF,
+    LabelForm,
+    LabelKind,
+    LabelReader,
+)
+from curation.label_kinds.single import percent, unknown_class
 from diagnostics.errors import DataError
 from diagnostics.multilabel.label_sets import (
     LABELLED_WITH_NONE,
@@ -21,6 +35,22 @@ from diagnostics.multilabel.label_sets import (
 from diagnostics.task import BoolArray
 
 UNREADABLE, REPEATED = "unreadable_labels", "repeated_label"
+HESITATION = {
+    "confusion": "; its nearest probability is {value:.2f} from where it decides",
+    "entropy": "; entropy {value:.2f}",
+}
+_SO_FAR = "is there for one label an item so far, not for several"
+NOT_AVAILABLE = {
+    ADVICE: f"What to do next for each class {_SO_FAR}.",
+    AGREEMENT: f"How often people agree beyond chance {_SO_FAR}.",
+    CAPS: f"A cap on the examples of a class {_SO_FAR}: leaving an item out would leave out its other labels, too.",
+    EDIT_GROUPS: f"What each group of edits did {_SO_FAR}.",
+    EXPERIMENTS: f"Experiments compare trainings on one label an item so far, not on several.",
+    IMPORT: f"Bringing the predictions of another model {_SO_FAR}. For a ranked table: winnow rank --probs.",
+    PAIRS: "Confused pairs are of classes that exclude one another; labels of one item do not.",
+    TRAINING_CHECKS: f"The check of a training {_SO_FAR}.",
+    WHAT_IF: f"The estimate of what the decisions will do {_SO_FAR}; the next full training says it.",
+}
 PLACE = ("source", "row", "path", "item_id")
 CHECKS = {
     UNREADABLE: Check(
@@ -152,6 +182,22 @@ def hold_out(units: Sequence[str], labels: Sequence[str], *, fraction: float, se
     return held_out
 
 
+def _said(record: Mapping[str, Any], by: str, k: int) -> str:
+    return f"`{record['predicted_label']}`" + (
+        HESITATION[by].format(value=record[by]) if by in HESITATION else _against_given(record)
+    )
+
+
+def _against_given(record: Mapping[str, Any]) -> str:
+    given, label = record["given_label"], record["suspect_label"]
+    if given is None:
+        return "; it has no label yet"
+    if not record["suspect"]:
+        return ", as labelled" if given == record["predicted_label"] else f"; given are `{given}`"
+    probability = percent(record["p_second"])
+    return f"; `{label}`, to which it gives {probability}, may be {record['suspect']}"
+
+
 SEVERAL_LABELS = LabelKind(
     key="multi",
     checks=CHECKS,
@@ -160,4 +206,8 @@ SEVERAL_LABELS = LabelKind(
     text=text_of,
     wrong_name=_wrong_name,
     hold_out=hold_out,
+    max_k=lambda n_classes: 2,
+    said=_said,
+    reasoned_from=("given_label", "suspect", "second_label", "p_second"),
+    not_available=NOT_AVAILABLE,
 )

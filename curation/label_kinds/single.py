@@ -1,8 +1,9 @@
 """Each item has one of the classes."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,11 @@ from curation.dataset.image_checks import Unusable
 from curation.dataset.splits import split_off_validation
 from curation.label_kinds.kind import LabelForm, LabelKind, LabelReader
 from diagnostics.task import BoolArray
+
+HESITATION = {
+    "confusion": "the first and number {k} differ by {value:.2f}",
+    "entropy": "entropy {value:.2f}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,38 @@ def _hold_out(units: Sequence[str], labels: Sequence[str], *, fraction: float, s
     return np.array(split_off_validation(units, labels, fraction=fraction, seed=seed), dtype=np.bool_)
 
 
+def _said(record: Mapping[str, Any], by: str, k: int) -> str:
+    predicted = f"`{record['predicted_label']}` with {percent(record['p_predicted'])}"
+    return predicted + (_hesitation(record, by, k) if by in HESITATION else _against_given(record))
+
+
+def _hesitation(record: Mapping[str, Any], by: str, k: int) -> str:
+    second = f", then `{record['second_label']}` with {percent(record['p_second'])}"
+    return f"{second}; {HESITATION[by].format(k=k, value=record[by])}"
+
+
+def _against_given(record: Mapping[str, Any]) -> str:
+    given = record["given_label"]
+    if given is None:
+        return "; it has no label yet"
+    if given == record["predicted_label"]:
+        return f", as labelled; next is `{record['second_label']}` with {percent(record['p_second'])}"
+    return f"; given label `{given}` gets {percent(record['p_given'])}"
+
+
+def percent(share: float) -> str:
+    """
+    >>> percent(0.984), percent(0.0004), percent(0.9996)
+    ('98 %', 'under 0.1 %', 'over 99.9 %')
+    """
+    value = 100 * share
+    if value < 0.1:
+        return "under 0.1 %"
+    if value > 99.9:
+        return "over 99.9 %"
+    return f"{value:.1f} %" if value < 0.95 or value > 99.05 else f"{value:.0f} %"
+
+
 ONE_LABEL = LabelKind(
     key="single",
     checks={},
@@ -62,4 +100,8 @@ ONE_LABEL = LabelKind(
     text=lambda names, classes: next(iter(names)),
     wrong_name=lambda name: "",
     hold_out=_hold_out,
+    max_k=lambda n_classes: max(2, n_classes),
+    said=_said,
+    reasoned_from=("given_label",),
+    not_available={},
 )
