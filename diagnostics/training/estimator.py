@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import torch
 
 from diagnostics.errors import Cancelled
 from diagnostics.explanations import Explanations, place_explanations
@@ -14,7 +15,7 @@ from diagnostics.progress import ProgressCallback
 from diagnostics.run_folder import FITTED_AT_ONCE, HISTORY_COLUMNS
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.checkpoint import FoldPredictions
-from diagnostics.training.fold import HistoryRow, OpenRun, Teller, to_explain
+from diagnostics.training.fold import HistoryRow, OpenRun, Teller, n_threads_of_model, to_explain
 
 PREDICT_BATCH_SIZE = 8192
 ONLY_EPOCH = 0
@@ -32,6 +33,7 @@ class EstimatorWay:
         """Nothing is left to be looked for. raises : ConfigError for a remedy for imbalance that needs epochs"""
         plan, nobody = run.plan, np.empty(0, dtype=np.int64)
         plan.kind.item_weights(run.config.imbalance, plan.space, nobody, trained=run.config.arch)
+        torch.set_num_threads(n_threads_of_model(run))
         return run
 
     def train(self, run: OpenRun, teller: Teller, *, should_stop: Callable[[], bool]) -> None:

@@ -23,7 +23,8 @@ class Point:
         return Point(self.weights * share, self.biases * share)
 
     def dot(self, other: "Point") -> float:
-        return float((self.weights * other.weights).sum() + (self.biases * other.biases).sum())
+        weights = torch.dot(self.weights.flatten(), other.weights.flatten())
+        return float(weights + torch.dot(self.biases, other.biases))
 
     @property
     def largest(self) -> float:

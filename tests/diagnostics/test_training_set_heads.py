@@ -30,7 +30,7 @@ def make_folds(features, n_labelled=300):
     ]
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.03, 0.001])
+@pytest.mark.parametrize("strength", [1.0, 0.01])
 def test_heads_are_a_logistic_regression_of_scikit_learn_for_each_class(data, strength):
     features, label_sets = data
     weights = np.linspace(0.5, 2, 300)
@@ -58,8 +58,8 @@ def test_the_strength_is_the_one_at_which_held_out_sets_are_most_likely(data):
         held_out = heads.fold_probs[rows % 3, rows]
         return -np.log(np.where(label_sets.targets, held_out, 1 - held_out)).sum(axis=1).mean()
 
-    tried = STRENGTHS[: len(chosen.losses)]
-    assert chosen.strength == min(tried, key=loss)
+    place = STRENGTHS.index(chosen.strength)
+    assert chosen.strength == min(STRENGTHS[max(0, place - 1) : place + 2], key=loss)
     assert min(chosen.losses) == pytest.approx(loss(chosen.strength), rel=1e-2)
 
 
