@@ -18,7 +18,7 @@ from diagnostics.errors import DataError
 from diagnostics.multilabel.label_sets import NOT_LABELLED, LabelSets, parse_label_sets
 from diagnostics.task import NO_LABEL, BoolArray, IntArray, label_codes
 
-Texts = Sequence[object] | pd.Series
+Texts = Sequence[object] | pd.Series | npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class SetSpace(LabelSpace):
 
         raises : DataError for a class that there is not, and for sets that have no number here
         """
-        sets = parse_label_sets(texts, self.classes)
+        sets = parse_label_sets(pd.Series(texts, dtype=object), self.classes)
         places = pd.Index(self.names, dtype=object).get_indexer(pd.Index(sets.texts(), dtype=object))
         strange = np.flatnonzero((places == NO_LABEL) & sets.labelled)
         if len(strange):
@@ -128,7 +128,7 @@ def set_space(classes: Sequence[str], texts: Texts) -> LabelSpace:
 
 def _different_sets(texts: Texts, classes: tuple[str, ...]) -> tuple[npt.NDArray[np.object_], BoolArray]:
     """The texts (n,) and members (n, n_classes) of the sets that occur, each once, in the order of their members."""
-    sets = parse_label_sets(texts, classes)
+    sets = parse_label_sets(pd.Series(texts, dtype=object), classes)
     members = np.unique(sets.targets[sets.labelled], axis=0)
     names = LabelSets(classes, members, np.ones(len(members), dtype=bool)).texts()
     return names[names != NOT_LABELLED], members

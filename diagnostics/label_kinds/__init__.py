@@ -2,12 +2,12 @@
 
 from diagnostics.errors import DataError
 from diagnostics.label_kinds.kind import LabelKind
-from diagnostics.label_kinds.multi import SEVERAL_LABELS
-from diagnostics.label_kinds.single import ONE_LABEL
+from diagnostics.label_kinds.multi import SeveralLabels
+from diagnostics.label_kinds.single import OneLabel
 from diagnostics.label_space import LabelSpace, Texts
 from diagnostics.task import Task
 
-LABEL_KINDS: dict[str, LabelKind] = {kind.key: kind for kind in (ONE_LABEL, SEVERAL_LABELS)}
+LABEL_KINDS: dict[str, LabelKind] = {kind.key: kind for kind in (OneLabel(), SeveralLabels())}
 
 
 def label_kind_of(key: str) -> LabelKind:

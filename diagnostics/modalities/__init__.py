@@ -108,10 +108,13 @@ class NetworkItems(OpenedItems, Protocol):
     def phases(self, lr: float) -> "list[Phase]":
         """The schedule of a training whose largest learning rate is `lr`."""
 
-    def learner(self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, path: Path) -> Any:
+    def learner(
+        self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, loss_func: Any, path: Path
+    ) -> Any:
         """A fastai Learner with fresh weights whose loaders give the train and the held-out positions.
 
         learnt_codes : (n_items,), what the train positions are trained on; held-out ones keep the items' own labels
+        loss_func : of logits (n, n_classes) and codes (n,)
         The train loader tells in `batch_positions` which of `train` its last batch held, and draws by `order_rng`.
         """
 
@@ -155,6 +158,7 @@ class EstimatorItems(OpenedItems, Protocol):
         train: IntArray,
         codes: IntArray,
         *,
+        n_classes: int,
         weights: FloatArray,
         seed: int,
         should_stop: Callable[[], bool],

@@ -64,6 +64,7 @@ class NetworkWay:
             held_out=run.plan.held_out,
             history=teller.history,
             logits=logits,
+            learning=run.learning,
             checkpoints=run.checkpoints,
             report=FoldReport(should_stop=should_stop, on_batch=on_batch, on_epoch=teller.on_epoch),
         )
@@ -76,6 +77,7 @@ class NetworkWay:
             np.arange(n_items),
             probabilities=kept.probabilities,
             embeddings=kept.embeddings,
+            activation=run.learning.probabilities,
             machine=run.machine,
             batch_size=PREDICT_BATCH_SIZE,
             should_stop=should_stop,
@@ -84,7 +86,7 @@ class NetworkWay:
         kept.train_logits[:] = np.nan
         kept.train_logits[run.plan.trained_on(model)] = logits.means()
         asked = to_explain(run, model, kept.probabilities)
-        if asked is not None:
+        if asked is not None and run.plan.kind.has_rivals:
             explained = self.items.explain(learner.model, asked, should_stop=should_stop)
             run.checkpoints.keep_explanations(model, asked.positions, explained)
         run.checkpoints.keep_fold(model)
@@ -101,10 +103,12 @@ class NetworkWay:
 
     def _learner(self, run: OpenRun, model: int) -> Any:
         seed_everything(run.config.seed, 1 + model, 0)
+        train, codes = run.plan.trained_on(model), run.plan.learnt_codes(model)
         return self.items.learner(
-            run.plan.trained_on(model),
+            train,
             run.plan.evaluated[model],
-            learnt_codes=run.plan.learnt_codes(model),
+            learnt_codes=codes,
+            loss_func=run.learning.loss(run.config, codes[train], run.machine.device),
             path=run.checkpoints.folder,
         )
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
 
 from diagnostics.dynamics import Dynamics, write_dynamics
 from diagnostics.explanations import Explanations, place_explanations, write_explanations
@@ -94,7 +93,7 @@ def train_run(
     explanations = _explanations(run, order)
     if explanations is not None:
         write_explanations(run_dir, explanations)
-    write_scores(run_dir, items["content_hash"].astype(str).tolist(), seed=config.seed)
+    write_scores(run_dir, items["content_hash"].astype(str).tolist(), config=config)
     info = _info(run, inputs, clock, run_id, dataset_version)
     checkpoints.remove()
     write_run_info(run_dir, info)
@@ -212,6 +211,7 @@ def _info(
         config=inputs.config,
         resolved=run.config,
         classes=inputs.task.classes,
+        label_kind=inputs.task.label_kind,
         dataset_version=dict(dataset_version),
         device=describe_device(run.machine.device),
         n_threads=run.config.n_threads or run.machine.n_threads,
@@ -221,7 +221,7 @@ def _info(
         in_sample=inputs.config.folds == 0,
         arch=run.config.arch,
         pretrained=run.config.pretrained,
-        notes=(*notes_of(run.plan, inputs.task, inputs.config), *run.opened.notes),
+        notes=(*notes_of(run.plan, inputs.config), *run.opened.notes),
     )
 
 
@@ -244,10 +244,11 @@ def _predictions(run: OpenRun, task: Task, order: IntArray) -> Predictions:
         splits=object_array(plan.items["split"])[order],
         folds=folds,
         kinds=kinds,
-        given_labels=object_array(plan.items["label"])[order],
+        given_labels=plan.space.texts(plan.codes)[order],
         pred_probs=combine_folds(probabilities, folds=plan.folds)[order],
         embeddings=pick_embeddings(fold_embeddings, kinds, folds),
         classes=task.classes,
+        label_kind=task.label_kind,
         fold_probs=FoldRows(probabilities, order),
         fold_embeddings=fold_embeddings,
     )
@@ -261,13 +262,13 @@ def _dynamics(run: OpenRun, order: IntArray) -> Dynamics:
     positions = np.concatenate([planted.positions for planted in plan.planted])
     said = [logits[planted.positions] for logits, planted in zip(train_logits, plan.planted, strict=True)]
     return Dynamics(
-        probs=softmax(learnt[order], axis=1),
+        probs=plan.kind.probabilities(learnt[order]),
         planted_rows=np.argsort(order)[positions],
         planted_codes=np.concatenate([planted.codes for planted in plan.planted]),
         planted_models=np.repeat(
             np.arange(plan.n_models), [len(planted.positions) for planted in plan.planted]
         ),
-        planted_probs=softmax(np.concatenate(said), axis=1),
+        planted_probs=plan.kind.probabilities(np.concatenate(said)),
     )
 
 
