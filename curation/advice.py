@@ -324,7 +324,7 @@ def class_facts(project: Project, run_id: str) -> list[ClassFacts]:
     """The facts of every class, in the order of the classes; its nearest unlabelled items are not looked for."""
     found = _measured(project, run_id)
     report = found.class_report()
-    table = _table_of(project, run_id, found.classes)
+    table = _table_of(project, run_id)
     n_train = _n_train(table, len(found.classes))
     pairs = _pairs(found, table)
     n_unlabelled = _n_open_unlabelled(table)
@@ -355,9 +355,9 @@ def _measured(project: Project, run_id: str) -> LabelledPredictions:
     return found if len(found.codes) else labelled_predictions(project, "train", run_id)
 
 
-def _table_of(project: Project, run_id: str, classes: tuple[str, ...]) -> RunTable:
+def _table_of(project: Project, run_id: str) -> RunTable:
     table = run_table(project, run_id)
-    return table.in_classes(names_now(project, table.run.info, project.classes), classes)
+    return table.in_classes(names_now(project, table.run.info, project.classes), project.classes)
 
 
 def _n_train(table: RunTable, n_classes: int) -> IntArray:

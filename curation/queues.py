@@ -140,7 +140,12 @@ class Queue:
     """
 
     def __init__(
-        self, query: QueueQuery, table: RunTable, store: DecisionStore, classes: tuple[str, ...], kind: LabelKind
+        self,
+        query: QueueQuery,
+        table: RunTable,
+        store: DecisionStore,
+        classes: tuple[str, ...],
+        kind: LabelKind,
     ) -> None:
         self.query = query
         self._table = table
@@ -385,8 +390,9 @@ class Queue:
     def _columns(self, start: int, stop: int) -> dict[str, list[Any]]:
         """RANKED_COLUMNS and `kind` of the items from rank start + 1 to rank stop."""
         table, rows = self._table, self.rows(start, stop)
-        labels, suspects = self._table.labels, np.array([*SUSPECTS, ""], dtype=object)[table.suspect(rows)]
-        second = labels.texts(table.second(rows))
+        labels = table.labels
+        suspects = np.array([*SUSPECTS, ""], dtype=object)[table.suspect(rows)].tolist()
+        second = labels.texts(table.second(rows)).tolist()
         columns = {
             "rank": list(range(start + 1, start + 1 + len(rows))),
             "item_id": table.item_ids(rows),
@@ -395,9 +401,11 @@ class Queue:
             "kind": np.array(KINDS, dtype=object)[table.kind(rows)].tolist(),
             "given_label": labels.texts(table.given(rows)).tolist(),
             "predicted_label": labels.texts(table.predicted(rows)).tolist(),
-            "second_label": second.tolist(),
-            "suspect": suspects.tolist(),
-            "suspect_label": np.where(suspects == "", None, second).tolist(),
+            "second_label": second,
+            "suspect": suspects,
+            "suspect_label": [
+                name if suspect else None for name, suspect in zip(second, suspects, strict=True)
+            ],
         }
         for name in NUMBERS:
             columns[name] = table.numbers(name, rows, k=self.query.k).tolist()
@@ -610,9 +618,7 @@ def _reasons(columns: Mapping[str, list[Any]], query: QueueQuery, kind: LabelKin
     for row in range(len(columns["rank"])):
         record = {name: columns[name][row] for name in REASONED_FROM}
         said = kind.said(record, query.by, query.k)
-        sentences.append(
-            f"{SEEN_BY.get(record['kind'], UNSEEN)} {said}.{_sentence(columns['seen'][row])}"
-        )
+        sentences.append(f"{SEEN_BY.get(record['kind'], UNSEEN)} {said}.{_sentence(columns['seen'][row])}")
     return sentences
 
 

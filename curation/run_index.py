@@ -31,6 +31,7 @@ from curation.project import ITEMS_FILE, Project
 from diagnostics.errors import RunError
 from diagnostics.label_kinds import label_kind_of
 from diagnostics.label_space import LabelSpace
+from diagnostics.multilabel.scores import MISSING, SUPERFLUOUS
 from diagnostics.predictions import FOLDER, KINDS
 from diagnostics.reasons import COUNTS_SEEN, LABELS_SEEN
 from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run

@@ -61,7 +61,9 @@ class RunTable:
         names : the present name of each class of the run, see `curation.run_classes`
         """
         places = np.array([classes.names.index(name) for name in names], dtype=np.int32)
-        texts = classes.labels_as(self.index.labels.names, dict(zip(self.run.info.classes, names, strict=True)))
+        texts = classes.labels_as(
+            self.index.labels.names, dict(zip(self.run.info.classes, names, strict=True))
+        )
         labels = label_kind_of(classes.kind.key).space(classes.names, [*classes.names, *texts])
         label_places = labels.codes([*texts, None]).astype(np.int32)
         groups = self.index.groups

@@ -46,19 +46,26 @@ class CardRequest:
         explanations = read_explanations(self.table.run.folder)
         run_rows = self.table.index.row_of_item[self.rows]
         shown = (run_rows >= 0) & ~self.hidden
-        names = np.array(
-            [*names_now(self.project, self.table.run.info, self.project.classes), None], dtype=object
-        )
-        codes = np.full(len(self.rows), NO_LABEL)
-        codes[shown] = _explained_codes(self.table, run_rows[shown])
+        labels: Labels = np.full(len(self.rows), None, dtype=object)
+        labels[shown] = self._explained_labels(self.table, run_rows[shown])
         return Explained(
             parts=[
                 _parts(explanations, row) if show else None
                 for row, show in zip(run_rows.tolist(), shown.tolist(), strict=True)
             ],
             feature_names=explanations.parts if explanations else (),
-            labels=names[codes],
+            labels=labels,
         )
+
+    def _explained_labels(self, table: RunTable, run_rows: RowArray) -> Labels:
+        """What the run explains of each row: the given label, the predicted one where there is none, or of several
+        labels the one that is most suspect."""
+        classes = self.project.classes
+        shown = table.in_classes(names_now(self.project, table.run.info, classes), classes)
+        if classes.kind.is_set:
+            return shown.labels.texts(shown.second(run_rows))
+        given = shown.given(run_rows)
+        return shown.labels.texts(np.where(given == NO_LABEL, shown.predicted(run_rows), given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +100,3 @@ class CardKind:
 def _parts(explanations: Explanations | None, row: int) -> Sequence[Part] | None:
     """None for an item that was not asked about, which has no parts."""
     return (explanations.of(row) or None) if explanations else None
-
-
-def _explained_codes(table: RunTable, run_rows: RowArray) -> RowArray:
-    """The given label of each row, the predicted one where there is none."""
-    given = table.given(run_rows)
-    codes: RowArray = np.where(given == NO_LABEL, table.predicted(run_rows), given)
-    return codes

@@ -81,6 +81,7 @@ class LabelKind:
     """One kind of label.
 
     key : as `diagnostics.task.Task.label_kind` and project.json name it
+    is_set : whether a label is a set of classes, of which one can be added or removed
     checks : what is looked for when labels are taken in, beside what is looked for in all
     reader : (form, the classes that the user named or None) -> what reads the labels of a source
     members : (label text) -> the classes that an item with this label has, in the order in which they stand there
@@ -88,12 +89,14 @@ class LabelKind:
     wrong_name : (name) -> why no class may be called so; "" if it may
     hold_out : (units, label texts, fraction=, seed=) -> (n_items,), which items go to validation
     max_k : (number of classes) -> what k of the ranking by confusion can be at most
+    together : (probabilities grouped by what their classes have become) -> that of each group
     said : (a row of a queue, the ranking, its k) -> in words, what the model says of it
     reasoned_from : the columns of a queue that `diagnostics.reasons` reads beside what was seen of the items
     not_available : why projects with such labels lack some of FEATURES, a sentence each
     """
 
     key: str
+    is_set: bool
     checks: Mapping[str, Check]
     reader: Callable[[LabelForm, tuple[str, ...] | None], LabelReader]
     members: Members
@@ -101,6 +104,7 @@ class LabelKind:
     wrong_name: Callable[[str], str]
     hold_out: Callable[..., BoolArray]
     max_k: Callable[[int], int]
+    together: Callable[[Any], pd.Series]
     said: Callable[[Mapping[str, Any], str, int], str]
     reasoned_from: tuple[str, ...]
     not_available: Mapping[str, str]

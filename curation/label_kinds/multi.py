@@ -45,7 +45,7 @@ NOT_AVAILABLE = {
     AGREEMENT: f"How often people agree beyond chance {_SO_FAR}.",
     CAPS: f"A cap on the examples of a class {_SO_FAR}: leaving an item out would leave out its other labels, too.",
     EDIT_GROUPS: f"What each group of edits did {_SO_FAR}.",
-    EXPERIMENTS: f"Experiments compare trainings on one label an item so far, not on several.",
+    EXPERIMENTS: "Experiments compare trainings on one label an item so far, not on several.",
     IMPORT: f"Bringing the predictions of another model {_SO_FAR}. For a ranked table: winnow rank --probs.",
     PAIRS: "Confused pairs are of classes that exclude one another; labels of one item do not.",
     TRAINING_CHECKS: f"The check of a training {_SO_FAR}.",
@@ -200,6 +200,7 @@ def _against_given(record: Mapping[str, Any]) -> str:
 
 SEVERAL_LABELS = LabelKind(
     key="multi",
+    is_set=True,
     checks=CHECKS,
     reader=_reader,
     members=members,
@@ -207,6 +208,7 @@ SEVERAL_LABELS = LabelKind(
     wrong_name=_wrong_name,
     hold_out=hold_out,
     max_k=lambda n_classes: 2,
+    together=lambda groups: groups.max(),
     said=_said,
     reasoned_from=("given_label", "suspect", "second_label", "p_second"),
     not_available=NOT_AVAILABLE,

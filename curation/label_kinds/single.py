@@ -94,6 +94,7 @@ def percent(share: float) -> str:
 
 ONE_LABEL = LabelKind(
     key="single",
+    is_set=False,
     checks={},
     reader=_reader,
     members=lambda label: (label,),
@@ -101,6 +102,7 @@ ONE_LABEL = LabelKind(
     wrong_name=lambda name: "",
     hold_out=_hold_out,
     max_k=lambda n_classes: max(2, n_classes),
+    together=lambda groups: groups.sum(),
     said=_said,
     reasoned_from=("given_label",),
     not_available={},
