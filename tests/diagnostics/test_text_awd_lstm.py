@@ -18,7 +18,16 @@ from diagnostics.training.config import TrainConfig
 from tests.diagnostics.text_items import TASK, make_texts, quick_inputs, quick_run, train
 
 TINY = {"emb_sz": 12, "n_hid": 16, "n_layers": 2}
-CONFIG = TrainConfig(arch="awd_lstm", epochs=8, folds=2, lr=0.03, n_threads=1, batch_size=10, planted=0.1)
+CONFIG = TrainConfig(
+    arch="awd_lstm",
+    epochs=8,
+    folds=2,
+    lr=0.03,
+    n_threads=1,
+    batch_size=10,
+    planted=0.1,
+    mixed_precision="off",
+)
 READING_FIRST = replace(CONFIG, epochs=2, lm_epochs=1)
 
 
