@@ -97,7 +97,7 @@ def _effects(
         replaced = repeated.copy()
         replaced[:, columns] = values[np.ix_(others, columns)]
         after = _log_odds(predict(replaced), repeated_codes).reshape(-1, N_DRAWS)
-        effects[:, feature] = before - after.mean(axis=1)
+        effects[:, feature] = (before[:, None] - after).mean(axis=1)
     return effects
 
 
