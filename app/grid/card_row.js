@@ -28,7 +28,7 @@ export const rowCard = {
     el("span", { class: "swatch" }, effectBar(0.8), " speaks for the given label"),
     el("span", { class: "swatch" }, effectBar(-0.8), " speaks against it"),
     el("span", { class: "swatch" }, icon("unusual"), " unusual for its label"),
-    el("span", { class: "unexplained" }, explanationNote(cards.map((card) => (card.explained ? [] : null)), "row", "rows")),
+    el("span", { class: "unexplained" }, explanationNote(cards.filter((card) => !card.blind).map((card) => (card.explained ? [] : null)), "row", "rows")),
   ],
 };
 
@@ -64,7 +64,8 @@ function shortRow(card, nShort, query) {
   const shown = card.cells.slice(0, nShort).flatMap((cell) => cellOf(cell, query));
   const nMore = card.n_cells - Math.min(nShort, card.cells.length);
   const more = nMore > 0 ? [el("span", { class: "whole", title: "Show the whole row (F)" }, `${nMore} more`)] : [];
-  return [el("div", { class: "cells" }, ...shown), ...more];
+  const other = card.about_other ? [el("span", { class: "about-other" }, `bars: for and against ${card.about}`)] : [];
+  return [el("div", { class: "cells" }, ...shown), ...other, ...more];
 }
 
 /** Name, value and bar, and beneath them why the value is unusual. */

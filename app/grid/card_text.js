@@ -25,7 +25,7 @@ export const textCard = {
     swatch("for", "speaks for the given label"),
     swatch("against", "speaks against it"),
     el("span", {}, "of unlabelled texts: for and against the predicted one"),
-    el("span", { class: "unexplained" }, explanationNote(cards.map((card) => card.marks), "text", "texts")),
+    el("span", { class: "unexplained" }, explanationNote(cards.filter((card) => !card.blind).map((card) => card.marks), "text", "texts")),
   ],
 };
 
@@ -59,6 +59,7 @@ class LargeText {
 
 function shortText(card, query) {
   const parts = [el("p", { class: "words" }, ...marked(card, query))];
+  if (card.about_other) parts.push(el("span", { class: "about-other" }, `marked: for and against ${card.about}`));
   if (card.cut) parts.push(el("span", { class: "whole", title: "Show the whole text (F)" }, "whole text"));
   return parts;
 }
