@@ -1,5 +1,6 @@
 // The card of a table row: its most important values in the grid, all of them in the focus view.
 
+import { Paper } from "./card_paper.js";
 import { CardStore } from "./card_store.js";
 import { el, icon } from "./dom.js";
 import { explanationNote, piecesOf, searchIn } from "./logic.js";
@@ -32,31 +33,15 @@ export const rowCard = {
   ],
 };
 
-class LargeRow {
+class LargeRow extends Paper {
   constructor(api, query) {
-    Object.assign(this, { api, query });
-    this.table = el("div", { class: "cells" });
-    this.about = el("p", { class: "about" });
-    this.root = el("div", { class: "large paper" }, this.table, this.about);
-  }
-
-  /** Show what the grid shows at once and the whole row once it is here; rejects if it cannot be had. */
-  async show(item, card) {
-    this.item = item;
-    this.root.scrollTop = 0;
-    this.paint(card);
-    const [whole] = await this.api().cards(this.query(), [item.item_id], true);
-    if (item === this.item) this.paint(whole);
+    super(api, query, el("div", { class: "cells" }));
   }
 
   paint(card) {
-    this.table.replaceChildren(...(card ? card.cells.flatMap((cell) => cellOf(cell, this.query())) : []));
-    this.about.textContent = card?.about ? `Bars and marks: for and against “${card.about}”, as this run was trained.` : "";
+    this.content.replaceChildren(...(card ? card.cells.flatMap((cell) => cellOf(cell, this.query())) : []));
+    this.about.textContent = card?.about ? `Bars: what speaks for and against “${card.about}”, as this run was trained.` : "";
     if (card && !card.explained && !card.blind) this.about.textContent = "This run has no explanation of this row: no bars are drawn, and the columns stand in their own order.";
-  }
-
-  clear() {
-    this.item = undefined;
   }
 }
 
