@@ -4,7 +4,8 @@ As for items with one label (`diagnostics.label_quality`), pairs of which the va
 those as given, and a regularised logistic regression learns what tells the two apart. Labels that an item has and
 labels that it has not are learnt apart: most of the second are right for the mere reason that they are many. A
 superfluous label is planted on an item drawn at random, by classes as often as annotators use them; a missing one by
-taking one label from an item. So the qualities of both kinds can be compared, and add up to the number of wrong pairs.
+taking one label from an item. So the qualities of both kinds can be compared. The number of wrong pairs that they add
+up to is an upper bound, as `diagnostics.label_quality.wrong_share` has it: the less the model knows, the higher it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,13 +15,20 @@ import numpy as np
 from scipy.special import expit, logit
 
 from diagnostics.chunks import Rows, chunks_of
-from diagnostics.label_quality import MAX_FITTED, MIN_ITEMS, Planted, Weights, learn_weights, wrong_share
+from diagnostics.label_quality import (
+    MAX_FITTED,
+    MIN_ITEMS,
+    PLANTED_PER_ITEM,
+    Planted,
+    Weights,
+    learn_weights,
+    wrong_share,
+)
 from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.multilabel.signals import PairSignals
 from diagnostics.signals import HELD_OUT
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
-PLANTED_PER_PAIR = 2
 MAX_RATED = 200_000
 NOISE_RATES = (1e-5, 0.6)
 
@@ -186,7 +194,7 @@ def _toggled(signals: PairSignals, side: _Side, columns: IntArray, rng: np.rando
 
     columns : the classes of pairs of this side, in random order
     """
-    n_planted = PLANTED_PER_PAIR * MAX_FITTED
+    n_planted = min(MAX_FITTED, PLANTED_PER_ITEM * len(side))
     if side.value:
         at_random = rng.choice(side.rows, n_planted)
         classes = columns[np.arange(n_planted) % len(columns)]

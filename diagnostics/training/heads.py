@@ -1,8 +1,10 @@
-"""Regularised multinomial logistic regression on fixed features: one head a fold, one strength for all of them.
+"""Regularised logistic regression on fixed features: one head a fold, one strength for all of them.
 
 Minimised for each fold, over weights W and biases b (which are not penalised), on standardised features x:
 
     mean over its training items of -log softmax(W x + b)[label]  +  strength / 2 · |W|²
+
+or what stands in its place where an item has several labels, see `diagnostics.training.set_heads`
 
 (a weighted mean where items have weights)
 
@@ -14,6 +16,7 @@ Around ten steps reach a gradient of 3e-4, the measure of convergence of scikit-
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -63,6 +66,53 @@ class Heads:
     largest_gradient: float
 
 
+class Outcome(Protocol):
+    """What the heads are to say of each item, and how their logits say it."""
+
+    @property
+    def n_outputs(self) -> int:
+        """How many logits an item has."""
+
+    def targets(self, rows: Tensor) -> Tensor:
+        """(n, n_outputs), the probabilities that would be right."""
+
+    def start(self, shares: Tensor) -> Tensor:
+        """(n_outputs,) the biases at which the probabilities are these shares."""
+
+    def probs(self, logits: Tensor) -> Tensor:
+        """(n, n_outputs)."""
+
+    def losses(self, logits: Tensor, rows: Tensor) -> Tensor:
+        """(n,) of items that have a label; its slope in the logits is probabilities minus targets."""
+
+    def spread(self, probs: Tensor, along: Tensor) -> Tensor:
+        """(n,) the curvature of the losses along a direction of the logits."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneLabel:
+    """Each item has one of n_outputs labels; codes : (n_items,), read at labelled items only."""
+
+    codes: Tensor
+    n_outputs: int
+
+    def targets(self, rows: Tensor) -> Tensor:
+        return F.one_hot(self.codes[rows], self.n_outputs).float()
+
+    def start(self, shares: Tensor) -> Tensor:
+        return shares.log()
+
+    def probs(self, logits: Tensor) -> Tensor:
+        return logits.softmax(dim=1)
+
+    def losses(self, logits: Tensor, rows: Tensor) -> Tensor:
+        return F.cross_entropy(logits, self.codes[rows], reduction="none")
+
+    def spread(self, probs: Tensor, along: Tensor) -> Tensor:
+        weighted = probs * along
+        return (weighted * along).sum(dim=1) - weighted.sum(dim=1).square()
+
+
 def fit_heads(
     folds: Sequence[HeadFold],
     codes: IntArray,
@@ -78,6 +128,35 @@ def fit_heads(
     """Fit one head a fold and let each predict every item.
 
     codes : (n_items,) of the labels, read at the positions that the folds name
+    the others : see `fit_linear_heads`
+    """
+    return fit_linear_heads(
+        folds,
+        OneLabel(torch.from_numpy(codes).to(device), n_classes),
+        n_items=len(codes),
+        device=device,
+        tolerance=tolerance,
+        strength=strength,
+        weights=weights,
+        should_stop=should_stop,
+        on_fold=on_fold,
+    )
+
+
+def fit_linear_heads(
+    folds: Sequence[HeadFold],
+    outcome: Outcome,
+    *,
+    n_items: int,
+    device: torch.device,
+    tolerance: float = TOLERANCE,
+    strength: float | None = None,
+    weights: FloatArray | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_fold: Callable[[int], None] = lambda n_done: None,
+) -> Heads:
+    """Fit one head a fold and let each predict every item.
+
     strength : of the penalty; None chooses the one of STRENGTHS, from strong to weak, at which the held-out items are
         most likely, over as many folds as together hold out 5,000; it stops when it gets worse
     weights : (n_items,), how much each item counts, 0 or more, relative to the others, in training and where the
@@ -86,19 +165,18 @@ def fit_heads(
     should_stop : asked before every fold and strength; a stop raises Cancelled
     on_fold : told how many folds are done
     """
-    labels = torch.from_numpy(codes).to(device)
-    shares = torch.ones(len(codes)) if weights is None else torch.from_numpy(weights).float()
+    shares = torch.ones(n_items) if weights is None else torch.from_numpy(weights).float()
     shares = shares.to(device)
 
     def opened(fold: HeadFold) -> _Fit:
-        return _Fit(fold, labels, shares, n_classes, device)
+        return _Fit(fold, outcome, shares, device)
 
     tried: dict[int, _Fit] = {}
     losses: list[float] = []
     if strength is None:
         tried = {number: opened(folds[number]) for number in _folds_to_try(folds)}
         strength, losses = _choose_strength(list(tried.values()), should_stop)
-    probs = np.empty((len(folds), len(codes), n_classes), dtype=np.float32)
+    probs = np.empty((len(folds), n_items, outcome.n_outputs), dtype=np.float32)
     largest = 0.0
     for number, fold in enumerate(folds):
         if should_stop():
@@ -136,9 +214,8 @@ def _choose_strength(fits: Sequence["_Fit"], should_stop: Callable[[], bool]) ->
 class _Fit:
     """The head of one fold, its standardised features and where it is."""
 
-    def __init__(
-        self, fold: HeadFold, labels: Tensor, weights: Tensor, n_classes: int, device: torch.device
-    ) -> None:
+    def __init__(self, fold: HeadFold, outcome: Outcome, weights: Tensor, device: torch.device) -> None:
+        self._outcome = outcome
         features = fold.read_features()
         n_train = len(fold.train)
         others = np.setdiff1d(np.arange(len(features)), np.concatenate([fold.train, fold.held_out]))
@@ -148,13 +225,14 @@ class _Fit:
         self._train = self._features[:n_train]
         self._held_out = self._features[n_train : n_train + len(fold.held_out)]
         self._axes = self._standardise()
-        self._targets = F.one_hot(labels[self._order[:n_train]], n_classes).float()
+        self._targets = outcome.targets(self._order[:n_train])
         weights = weights[self._order]
         self._weights = (weights[:n_train] / weights[:n_train].sum())[:, None]
-        self._held_out_codes = labels[self._order[n_train : n_train + len(fold.held_out)]]
+        self._held_out_rows = self._order[n_train : n_train + len(fold.held_out)]
         self._held_out_weights = weights[n_train : n_train + len(fold.held_out)]
         shares = (self._weights * self._targets).sum(dim=0).clamp_min(SMALLEST_SHARE)
-        self._point = Point(torch.zeros(self._train.shape[1], n_classes, device=device), shares.log())
+        nothing = torch.zeros(self._train.shape[1], outcome.n_outputs, device=device)
+        self._point = Point(nothing, outcome.start(shares))
         self._known: dict[float, Point] = {}
 
     def _standardise(self) -> tuple[Tensor, Tensor]:
@@ -183,7 +261,7 @@ class _Fit:
     def descend(self, strength: float, tolerance: float) -> float:
         """Go to the minimum from where the head is; returns the largest component of the gradient there."""
         logits = self._logits(self._train)
-        probs = logits.softmax(dim=1)
+        probs = self._outcome.probs(logits)
         solve = self._guess_inverse(probs, strength)
         gradient = self._gradient(probs, strength)
         memory = Memory()
@@ -201,13 +279,13 @@ class _Fit:
 
     def held_out_loss(self) -> float:
         """Summed over the held-out items with their weights."""
-        losses = F.cross_entropy(self._logits(self._held_out), self._held_out_codes, reduction="none")
+        losses = self._outcome.losses(self._logits(self._held_out), self._held_out_rows)
         return float(self._held_out_weights @ losses)
 
     def predict(self) -> FloatArray:
         """(n_items, n_classes) float32 probabilities of every item."""
         probs = torch.empty(len(self._features), len(self._point.biases), device=self._features.device)
-        probs[self._order] = self._logits(self._features).softmax(dim=1)
+        probs[self._order] = self._outcome.probs(self._logits(self._features))
         predicted: FloatArray = probs.cpu().numpy()
         return predicted
 
@@ -240,16 +318,14 @@ class _Fit:
         squared = float(direction.weights.square().sum())
         length = 1.0
         for search in range(MAX_SEARCHES):
-            probs = torch.add(logits, along, alpha=length).softmax(dim=1)
-            weighted = probs * along
-            expected = weighted.sum(dim=1)
+            probs = self._outcome.probs(torch.add(logits, along, alpha=length))
             slope = (
-                float((self._weights[:, 0] * expected).sum())
+                float((self._weights * probs * along).sum())
                 - on_targets
                 + strength * (crossing + length * squared)
             )
             if abs(slope) <= SLOPE_LEFT * abs(slope_before) or search == MAX_SEARCHES - 1:
                 break
-            spread = float((self._weights[:, 0] * ((weighted * along).sum(dim=1) - expected.square())).sum())
+            spread = float((self._weights[:, 0] * self._outcome.spread(probs, along)).sum())
             length = max(length - slope / (spread + strength * squared), SLOPE_LEFT * length)
         return length, probs

@@ -44,7 +44,7 @@ def test_the_joint_counts_each_value_as_given_and_as_estimated():
 
 
 @given(st.integers(0, 10_000), st.sampled_from(FILTERS), st.sampled_from([0.1, 0.4]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_pairs_found_are_those_of_cleanlab(seed, filter_by, density):
     targets, probs = noisy(seed, density=density)
     labels = [np.flatnonzero(row).tolist() for row in targets]
