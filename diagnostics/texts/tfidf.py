@@ -46,6 +46,7 @@ class TfidfItems:
     ) -> None:
         self.config = config
         self.features: FloatArray | None = features
+        self.notes: tuple[str, ...] = ()
         self.work = WORK_A_WORD * n_classes * counted.matrix.nnz / max(1, counted.matrix.shape[0])
         self._counted = counted
         self._units = units
