@@ -91,11 +91,13 @@ def train_run(
     run = _train(inputs, on_row=keep_row, on_progress=on_progress, should_stop=should_stop)
     order = pd.Index(run.plan.items["item_id"]).get_indexer(pd.Index(items["item_id"]))
     write_predictions(run_dir, _predictions(run, task, order))
-    write_dynamics(run_dir, _dynamics(run, order))
+    if run.opened.way.is_watched:
+        write_dynamics(run_dir, _dynamics(run, order))
     explanations = _explanations(run, order)
     if explanations is not None:
         write_explanations(run_dir, explanations)
-    write_scores(run_dir, items["content_hash"].astype(str).tolist(), seed=config.seed)
+    contents = items["content_hash"].astype(str).tolist()
+    write_scores(run_dir, contents, seed=config.seed, why_missing=run.opened.way.why_missing)
     info = _info(run, inputs, clock, run_id, dataset_version)
     checkpoints.remove()
     write_run_info(run_dir, info)
