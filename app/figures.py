@@ -341,6 +341,7 @@ def _intervals_figure(titles: list[str], rows: pd.DataFrame, x_title: str) -> go
     return _plain(figure, x_title=x_title, y_title="", height=None)
 
 
+MAX_BARS = 60
 VERDICT_COLOURS = {"improved": "#2a8a96", "worse": "#b5762f", "cannot tell": NEUTRAL}
 METRIC_NAMES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
 
@@ -363,6 +364,31 @@ def image_sizes_figure(items: pd.DataFrame) -> go.Figure:
         )
     )
     return _plain(figure, x_title="Width (px)", y_title="Height (px)")
+
+
+def lengths_figure(lengths: np.ndarray, *, unit: str) -> go.Figure:
+    """How many texts have which length; the few that are far longer than the others share the last bar.
+
+    lengths : (n_texts,), in `unit`
+    """
+    most = max(1, int(np.quantile(lengths, 0.995)))
+    step = max(1, -(-most // MAX_BARS))
+    edges = np.arange(0, most + step + 1, step)
+    counts, _ = np.histogram(np.minimum(lengths, edges[-1] - 1), edges)
+    ends = [f"{low}" if step == 1 else f"{low} to {low + step - 1}" for low in edges[:-1]]
+    if lengths.max() >= edges[-1]:
+        ends[-1] = f"{edges[-2]} and more"
+    figure = go.Figure(
+        go.Bar(
+            x=edges[:-1] + (step - 1) / 2,
+            y=counts,
+            width=0.9 * step,
+            customdata=ends,
+            marker={"color": FOLD_COLOURS[0]},
+            hovertemplate="%{customdata} " + unit + ": %{y} texts<extra></extra>",
+        )
+    )
+    return _plain(figure, x_title=unit.capitalize(), y_title="Texts", height=260)
 
 
 def _plain(figure: go.Figure, *, x_title: str, y_title: str, height: int | None = 300) -> go.Figure:

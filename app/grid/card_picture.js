@@ -6,6 +6,7 @@ import { Pictures } from "./pictures.js";
 const UNREADABLE = "picture cannot be read";
 
 export const pictureCard = {
+  className: "picture",
   usual: { pageSize: 60, tilePx: 152 },
   remembered: "",
   tilePx: { min: 96, max: 320, step: 8 },

@@ -8,6 +8,7 @@ const N_SHORT = 6;
 const N_SMALL = 3;
 
 export const rowCard = {
+  className: "values",
   usual: { pageSize: 60, tilePx: 272 },
   remembered: "row:",
   tilePx: { min: 224, max: 560, step: 16 },

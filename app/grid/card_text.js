@@ -5,7 +5,8 @@ import { el } from "./dom.js";
 import { explanationNote, piecesOf, searchIn } from "./logic.js";
 
 export const textCard = {
-  usual: { pageSize: 60, tilePx: 304 },
+  className: "passage",
+  usual: { pageSize: 60, tilePx: 264 },
   remembered: "text:",
   tilePx: { min: 240, max: 640, step: 16 },
   large: (api, query) => new LargeText(api, query),

@@ -1,6 +1,7 @@
 // How the grid shows an item, a kind of card each; the server says which one the items of a project have.
 //
 // A kind of card has
+//   className: of what it is drawn into in a tile
 //   usual: {pageSize, tilePx} until a person picks others, which are kept under the prefix `remembered`
 //   tilePx: {min, max, step} of the width of a tile
 //   store({api(), query()}): {load(items), get(item), clear()}, what is shown by item; get is undefined while it loads

@@ -270,7 +270,7 @@ class Grid {
   }
 
   layTiles() {
-    while (this.tiles.length < this.items.length) this.tiles.push(new Tile(this.tiles.length, { card: this.card, name: this.data.card }));
+    while (this.tiles.length < this.items.length) this.tiles.push(new Tile(this.tiles.length, this.card));
     const shown = this.tiles.slice(0, this.items.length);
     this.list.replaceChildren(...shown.map((tile) => tile.root));
     shown.forEach((tile, index) => tile.show(this.items[index], this.contents, this.data));

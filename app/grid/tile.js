@@ -7,11 +7,11 @@ const STATUS_ICON = { kept: "check", relabelled: "pen", added: "plus", unsure: "
 let nTiles = 0;
 
 export class Tile {
-  /** card: the kind of card, see cards.js; name: its name there. */
-  constructor(index, { card, name }) {
+  /** card: the kind of card, see cards.js. */
+  constructor(index, card) {
     nTiles += 1;
     this.card = card;
-    this.content = el("div", { class: name });
+    this.content = el("div", { class: card.className });
     this.badge = el("div", { class: "badge" });
     this.badge.hidden = true;
     this.given = el("span", { class: "label" });

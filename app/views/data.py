@@ -7,10 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from app import context
-from app.figures import image_sizes_figure
 from app.widgets.class_editor import class_editor
+from app.widgets.content import content_section
 from app.widgets.leaks import leak_section
 from app.widgets.page import SPLIT_NAMES, escape, heading, table_height
+from curation.dataset.checks import shown_names
 from curation.dataset.findings import count_findings
 from curation.leaks import read_leaks
 from curation.project import Project
@@ -45,13 +46,9 @@ def show() -> None:
         class_editor(project)
     st.caption("Items by the label that the source gives them.")
     _class_table(project)
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
-        st.subheader("Image sizes", anchor=False)
-        _sizes(project.items)
-    with right:
-        st.subheader("How it was read", anchor=False)
-        _how_it_was_read(project)
+    content_section(project)
+    st.subheader("How it was read", anchor=False)
+    _how_it_was_read(project)
 
 
 def _totals(project: Project) -> None:
@@ -97,13 +94,13 @@ def _finding(kind: Mapping[Hashable, Any], rows: pd.DataFrame) -> None:
     with st.expander(f"{escape(str(kind['title']))} · {kind['n']:,}"):
         st.markdown(f"**What to do:** {escape(str(kind['remedy']))}")
         st.dataframe(
-            rows[FINDING_COLUMNS],
+            rows.assign(path=shown_names(rows))[FINDING_COLUMNS],
             hide_index=True,
             height=table_height(len(rows)),
             column_config={
                 "source": "Source",
                 "row": st.column_config.NumberColumn("Row"),
-                "path": "Path",
+                "path": "Item",
                 "message": st.column_config.TextColumn("What was found", width="large"),
             },
         )
@@ -124,24 +121,13 @@ def _class_table(project: Project) -> None:
     )
 
 
-def _sizes(items: pd.DataFrame) -> None:
-    sizes = items[["width", "height"]].drop_duplicates()
-    if len(sizes) == 1:
-        width, height = sizes.iloc[0]
-        st.markdown(f"All {len(items):,} images are {width} × {height} px.")
-        return
-    st.plotly_chart(
-        image_sizes_figure(items),
-        config={"displayModeBar": False},
-        key="sizes",
-        alt="Widths and heights of the images",
-    )
-
-
 def _how_it_was_read(project: Project) -> None:
     lines = [
         f"- {escape(str(name))} column: {escape(str(value))}" for name, value in project.info.columns.items()
     ]
+    if project.info.content:
+        named = ", ".join(escape(name) for name in project.info.content)
+        lines.append(f"- {project.modality.nouns} from: {named}")
     lines.append(f"- seed of the split: {project.info.seed}")
     lines.append(f"- fingerprint: `{project.info.fingerprint[:16]}`")
     st.markdown("\n".join(lines))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from curation.cards.card import CardKind, CardRequest, explained
+from curation.cards.card import CardKind, CardRequest
 from curation.cards.image import IMAGE
 from curation.cards.tabular import TABULAR
 from curation.cards.text import TEXT
@@ -50,11 +50,5 @@ def item_cards(
         unknown = item_ids[int(np.argmax(rows < 0))]
         raise DecisionError(f"{unknown}: no such item in {project.info.name}.")
     hidden = np.zeros(len(rows), dtype=np.bool_) if hidden is None else hidden
-    parts, feature_names, labels = (
-        ([None] * len(rows), (), np.full(len(rows), None, dtype=object))
-        if run_id is None
-        else explained(run_table(project, run_id), project, rows, hidden)
-    )
-    return kind.make(
-        CardRequest(project, rows, parts, feature_names, labels, hidden, search=search, whole=whole)
-    )
+    table = None if run_id is None else run_table(project, run_id)
+    return kind.make(CardRequest(project, rows, table, hidden, search=search, whole=whole))

@@ -22,9 +22,7 @@ class CardRequest:
     """Some items whose cards are wanted; everything is in the order of `rows`.
 
     rows : (n,), of the item table
-    parts : what speaks for and against each item's label, see `diagnostics.explanations`; None where a run says nothing
-    feature_names : the features that the parts of a table row name by their place; () for other items
-    labels : (n,), what the parts are about, in present names; None where nothing is to be told of it
+    table : of the run whose explanations are wanted; None = none are
     hidden : (n,), to be decided blind: nothing that tells the label may be on the card
     search : what the queue is searched for, "" for nothing
     whole : nothing of the item is left out
@@ -32,9 +30,7 @@ class CardRequest:
 
     project: Project
     rows: IntArray
-    parts: Sequence[Sequence[Part] | None]
-    feature_names: tuple[str, ...]
-    labels: Labels
+    table: RunTable | None
     hidden: BoolArray
     search: str = ""
     whole: bool = False
@@ -42,6 +38,42 @@ class CardRequest:
     def columns(self, names: Sequence[str]) -> pd.DataFrame:
         """These columns of the items, in the order of `rows`."""
         return self.project.items[list(names)].iloc[self.rows]
+
+    def explained(self) -> "Explained":
+        """What the run says of the items."""
+        if self.table is None:
+            return Explained([None] * len(self.rows), (), np.full(len(self.rows), None, dtype=object))
+        explanations = read_explanations(self.table.run.folder)
+        run_rows = self.table.index.row_of_item[self.rows]
+        shown = (run_rows >= 0) & ~self.hidden
+        names = np.array(
+            [*names_now(self.project, self.table.run.info, self.project.classes), None], dtype=object
+        )
+        codes = np.full(len(self.rows), NO_LABEL)
+        codes[shown] = _explained_codes(self.table, run_rows[shown])
+        return Explained(
+            parts=[
+                _parts(explanations, row) if show else None
+                for row, show in zip(run_rows.tolist(), shown.tolist(), strict=True)
+            ],
+            feature_names=explanations.parts if explanations else (),
+            labels=names[codes],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What a run says of some items, one entry each.
+
+    parts : what speaks for and against its label, see `diagnostics.explanations`; None where the run says nothing
+    feature_names : the features that the parts of a table row name by their place; () for other items
+    labels : what the parts are about, in present names: the label that the run was trained on, or the prediction for
+        an item without; None for an item that is to be decided blind, or that the run did not predict
+    """
+
+    parts: Sequence[Sequence[Part] | None]
+    feature_names: tuple[str, ...]
+    labels: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +90,9 @@ class CardKind:
     make: Callable[[CardRequest], Sequence[object]] | None = None
 
 
-def explained(
-    table: RunTable, project: Project, rows: IntArray, hidden: BoolArray
-) -> tuple[list[Sequence[Part] | None], tuple[str, ...], Labels]:
-    """What a run says of some items: the parts, the features' names and the labels of `CardRequest`.
-
-    rows : (n,), of the item table; items that the run did not predict have no parts and no label
-    """
-    explanations = read_explanations(table.run.folder)
-    run_rows = table.index.row_of_item[rows]
-    shown = (run_rows >= 0) & ~hidden
-    parts = [_parts(explanations, row) if show else None for row, show in zip(run_rows, shown, strict=True)]
-    names = np.array([*names_now(project, table.run.info, project.classes), None], dtype=object)
-    codes = np.full(len(rows), NO_LABEL)
-    codes[shown] = _explained_codes(table, run_rows[shown])
-    return parts, explanations.parts if explanations else (), names[codes]
-
-
 def _parts(explanations: Explanations | None, row: int) -> Sequence[Part] | None:
     """None for an item that was not asked about, which has no parts."""
-    return (explanations.of(int(row)) or None) if explanations else None
+    return (explanations.of(row) or None) if explanations else None
 
 
 def _explained_codes(table: RunTable, run_rows: RowArray) -> RowArray:

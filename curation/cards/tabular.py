@@ -1,15 +1,32 @@
 """The card of a table row: its values, those that say most about its label first, and which of them are unusual."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from curation.cards.card import CardKind, CardRequest, Part
+from curation.cards.card import CardKind, CardRequest, Labels, Part
+from curation.derived_files import derived_folder, stamp_of
+from curation.project import Project
+from curation.run_classes import names_now
+from curation.run_table import run_table
+from diagnostics.errors import ProjectError
+from diagnostics.rows.unusual import (
+    ClassValues,
+    class_values,
+    read_class_values,
+    unusual_values,
+    write_class_values,
+)
+from diagnostics.run_folder import INFO_FILE
+from diagnostics.task import FEATURE_PREFIX, SPLITS
 
-FEATURE = "feature:"
 N_SHOWN = 8
+MAX_KEPT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +47,8 @@ class Cell:
 @dataclass(frozen=True, slots=True)
 class RowCard:
     """cells : the first of the row's `n_cells` values, most important first
-    explained : the run says which values are important; else they stand as in the source
-    about : the label that the effects are about, None without them or if it must not be told
+    explained : the run says which values are important; else they stand as in the source, unusual ones first
+    about : the label that the effects and what is unusual are about, None if there is none to be told
     blind : nothing that tells the label is on the card
     """
 
@@ -43,12 +60,18 @@ class RowCard:
 
 
 def _make(request: CardRequest) -> list[RowCard]:
-    names = [str(name) for name in request.project.items.columns if str(name).startswith(FEATURE)]
-    values = request.columns(names).rename(columns=lambda name: str(name).removeprefix(FEATURE))
+    names = [str(name) for name in request.project.items.columns if str(name).startswith(FEATURE_PREFIX)]
+    values = request.columns(names).rename(columns=lambda name: str(name).removeprefix(FEATURE_PREFIX))
+    said = request.explained()
     return [
-        _card(record, parts, request.feature_names, label, hidden, whole=request.whole)
-        for record, parts, label, hidden in zip(
-            values.to_dict("records"), request.parts, request.labels, request.hidden.tolist(), strict=True
+        _card(record, parts, said.feature_names, unusual, label, hidden, whole=request.whole)
+        for record, parts, unusual, label, hidden in zip(
+            values.to_dict("records"),
+            said.parts,
+            _unusual(request, said.labels),
+            said.labels,
+            request.hidden.tolist(),
+            strict=True,
         )
     ]
 
@@ -57,19 +80,76 @@ def _card(
     record: dict[Hashable, Any],
     parts: Sequence[Part] | None,
     feature_names: tuple[str, ...],
+    unusual: Mapping[str, str],
     label: str | None,
     hidden: bool,
     *,
     whole: bool,
 ) -> RowCard:
     effects = {feature_names[place]: effect for place, _, effect in parts or ()}
-    names = sorted(map(str, record), key=lambda name: -abs(effects.get(name, 0.0)))
-    shown = names if whole else names[:N_SHOWN]
+    names = sorted(map(str, record), key=lambda name: (-abs(effects.get(name, 0.0)), name not in unusual))
     cells = [
-        Cell(name, value_text(record[name]), None if parts is None else round(effects.get(name, 0.0), 3), "")
-        for name in shown
+        Cell(
+            name=name,
+            value=value_text(record[name]),
+            effect=None if parts is None else round(effects.get(name, 0.0), 3),
+            unusual=unusual.get(name, ""),
+        )
+        for name in (names if whole else names[:N_SHOWN])
     ]
-    return RowCard(cells, len(names), parts is not None, label if parts is not None else None, hidden)
+    return RowCard(cells, len(names), parts is not None, label, hidden)
+
+
+def _unusual(request: CardRequest, labels: Labels) -> list[dict[str, str]]:
+    """What is unusual about each row among the training rows of its label, by feature; nothing without a run."""
+    if request.table is None:
+        return [{} for _ in request.rows]
+    project, table = request.project, request.table
+    choices = project.modality.training_choices(project.folder)
+    names = tuple(names_now(project, table.run.info, project.classes))
+    stamp = tuple(stamp_of(table.run.folder / INFO_FILE))
+    counted = labels.copy()
+    counted[project.item_index.split[request.rows] != SPLITS.index("train")] = None
+    return unusual_values(
+        _class_values(project, table.run.info.run_id, stamp, names, choices),
+        _content(project, choices).iloc[request.rows],
+        labels.tolist(),
+        counted_labels=counted.tolist(),
+    )
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def _content(project: Project, _choices: str) -> pd.DataFrame:
+    """The features in the kinds in which models read them, as people chose them."""
+    return project.training_content()
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def _class_values(
+    project: Project, run_id: str, stamp: tuple[int, ...], names: tuple[str, ...], choices: str
+) -> ClassValues:
+    """What values the training rows of each class have, by the labels of a run; kept in the cache folder.
+
+    stamp : of the run, see `stamp_of`; names : the present name of each of the run's classes
+    """
+
+    def build(folder: Path) -> None:
+        table = run_table(project, run_id)
+        rows = np.flatnonzero(table.index.codes["split"] == SPLITS.index("train")).astype(np.int32)
+        labels = np.array([*names, None], dtype=object)[table.given(rows)]
+        items = _content(project, choices).iloc[table.index.item_rows[rows]]
+        write_class_values(
+            folder, class_values(items, pd.Series(labels, dtype=object), list(dict.fromkeys(names)))
+        )
+
+    source = {"run": run_id, "stamp": stamp, "names": names, "choices": choices}
+    values = read_class_values(derived_folder(project.cache_dir, "class_values", source, build))
+    if values is None:
+        raise ProjectError(
+            f"What values the classes of {project.info.name} have was kept by a newer Winnow. Remove "
+            f"{project.cache_dir / 'class_values'}-… and open the page again."
+        )
+    return values
 
 
 def value_text(value: Any) -> str | None:
@@ -91,4 +171,4 @@ def value_text(value: Any) -> str | None:
     return f"{value:.1f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
-TABULAR = CardKind("row", "value", _make)
+TABULAR = CardKind("row", "row", _make)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curation.cards.card import CardKind, CardRequest, Part
+from curation.modalities.text import shown_text
+from diagnostics.task import TEXT_COLUMN
 
 SHOWN_CHARACTERS = 210
 LEAD_CHARACTERS = 36  # so much is shown before the word that a cut text begins for
@@ -31,11 +33,28 @@ class TextCard:
 
 
 def _make(request: CardRequest) -> list[TextCard]:
-    texts = request.columns(["text"])["text"].tolist()
-    about = zip(texts, request.parts, request.labels, request.hidden.tolist(), strict=True)
+    texts = request.columns([TEXT_COLUMN])[TEXT_COLUMN].tolist()
+    columns, said = request.project.info.content, request.explained()
     return [
-        _card(text, parts, label, hidden, request.search, whole=request.whole)
-        for text, parts, label, hidden in about
+        _card(*as_shown(text, parts, columns), label, hidden, request.search, whole=request.whole)
+        for text, parts, label, hidden in zip(
+            texts, said.parts, said.labels, request.hidden.tolist(), strict=True
+        )
+    ]
+
+
+def as_shown(
+    text: str, parts: Sequence[Part] | None, columns: Sequence[str]
+) -> tuple[str, list[Part] | None]:
+    """A stored text as people see it, with its parts in the places where they are then.
+
+    columns : the names of the source columns that it is joined from
+    """
+    shown = shown_text(text, columns)
+    if parts is None:
+        return shown.text, None
+    return shown.text, [
+        (shown.position(start), shown.position(end - 1) + 1, effect) for start, end, effect in parts
     ]
 
 

@@ -246,7 +246,7 @@ def _csv_rows(source: Source) -> tuple[list[str], list[tuple[int, list[str]]], l
     if not text.strip():
         raise DataError(f"{source.path.name} is empty. Expected a header row, then one row an item.")
     text = text.lstrip("\r\n")
-    delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader(io.StringIO(text), delimiter=mark))))
+    delimiter = max(DELIMITERS, key=lambda mark: _n_fields(text, mark))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     findings: list[Finding] = []
     records: list[tuple[int, list[str]]] = []
@@ -270,6 +270,11 @@ def _csv_rows(source: Source) -> tuple[list[str], list[tuple[int, list[str]]], l
             "Check the quotes: one that is opened must be closed, and one inside a quoted cell is doubled."
         ) from error
     return header, records, findings
+
+
+def _n_fields(text: str, delimiter: str) -> int:
+    """How many columns the first row has if this is the delimiter."""
+    return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), ()))
 
 
 def _decode(path: Path, encoding: str) -> str:

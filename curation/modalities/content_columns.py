@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation.dataset.sources import Table
 from curation.spreadsheet import CURATED_COLUMNS
@@ -33,6 +35,16 @@ def ids_of_content(rows: pd.DataFrame, content_hash: Sequence[str]) -> pd.Series
             seen[short] += 1
             ids[place] = short if seen[short] == 1 else f"{short}-{seen[short]}"
     return pd.Series(ids, index=rows.index, dtype=object)
+
+
+def names_searched(table: pa.Table) -> pa.ChunkedArray:
+    """What the search finds an item of a stored table by beside its content: its path, else the id that the source gave
+    it; nothing where the id was made of the content."""
+    ids, hashes = (table[name].cast(pa.large_string()) for name in ("item_id", "content_hash"))
+    made = pc.equal(pc.utf8_slice_codeunits(ids, 0, ID_LENGTH), pc.utf8_slice_codeunits(hashes, 0, ID_LENGTH))
+    nothing = pa.scalar("", pa.large_string())
+    path = table["path"].cast(pa.large_string())
+    return pc.if_else(pc.not_equal(path, ""), path, pc.if_else(made, nothing, ids))
 
 
 def looks_like_number(cell: str) -> bool:

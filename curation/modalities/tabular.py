@@ -31,7 +31,7 @@ from curation.features import (
     features_json,
     used_features,
 )
-from curation.modalities.content_columns import content_columns, ids_of_content
+from curation.modalities.content_columns import content_columns, ids_of_content, names_searched
 from curation.modalities.modality import Asked, Content, Modality, TakingIn
 from curation.spreadsheet import source_name
 from diagnostics.errors import DataError
@@ -294,10 +294,10 @@ def _content_hashes(used: Sequence[_Read]) -> list[str]:
 
 
 def _searched(table: pa.Table) -> pa.ChunkedArray:
-    """The values of a row, told apart by line ends, which no search holds."""
+    """The name and the values of a row, told apart by line ends, which no search holds."""
     names = [name for name in table.column_names if name.startswith(FEATURE_PREFIX)]
     cells = [pc.fill_null(table[name].cast(pa.large_string()), "") for name in names]
-    return pc.binary_join_element_wise(*cells, pa.scalar("\n", pa.large_string()))
+    return pc.binary_join_element_wise(names_searched(table), *cells, pa.scalar("\n", pa.large_string()))
 
 
 def _exported(items: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -23,7 +23,12 @@ from curation.dataset.findings import NEAR_COPIES, NOTE, SET_ASIDE, Check, Findi
 from curation.dataset.image_checks import Unusable
 from curation.dataset.near_duplicates import Likeness
 from curation.dataset.sources import CONTENT_PREFIX, Opened, Reading, Source, Table, decodable, find_columns
-from curation.modalities.content_columns import content_columns, ids_of_content, looks_like_number
+from curation.modalities.content_columns import (
+    content_columns,
+    ids_of_content,
+    looks_like_number,
+    names_searched,
+)
 from curation.modalities.modality import Asked, Content, Modality, TakingIn
 from curation.spreadsheet import source_name
 from diagnostics.errors import DataError, ImageError
@@ -298,10 +303,9 @@ def _alike(items: pd.DataFrame, on_progress: ProgressCallback) -> Likeness:
 
 
 def _searched(table: pa.Table) -> pa.ChunkedArray:
-    """The path, where there is one, and the text; they are told apart by a line end, which no search holds."""
-    text, path = (table[name].cast(pa.large_string()) for name in (TEXT_COLUMN, "path"))
-    line_end = pa.scalar("\n", pa.large_string())
-    return pc.if_else(pc.equal(path, ""), text, pc.binary_join_element_wise(path, text, line_end))
+    """The name and the text of an item; they are told apart by a line end, which no search holds."""
+    text = table[TEXT_COLUMN].cast(pa.large_string())
+    return pc.binary_join_element_wise(names_searched(table), text, pa.scalar("\n", pa.large_string()))
 
 
 def _exported(items: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides, pooled_noise
+from diagnostics.errors import ConfigError
 from diagnostics.experiments.families import corrected_together, points_text
 from diagnostics.experiments.frame import (
     CANNOT_TELL,
@@ -41,6 +42,7 @@ NOT_BY_HEADS = {
     "weighted_sampling": "as weighted_loss in the quick estimate",
     FOCAL_LOSS: "not available in the quick estimate",
 }
+NOT_BY_MODEL = "this model cannot be trained so"
 TABLE_COLUMNS = (
     "way", "imbalance", "metric", "label", "n_labels", "support", "before", "after", "difference", "low", "high",
     "p_adjusted", "verdict", "n_needed",
@@ -62,7 +64,8 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
     tables = []
     for way, trainer in trainers.ways():
         trainings = trained[way](data, trainer, options["seeds"])
-        tables.append(comparison_table(data, trainings, rare).assign(way=way))
+        missing = NOT_BY_HEADS if way == QUICK else {}
+        tables.append(comparison_table(data, trainings, rare, missing=missing).assign(way=way))
     table = pd.concat(tables, ignore_index=True)[list(TABLE_COLUMNS)]
     helping = {str(way): _helping(rows) for way, rows in table.groupby("way", sort=False)}
     outcome, verdict, why = _verdict(table, helping, rare)
@@ -88,11 +91,16 @@ def rare_classes(data: ExperimentData) -> list[str]:
 
 
 def comparison_table(
-    data: ExperimentData, trainings: Mapping[str, Sequence[FloatArray]], rare: Sequence[str]
+    data: ExperimentData,
+    trainings: Mapping[str, Sequence[FloatArray]],
+    rare: Sequence[str],
+    *,
+    missing: Mapping[str, str],
 ) -> pd.DataFrame:
     """TABLE_COLUMNS but `way`: for each remedy the whole, the rare classes together and each of them.
 
     trainings : by remedy, "none" among them; those that there are not get a row that says so
+    missing : why, by remedy
 
     p_adjusted is corrected by Holm's method: over the remedies for the whole and the rare classes together, over the
     classes of one comparison for single classes.
@@ -102,7 +110,7 @@ def comparison_table(
     rows: list[dict[str, Any]] = []
     for name in REMEDIES:
         if name not in trainings:
-            rows.append({"imbalance": name, "metric": ACCURACY, "verdict": NOT_BY_HEADS[name]})
+            rows.append({"imbalance": name, "metric": ACCURACY, "verdict": missing.get(name, NOT_BY_MODEL)})
             continue
         found = compared(name)
         rows += [
@@ -172,13 +180,16 @@ def _train_heads(data: ExperimentData, trainer: Trainer, n_seeds: int) -> dict[s
 
 
 def _train_whole(data: ExperimentData, trainer: Trainer, n_seeds: int) -> dict[str, list[FloatArray]]:
-    return {
-        name: [
-            trainer(data.train_items, seed=seed, config=with_remedy(data.single, name))
-            for seed in range(n_seeds)
-        ]
-        for name in IMBALANCE
-    }
+    """Remedies that the model cannot be trained with are left out."""
+    trained = {}
+    for name in IMBALANCE:
+        config = with_remedy(data.single, name)
+        try:
+            trained[name] = [trainer(data.train_items, seed=seed, config=config) for seed in range(n_seeds)]
+        except ConfigError:
+            if name == NO_REMEDY:
+                raise
+    return trained
 
 
 def with_remedy(config: TrainConfig, name: str) -> TrainConfig:

@@ -42,6 +42,7 @@ class ModalityModules:
 
 MODALITIES = {
     "image": ModalityModules("diagnostics.modalities.image", "diagnostics.modalities.image_quick"),
+    "text": ModalityModules("diagnostics.modalities.text", "diagnostics.modalities.text_quick"),
     "tabular": ModalityModules("diagnostics.modalities.tabular", "diagnostics.modalities.tabular_quick"),
 }
 
@@ -221,9 +222,12 @@ class QuickFeatures(Protocol):
     source : whose features they are, in words
     """
 
-    arch: str
-    pretrained: bool
-    source: str
+    @property
+    def arch(self) -> str: ...
+    @property
+    def pretrained(self) -> bool: ...
+    @property
+    def source(self) -> str: ...
 
     def embed(self, inputs: EmbedInputs) -> SharedEmbeddings:
         """(1, n_rows, n_features), computed once for each content and kept in the cache."""

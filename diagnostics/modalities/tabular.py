@@ -35,8 +35,8 @@ from diagnostics.training.recipe import BATCH_SIZES, Phase, loss_of, optimizer_o
 
 MODALITY = "tabular"
 GRADIENT_BOOSTING, TABULAR_NET = "gradient_boosting", "tabular_net"
-ROWS_SEEN = 100_000
-EPOCHS = (10, 60)
+ROWS_SEEN = 30_000
+EPOCHS = (5, 30)
 NET_WORK = 300.0
 
 

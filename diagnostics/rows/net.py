@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from diagnostics.task import FloatArray, IntArray
 
 LAYERS = (200, 100)
-DROPOUT = 0.1
+DROPOUT, EMBEDDING_DROPOUT = 0.3, 0.2
+WIDEST_EMBEDDING = 4
 FARTHEST = 10.0
 UNKNOWN = 0
 PRESENT, MISSING = 1, 2
@@ -20,7 +21,8 @@ class RowNet(nn.Module):
 
     As buffers it keeps what the training items were like: the median, mean and deviation of each number, and which
     categories there were. A category that no training item had is UNKNOWN, as a missing one is; a missing number is
-    filled with the median, and an embedding says that it was missing.
+    filled with the median, and an embedding says that it was missing. Dropout is stronger and embeddings are narrower
+    than fastai's: with wrong labels among the training items that found more of them.
     """
 
     medians: Tensor
@@ -42,7 +44,12 @@ class RowNet(nn.Module):
         self.register_buffer("known", torch.zeros(n_categories, longest + 1, dtype=torch.int64))
         sizes = [int(n) + 1 for n in n_codes[self._categories]] + [N_FLAGS] * len(self._flagged)
         self.model = TabularModel(
-            [(size, emb_sz_rule(size)) for size in sizes], n_numbers, n_classes, list(LAYERS), ps=DROPOUT
+            [(size, min(WIDEST_EMBEDDING, emb_sz_rule(size))) for size in sizes],
+            n_numbers,
+            n_classes,
+            list(LAYERS),
+            ps=DROPOUT,
+            embed_p=EMBEDDING_DROPOUT,
         )
 
     def learn_columns(self, values: FloatArray) -> None:

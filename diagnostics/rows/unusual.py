@@ -2,9 +2,9 @@
 
 | value | unusual if |
 |---|---|
-| number, date | at most 1 % of the others lie as far out, and it lies beyond Tukey's fence: 1.5 times the distance of the quartiles outside of them (Tukey, Exploratory Data Analysis, 1977) |
-| category | at most 1 % of the others have it or one that is as rare, so that nothing is unusual where all is rare |
-| missing | at most 1 % of the others lack it |
+| number, date | at most 2 % of the others lie as far out, and it lies beyond Tukey's fence: 1.5 times the distance of the quartiles outside of them (Tukey, Exploratory Data Analysis, 1977) |
+| category | at most 2 % of the others have it or one that is as rare, so that nothing is unusual where all is rare |
+| missing | at most 2 % of the others lack it |
 
 The item itself never counts among the others. Where fewer than 20 others have a value nothing is said.
 """  # noqa: E501 - a table's row is one line
@@ -24,7 +24,7 @@ from diagnostics.rows.columns import CATEGORICAL, DATE, FeatureColumn, feature_c
 from diagnostics.task import FEATURE_PREFIX, NO_LABEL, BoolArray, FloatArray, IntArray, label_codes
 
 FEWEST_OTHERS = 20
-RARE_SHARE = 0.01
+RARE_SHARE = 0.02
 FENCE = 1.5
 
 FORMAT_VERSION = 1
@@ -62,6 +62,11 @@ class ClassValues:
     @cached_property
     def frequency_index(self) -> pd.MultiIndex:
         return pd.MultiIndex.from_frame(self.frequencies[FREQUENCY_KEY])
+
+    @cached_property
+    def counts(self) -> IntArray:
+        """(n_frequencies, 2), `count` and `n_as_rare` of each row of `frequencies`."""
+        return self.frequencies[["count", "n_as_rare"]].to_numpy(dtype=np.int64)
 
 
 def class_values(items: pd.DataFrame, labels: pd.Series, classes: Sequence[str]) -> ClassValues:
@@ -241,7 +246,7 @@ def _judge_texts(
     )
     found = {}
     for position, row, own in zip(positions, rows, counted.astype(int), strict=True):
-        n_have, n_as_rare = known.frequencies[["count", "n_as_rare"]].iloc[row] - own if row >= 0 else (0, 0)
+        n_have, n_as_rare = known.counts[row] - own if row >= 0 else (0, 0)
         n_others = int(known.n_present[feature, code]) - own
         if n_others >= FEWEST_OTHERS and n_as_rare <= RARE_SHARE * n_others:
             verb = "have" if n_have > 1 else "has"

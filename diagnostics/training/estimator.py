@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from diagnostics.errors import Cancelled
 from diagnostics.modalities import EstimatorItems, FittedEstimator
@@ -11,7 +12,7 @@ from diagnostics.progress import ProgressCallback
 from diagnostics.run_folder import FITTED_AT_ONCE, HISTORY_COLUMNS
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.checkpoint import FoldPredictions
-from diagnostics.training.fold import HistoryRow, OpenRun, Teller, to_explain
+from diagnostics.training.fold import HistoryRow, OpenRun, Teller, n_threads_of_model, to_explain
 from diagnostics.training.imbalance import item_weights
 
 PREDICT_BATCH_SIZE = 8192
@@ -30,6 +31,7 @@ class EstimatorWay:
     ) -> OpenRun:
         """Nothing is left to be looked for. raises : ConfigError for a remedy for imbalance that needs epochs"""
         item_weights(run.config.imbalance, np.empty(0, dtype=np.int64), 1, trained=run.config.arch)
+        torch.set_num_threads(n_threads_of_model(run))
         return run
 
     def train(self, run: OpenRun, teller: Teller, *, should_stop: Callable[[], bool]) -> None:

@@ -18,7 +18,7 @@ from diagnostics.task import NO_LABEL, FloatArray, Task
 from diagnostics.training.checkpoint import Checkpoints
 from diagnostics.training.config import TrainConfig, check_fits
 from diagnostics.training.crossval import NO_FOLD
-from diagnostics.training.device import pick_device, prepare_torch, resolve_precision
+from diagnostics.training.device import pick_device, resolve_precision
 from diagnostics.training.plan import VALIDATION, Plan, make_plan
 
 NEWS_EVERY_S = 0.1
@@ -73,7 +73,7 @@ class OpenRun:
 
 
 def open_run(inputs: RunInputs, *, on_progress: ProgressCallback) -> OpenRun:
-    """Decide the folds, take in the items, fix device, number format and threads of this process."""
+    """Decide the folds, take in the items, fix device and number format."""
     check_fits(inputs.config, inputs.task.modality)
     plan = make_plan(inputs.items, inputs.task, inputs.config)
     machine = _machine(inputs.config)
@@ -92,9 +92,7 @@ def open_run(inputs: RunInputs, *, on_progress: ProgressCallback) -> OpenRun:
     if plan.held_out != VALIDATION:
         config = replace(config, keep_best=False, early_stopping_patience=0)
     n_classes = len(inputs.task.classes)
-    run = OpenRun(plan, opened, n_classes, machine, config, inputs.run_dir, Checkpoints(inputs.run_dir))
-    prepare_torch(max(1, machine.n_threads // n_beside(run)))
-    return run
+    return OpenRun(plan, opened, n_classes, machine, config, inputs.run_dir, Checkpoints(inputs.run_dir))
 
 
 def n_parallel_models(n_models: int, *, n_threads: int) -> int:
@@ -110,6 +108,11 @@ def n_parallel_models(n_models: int, *, n_threads: int) -> int:
         return 1
     n_waves = max(1, n_models // n_threads)
     return math.ceil(n_models / n_waves)
+
+
+def n_threads_of_model(run: OpenRun) -> int:
+    """How many threads each of the models has that train side by side."""
+    return max(1, run.machine.n_threads // n_beside(run))
 
 
 def n_beside(run: OpenRun) -> int:

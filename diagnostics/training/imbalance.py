@@ -155,7 +155,7 @@ def item_weights(
         usable = ", ".join(name for name, remedy in IMBALANCE.items() if remedy.class_weights is not None)
         raise ConfigError(
             f"{IMBALANCE[imbalance].title} is not available in {trained}, which can be trained with {usable}. "
-            f"Train a network in full for imbalance={imbalance}."
+            f"Train in full, with a network, for imbalance={imbalance}."
         )
     of_class = class_weights(count_classes(codes, n_classes))
     weights: FloatArray = np.where(codes >= 0, of_class[codes], 1.0)

@@ -12,9 +12,9 @@ from diagnostics.modalities import NetworkItems
 from diagnostics.progress import ProgressCallback
 from diagnostics.run_folder import LR_FINDER_FILE, WEIGHTS_FOLDER, write_table, write_text
 from diagnostics.training.checkpoint import save_weights
-from diagnostics.training.device import seed_everything
+from diagnostics.training.device import prepare_torch, seed_everything
 from diagnostics.training.fit import BatchNews, FoldReport, find_lr, fit_fold
-from diagnostics.training.fold import OpenRun, Teller, to_explain
+from diagnostics.training.fold import OpenRun, Teller, n_threads_of_model, to_explain
 from diagnostics.training.logit_record import LogitRecord
 from diagnostics.training.predict import output_sizes, predict
 
@@ -32,6 +32,7 @@ class NetworkWay:
         self, run: OpenRun, *, on_progress: ProgressCallback, should_stop: Callable[[], bool]
     ) -> OpenRun:
         """The learning rate is the one asked for, else the finder's, which is looked for once a run."""
+        prepare_torch(n_threads_of_model(run))
         self.items.prepare(run.checkpoints.folder, on_progress=on_progress, should_stop=should_stop)
         if run.config.lr is not None:
             return run

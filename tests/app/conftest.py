@@ -25,6 +25,7 @@ from app.tokens import sign
 from curation.dataset.duplicates import LEAK_COLUMNS
 from curation.dataset.intake import IntakeSpec, take_in
 from curation.project import LEAKS_FILE, Project
+from diagnostics.explanations import explanations_of, write_explanations
 from diagnostics.predictions import Predictions, object_array, write_predictions
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import (
@@ -89,6 +90,23 @@ def leaky_project(empty_project) -> Project:
     leaks = pd.DataFrame(rows, columns=list(LEAK_COLUMNS)).astype({"group": "str"})
     leaks.to_parquet(empty_project.folder / LEAKS_FILE, index=False)
     return empty_project
+
+
+@pytest.fixture(scope="session")
+def text_folder(tmp_path_factory) -> Path:
+    """The folder of a project of 12 texts of two classes, one of them long, with one run that explains the first word
+    of each; for tests that only read it or copy it."""
+    folder = tmp_path_factory.mktemp("texts")
+    lines = [f"{word} me my card {number}" for number in range(6) for word in ("send", "stop")]
+    lines[0] += " please" * 60
+    rows = [f"{number:02d},{line},{line[:4]}" for number, line in enumerate(lines)]
+    (folder / "texts.csv").write_text("\n".join(["id,text,label", *rows]), encoding="utf-8")
+    spec = IntakeSpec(data=folder / "texts.csv", val_fraction=0)
+    project = Project.create(folder / "project", take_in(spec, on_progress=ignore_progress), now=NOW)
+    write_run(project, "run-0001")
+    first_word = tuple(np.array([value]) for value in (0, 4, 1.0))
+    write_explanations(project.runs_dir / "run-0001", explanations_of([first_word] * len(lines)))
+    return project.folder
 
 
 @pytest.fixture(scope="session")

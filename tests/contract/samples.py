@@ -83,10 +83,12 @@ SAMPLES = {
         again=_digits_again,
         config=TrainConfig(folds=2, epochs=1, image_size_px=8, lr=0.01, planted=0.1, n_threads=1),
     ),
-    "text": Sample(data=_queries, again=_table_again, config=TrainConfig(arch="tfidf", folds=2, planted=0.1)),
+    "text": Sample(
+        data=_queries, again=_table_again, config=TrainConfig(arch="tfidf", folds=2, planted=0.1, n_threads=1)
+    ),
     "tabular": Sample(
         data=_biopsies,
         again=_table_again,
-        config=TrainConfig(arch="gradient_boosting", folds=2, planted=0.1),
+        config=TrainConfig(arch="gradient_boosting", folds=2, planted=0.1, n_threads=1),
     ),
 }

@@ -1,8 +1,109 @@
-"""What is shown of texts and table rows: the part of a text that says most, the values of a row that matter most."""
+"""What is shown of texts: the part that says most, with what speaks for and against the label of the run."""
 
-from curation.cards.text import LEAD_CHARACTERS, SHOWN_CHARACTERS, shown_part
+import numpy as np
+import pytest
+
+from curation.cards import CARDS, item_cards
+from curation.cards.text import LEAD_CHARACTERS, SHOWN_CHARACTERS, as_shown, shown_part
+from curation.dataset.intake import IntakeSpec, take_in
+from curation.decisions.events import Decision
+from curation.modalities import MODALITIES
+from curation.project import Project
+from diagnostics.errors import DecisionError, ProjectError
+from diagnostics.explanations import explanations_of, write_explanations
+from diagnostics.progress import ignore_progress
 
 FILLER = "and so on it goes "
+LONG = "refund " + FILLER * 30 + "exchange rate " + FILLER * 20
+ROWS = (
+    ("a", "where is my card", "arrival"),
+    ("b", LONG, "refund"),
+    ("c", "my card is lost", ""),
+    ("d", "lost it", "arrival"),
+)
+
+
+@pytest.fixture
+def texts(tmp_path, add_run, now) -> Project:
+    """Texts a, b, d with a label and c without, and a run that explains all of them but d."""
+    lines = [",".join((item_id, f'"{text}"', label)) for item_id, text, label in ROWS]
+    (tmp_path / "texts.csv").write_text("\n".join(["id,text,label", *lines]), encoding="utf-8")
+    spec = IntakeSpec(data=tmp_path / "texts.csv", val_fraction=0)
+    project = Project.create(tmp_path / "project", take_in(spec, on_progress=ignore_progress), now=now)
+    add_run(project, "run-0001", {"a": (0.9, 0.1), "b": (0.2, 0.8), "c": (0.7, 0.3), "d": (0.5, 0.5)})
+    place = LONG.index("exchange")
+    parts = [
+        [(0, 5, -1.0), (12, 16, 2.0)],
+        [(0, 6, 0.5), (place, place + 8, -1.0)],
+        [(3, 7, 1.0)],
+        [],
+    ]
+    columns = [
+        [np.array(column) for column in zip(*each, strict=True)] or [np.array([])] * 3 for each in parts
+    ]
+    write_explanations(project.runs_dir / "run-0001", explanations_of(columns))
+    return project
+
+
+def test_a_text_has_what_speaks_for_and_against_its_label(texts):
+    (card,) = item_cards(texts, "run-0001", ["a"])
+    assert (card.text, card.cut, card.about, card.blind) == ("where is my card", False, "arrival", False)
+    assert [(card.text[start:end], effect) for start, end, effect in card.marks] == [
+        ("where", -0.5),
+        ("card", 1.0),
+    ]
+
+
+def test_a_text_that_the_run_was_not_asked_about_has_no_marks_and_one_that_is_not_known_is_refused(texts):
+    (card,) = item_cards(texts, "run-0001", ["d"])
+    assert (card.marks, card.about) == (None, None)
+    assert item_cards(texts, None, ["a"])[0].marks is None
+    with pytest.raises(DecisionError, match="nobody: no such item"):
+        item_cards(texts, "run-0001", ["a", "nobody"])
+
+
+def test_an_item_to_be_decided_blind_has_nothing_that_tells_its_label(texts):
+    shown, hidden = item_cards(texts, "run-0001", ["b", "b"], hidden=np.array([False, True]))
+    assert (hidden.marks, hidden.about, hidden.blind) == (None, None, True)
+    assert "exchange" in shown.text
+    assert hidden.text.startswith("refund"), "not cut around the words that weigh most"
+
+
+def test_marks_are_about_the_label_of_the_run_whatever_was_decided_since_and_of_none_about_the_prediction(
+    texts, now
+):
+    texts.decisions.decide([Decision("a", "label_wrong", "refund")], annotator="ada", now=now)
+    assert [card.about for card in item_cards(texts, "run-0001", ["a", "c"])] == ["arrival", "arrival"]
+
+
+def test_a_long_text_is_cut_with_its_marks_in_place_and_shown_whole_if_asked(texts):
+    (card,) = item_cards(texts, "run-0001", ["b"])
+    assert card.cut
+    assert (card.text[0], card.text[-1]) == ("…", "…")
+    assert [card.text[start:end] for start, end, _ in card.marks] == ["exchange"]
+    (whole,) = item_cards(texts, "run-0001", ["b"], whole=True)
+    assert (whole.text, whole.cut) == (LONG, False)
+    assert [whole.text[start:end] for start, end, _ in whole.marks] == ["refund", "exchange"]
+
+
+def test_a_text_of_several_columns_is_shown_with_their_names_and_its_marks_in_place():
+    text, parts = as_shown(
+        "xxfld 1 Red shoe\nxxfld 2 Of leather", [(12, 16, 1.0), (25, 35, -1.0)], ["title", "more"]
+    )
+    assert text == "title: Red shoe\nmore: Of leather"
+    assert [text[start:end] for start, end, _ in parts] == ["shoe", "Of leather"]
+
+
+def test_images_have_pictures_and_no_other_cards(project):
+    with pytest.raises(ProjectError, match="shown as pictures"):
+        item_cards(project, None, ["a"])
+
+
+def test_every_modality_has_a_card():
+    assert set(MODALITIES) <= set(CARDS)
+
+
+# ---------------------------------------------------------------- which part of a text
 
 
 def test_a_short_text_is_shown_whole():
@@ -10,10 +111,9 @@ def test_a_short_text_is_shown_whole():
 
 
 def test_a_long_text_begins_at_its_beginning_unless_words_further_on_say_more():
-    text = "refund " + FILLER * 30 + "exchange rate " + FILLER * 20
-    refund, exchange = (0, 6, 0.4), (text.index("exchange"), text.index("exchange") + 8, -1.0)
-    assert shown_part(text, [refund])[0] == 0
-    start, end = shown_part(text, [refund, exchange])
+    refund, exchange = (0, 6, 0.4), (LONG.index("exchange"), LONG.index("exchange") + 8, -1.0)
+    assert shown_part(LONG, [refund])[0] == 0
+    start, end = shown_part(LONG, [refund, exchange])
     assert start <= exchange[0] - 1 and exchange[1] <= end
     assert exchange[0] - start <= LEAD_CHARACTERS
 

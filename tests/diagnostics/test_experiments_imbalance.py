@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from diagnostics.errors import ConfigError
 from diagnostics.experiments import imbalance
 from diagnostics.experiments.frame import CANNOT_TELL, FULL, NOT_RECOMMENDED, QUICK, RECOMMENDED, Trainings
 from diagnostics.experiments.imbalance import ACCURACY, MACRO_F1, RARE_F1, TABLE_COLUMNS, with_remedy
@@ -102,6 +103,21 @@ def test_that_heads_and_whole_models_disagree_is_said(data_and_trainers):
     assert found.outcome == CANNOT_TELL or found.outcome == NOT_RECOMMENDED
     assert found.agreement.startswith("Heads and whole models disagree: by heads")
     assert found.agreement.endswith("by whole models no remedy is shown to help. Whole models count.")
+
+
+def test_remedies_that_a_model_does_not_have_are_named(data_and_trainers):
+    data, trainers = data_and_trainers
+    whole = whole_models_that(trainers, [])
+
+    def estimator(items, *, seed, config=None):
+        if config.imbalance == "focal_loss":
+            raise ConfigError("Focal loss is not available in tfidf.")
+        return whole.full(items, seed=seed, config=config)
+
+    found = imbalance.run(data, replace(trainers, full=estimator), OPTIONS)
+    focal = rows_of(found, FULL, "accuracy").loc["focal_loss"]
+    assert focal["verdict"] == "this model cannot be trained so"
+    assert np.isnan(focal["difference"])
 
 
 def test_equal_classes_have_no_rare_ones(made_up):

@@ -128,16 +128,16 @@ def test_what_was_written_is_read_back(tmp_path):
 
 def test_every_row_is_judged_like_a_row_alone():
     rng = np.random.default_rng(0)
-    lengths = np.where(rng.random(300) < 0.03, 40.0, rng.normal(size=300))
-    labels = np.where(rng.random(300) < 0.5, *CLASSES).tolist()
-    items = pd.DataFrame({"feature:length": lengths, "feature:colour": rng.choice(["a", "b"], 300)})
+    lengths = np.where(np.arange(60) % 30, rng.random(60), 40.0)
+    labels = [CLASSES[row // 30] for row in range(60)]
+    items = pd.DataFrame({"feature:length": lengths, "feature:colour": rng.choice(["a", "b"], 60)})
     known = class_values(items, pd.Series(labels), CLASSES)
     together = unusual_values(known, items, labels, counted_labels=labels)
     alone = [
         unusual_values(known, items.iloc[[row]], labels[row : row + 1], counted_labels=labels[row : row + 1])[
             0
         ]
-        for row in range(300)
+        for row in range(60)
     ]
     assert together == alone
-    assert 0 < sum(map(bool, together)) < 30
+    assert [row for row, words in enumerate(together) if "length" in words] == [0, 30]

@@ -1,0 +1,81 @@
+"""Texts: which models there are of them, each with a module of its own."""
+
+import difflib
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from diagnostics.errors import ConfigError, DataError
+from diagnostics.image_files import ImageRoot
+from diagnostics.modalities import Machine, NetworkItems, OpenedItems
+from diagnostics.progress import ProgressCallback
+from diagnostics.task import IntArray, Task
+from diagnostics.training.config import TrainConfig
+
+AUTO = "tfidf"
+MODELS = {
+    "tfidf": "diagnostics.texts.tfidf",
+}
+
+
+def open_items(
+    items: pd.DataFrame,
+    *,
+    task: Task,
+    codes: IntArray,
+    config: TrainConfig,
+    n_train: int,
+    roots: Sequence[ImageRoot],
+    cache_dir: Path,
+    machine: Machine,
+    on_progress: ProgressCallback,
+) -> OpenedItems:
+    """Take in the texts of a run for the model of the configuration, or tfidf.
+
+    items : columns text, content_hash, unit
+    raises : ConfigError for a model that there is none of
+    """
+    if "text" not in items:
+        raise DataError("These items have no column text, which models of texts read.")
+    settled = replace(config, arch=AUTO) if config.arch == "auto" else config
+    opened: OpenedItems = _module_of(settled.arch).open_items(
+        items,
+        task=task,
+        codes=codes,
+        config=settled,
+        n_train=n_train,
+        cache_dir=cache_dir,
+        machine=machine,
+        on_progress=on_progress,
+    )
+    return opened
+
+
+def open_trained(
+    items: pd.DataFrame,
+    *,
+    about: Mapping[str, Any],
+    roots: Sequence[ImageRoot],
+    cache_dir: Path,
+    machine: Machine,
+    on_progress: ProgressCallback,
+) -> NetworkItems:
+    """Take in texts for a network that is trained already; about : what its `describe_model` said"""
+    opened: NetworkItems = _module_of(about["arch"]).open_trained(
+        items, about=about, machine=machine, on_progress=on_progress
+    )
+    return opened
+
+
+def _module_of(arch: str) -> Any:
+    """Of an architecture "name" or "name:what"."""
+    name, _, _ = arch.partition(":")
+    if name not in MODELS:
+        near = difflib.get_close_matches(name, MODELS, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(MODELS)}."
+        raise ConfigError(f"Unknown model of texts {arch!r}. {hint}")
+    return importlib.import_module(MODELS[name])

@@ -1,0 +1,1 @@
+"""Models of texts; which there are is in `diagnostics.modalities.text`."""
