@@ -45,7 +45,6 @@ class TfidfItems:
         n_classes: int,
     ) -> None:
         self.config = config
-        self.notes: tuple[str, ...] = ()
         self.features: FloatArray | None = features
         self.notes: tuple[str, ...] = ()
         self.work = WORK_A_WORD * n_classes * counted.matrix.nnz / max(1, counted.matrix.shape[0])
