@@ -149,6 +149,7 @@ def report(
     from curation.advice import class_advice
     from curation.project import Project
     from curation.reports import labelled_predictions
+    from diagnostics.compare import METRIC_NAMES
     from diagnostics.metrics import UNDERPERFORMING_RULE
 
     opened = Project.open(project)
@@ -181,7 +182,7 @@ def report(
         + (IN_SAMPLE_NOTE if found.in_sample else "")
     )
     for name, estimate in totals.items():
-        print_line(f"{METRIC_TITLES[name]}: {with_interval(estimate.value, estimate.low, estimate.high)}")
+        print_line(f"{METRIC_NAMES[name]}: {with_interval(estimate.value, estimate.low, estimate.high)}")
     columns = {
         "class": "left",
         "precision": "right",
