@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from diagnostics.multilabel.label_sets import NOT_LABELLED, LabelSets, parse_lab
 from diagnostics.task import NO_LABEL, BoolArray, IntArray, label_codes
 
 Texts = Sequence[object] | pd.Series | npt.NDArray[np.object_]
+Codes = npt.NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class LabelSpace:
         """
         return label_codes(texts, self.names)
 
-    def texts(self, codes: IntArray) -> npt.NDArray[np.object_]:
+    def texts(self, codes: Codes) -> npt.NDArray[np.object_]:
         """(n_items,), the text of each number; None for -1."""
         return np.array([*self.names, None], dtype=object)[codes]
 
@@ -55,12 +57,16 @@ class LabelSpace:
         self.codes(texts)
         return self
 
-    def has(self, codes: IntArray, place: int) -> BoolArray:
+    def by_class(self, n: IntArray) -> IntArray:
+        """(n_classes,), how many items have each class; n : (n_labels,), how many have each label."""
+        return n
+
+    def has(self, codes: Codes, place: int) -> BoolArray:
         """(n_items,), whether each item has the class at this place; one without a label has none."""
         has: BoolArray = np.append(self.members[:, place], False)[codes]
         return has
 
-    def targets(self, codes: IntArray) -> BoolArray:
+    def targets(self, codes: Codes) -> BoolArray:
         """(n_items, n_classes), the classes that each item has."""
         targets: BoolArray = np.vstack([self.members, np.zeros((1, len(self.classes)), dtype=bool)])[codes]
         return targets
@@ -86,6 +92,10 @@ class SetSpace(LabelSpace):
                 f"No item had the labels {sets.texts()[strange[0]]!r} when the labels were read. Read them again."
             )
         return places.astype(np.int64)
+
+    def by_class(self, n: IntArray) -> IntArray:
+        counts: IntArray = n @ self.members
+        return counts
 
     def with_texts(self, texts: Texts) -> LabelSpace:
         """The sets that had no number yet get the next ones, in an order that does not depend on that of the texts."""

@@ -50,21 +50,29 @@ class CardRequest:
         names = np.array(
             [*names_now(self.project, self.table.run.info, self.project.classes), None], dtype=object
         )
-        codes = np.full(len(self.rows), NO_LABEL)
-        codes[shown] = _label_codes(self.table, run_rows[shown])
-        about = codes.copy()
+        labels: Labels = np.full(len(self.rows), None, dtype=object)
+        labels[shown] = self._labels(self.table, run_rows[shown])
+        about = labels.copy()
         if explanations is not None and explanations.codes is not None:
             kept = explanations.codes[run_rows]
-            about[shown & (kept != NO_LABEL)] = kept[shown & (kept != NO_LABEL)]
+            asked = shown & (kept != NO_LABEL)
+            about[asked] = names[kept[asked]]
         return Explained(
             parts=[
                 _parts(explanations, row) if show else None
                 for row, show in zip(run_rows.tolist(), shown.tolist(), strict=True)
             ],
             feature_names=explanations.parts if explanations else (),
-            labels=names[codes],
-            about=names[about],
+            labels=labels,
+            about=about,
         )
+
+    def _labels(self, table: RunTable, run_rows: RowArray) -> Labels:
+        """The given label of each row, the predicted one where there is none."""
+        classes = self.project.classes
+        shown = table.in_classes(names_now(self.project, table.run.info, classes), classes)
+        given = shown.given(run_rows)
+        return shown.labels.texts(np.where(given == NO_LABEL, shown.predicted(run_rows), given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +110,3 @@ class CardKind:
 def _parts(explanations: Explanations | None, row: int) -> Sequence[Part] | None:
     """None for an item that was not asked about, which has no parts."""
     return (explanations.of(row) or None) if explanations else None
-
-
-def _label_codes(table: RunTable, run_rows: RowArray) -> RowArray:
-    """The given label of each row, the predicted one where there is none."""
-    given = table.given(run_rows)
-    codes: RowArray = np.where(given == NO_LABEL, table.predicted(run_rows), given)
-    return codes
