@@ -26,7 +26,6 @@ class SeveralLabels:
     key = "multi"
     learning = "diagnostics.label_kinds.multi_learning"
     scoring = "diagnostics.label_kinds.multi_scoring"
-    has_rivals = False
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
         return set_space(classes, texts)

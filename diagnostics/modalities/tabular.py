@@ -214,7 +214,10 @@ class NetItems:
         def predict(values: FloatArray) -> FloatArray:
             with torch.inference_mode():
                 said = network(torch.from_numpy(values).to(self._machine.device))
-            probs: FloatArray = said.float().softmax(dim=1).cpu().numpy()
+            logits = said.float()
+            probs: FloatArray = (
+                (logits.softmax(dim=1) if asked.has_rivals else logits.sigmoid()).cpu().numpy()
+            )
             return probs
 
         network.eval()

@@ -123,7 +123,7 @@ class NetworkTexts:
     def explain(
         self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]
     ) -> Explanations | None:
-        """By occlusion: how much less the label is supported, against the strongest other class, without each word.
+        """By occlusion: how much less the label is supported, against its rival if it has one, without each word.
 
         Of the MAX_EXPLAINED most suspect texts of the run; the others get no parts. Of a text of more than MAX_PARTS
         words several are left out at a time.
@@ -201,7 +201,7 @@ class NetworkTexts:
             batch = padded([tokens[place] for place in part], self._items.pad).to(self._machine.device)
             with torch.inference_mode(), autocast(self._machine.device, self._machine.precision):
                 said = self._network.logits(network, batch).float().cpu().numpy()
-            lead[part] = said[:, code] - said[:, rival]
+            lead[part] = said[:, code] - said[:, rival] if rival != code else said[:, code]
         return start, end, lead[0] - lead[1:]
 
 
