@@ -159,9 +159,6 @@ class _Clock:
 def _identity(inputs: RunInputs) -> dict[str, Any]:
     """What must be equal for an unfinished run to go on; the order of the rows may change."""
     columns = [*TRAIN_COLUMNS, *([HELD_BACK] if HELD_BACK in inputs.items else [])]
-    read = inputs.items.dtypes.drop(columns).astype(
-        str
-    )  # other columns: content that models read, and as what
     rows = inputs.items[columns].sort_values("item_id").astype(object)
     content = json.dumps(rows.where(rows.notna(), None).to_numpy().tolist(), ensure_ascii=False, default=str)
     read = {name: str(inputs.items[name].dtype) for name in inputs.items if name not in columns}
@@ -170,7 +167,6 @@ def _identity(inputs: RunInputs) -> dict[str, Any]:
         "config": inputs.config.identity(),
         "classes": list(inputs.task.classes),
         "items": hashlib.sha256(content.encode()).hexdigest(),
-        **({"content": read.sort_index().to_dict()} if len(read) else {}),
     }
 
 
