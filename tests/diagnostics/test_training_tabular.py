@@ -152,7 +152,7 @@ def test_a_trained_network_reads_new_rows(run, items):
         (TrainConfig(arch="resnet18"), "there are gradient_boosting and tabular_net"),
         (TrainConfig(epochs=3), "epochs cannot be set: gradient boosting is fitted at once"),
         (TrainConfig(imbalance="focal_loss"), "Focal loss is not available in gradient_boosting"),
-        (TrainConfig(arch="tabular_net", frozen_epochs=1), "no pretrained layers"),
+        (TrainConfig(arch="tabular_net", frozen_epochs=1), "not for tabular items: frozen_epochs"),
     ],
 )
 def test_options_that_rows_do_not_have_are_refused(items, tmp_path, config, message):
