@@ -14,7 +14,7 @@ from diagnostics.chunks import n_cores
 from diagnostics.image_files import ImageRoot
 from diagnostics.modalities import Machine, OpenedItems, ToExplain, open_items_of
 from diagnostics.progress import ProgressCallback
-from diagnostics.task import NO_LABEL, FloatArray, Task
+from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.checkpoint import Checkpoints
 from diagnostics.training.config import TrainConfig, check_fits
 from diagnostics.training.crossval import NO_FOLD
@@ -176,13 +176,24 @@ def to_explain(run: OpenRun, model: int, probabilities: FloatArray) -> ToExplain
         return None
     probs = np.array(probabilities[positions], dtype=np.float32)
     rows = np.arange(len(positions))
-    explained = np.where(codes[positions] == NO_LABEL, probs.argmax(axis=1), codes[positions])
+    explained = explained_codes(codes, probabilities, positions)
     support = probs[rows, explained]
     probs[rows, explained] = -1
     order = np.lexsort((support, codes[positions] == NO_LABEL))
     return ToExplain(
         positions[order], explained[order], probs.argmax(axis=1)[order], n_models=run.plan.n_models
     )
+
+
+def explained_codes(codes: IntArray, probabilities: FloatArray, positions: IntArray) -> IntArray:
+    """(n,), which label of each item is explained: the given one, else what the model that explains it predicts.
+
+    codes : (n_items,), given labels; probabilities : (n_items, n_classes), of that model
+    """
+    given = codes[positions]
+    predicted = np.asarray(probabilities[positions]).argmax(axis=1)
+    chosen: IntArray = np.where(given == NO_LABEL, predicted, given)
+    return chosen
 
 
 class Teller:
