@@ -115,7 +115,7 @@ class Transformer:
 def layer_groups(network: Classifier) -> list[list[nn.Parameter]]:
     """Embeddings and the first half of the layers; the other half and what follows; the head."""
     stacks = [module for module in network.encoder.modules() if isinstance(module, nn.ModuleList)]
-    layers = list(max(stacks, key=len)) if stacks else []
+    layers = list(max(stacks, key=lambda stack: len(list(stack)))) if stacks else []
     later = {id(weight) for layer in layers[len(layers) // 2 :] for weight in layer.parameters()}
     body = list(network.encoder.parameters())
     groups = [

@@ -161,7 +161,8 @@ def _identity(inputs: RunInputs) -> dict[str, Any]:
     columns = [*TRAIN_COLUMNS, *([HELD_BACK] if HELD_BACK in inputs.items else [])]
     rows = inputs.items[columns].sort_values("item_id").astype(object)
     content = json.dumps(rows.where(rows.notna(), None).to_numpy().tolist(), ensure_ascii=False, default=str)
-    return {
+    read = {name: str(inputs.items[name].dtype) for name in inputs.items if name not in columns}
+    return ({"read": read} if read else {}) | {
         "format_version": 1,
         "config": inputs.config.identity(),
         "classes": list(inputs.task.classes),
