@@ -11,8 +11,8 @@ from diagnostics.explanations import Explanations, explanations_of
 from diagnostics.modalities import ToExplain
 from diagnostics.task import FloatArray, IntArray
 
-N_DRAWS = 4
-MOST_PREDICTIONS = 1_500_000
+N_DRAWS = 3
+MOST_PREDICTIONS = 1_000_000
 FEWEST_EXPLAINED = 2_000
 ROWS_AT_ONCE = 8_192
 SMALLEST_PROBABILITY = 0.01
@@ -64,7 +64,7 @@ def n_explained(n_asked: int, n_features: int, *, n_models: int) -> int:
     its models together, in any case FEWEST_EXPLAINED of the run.
 
     >>> n_explained(2_000, 30, n_models=5), n_explained(20_000, 30, n_models=5), n_explained(20_000, 3_000, n_models=5)
-    (2000, 2500, 400)
+    (2000, 2222, 400)
     """
     affordable = MOST_PREDICTIONS // (n_models * max(1, n_features) * N_DRAWS)
     return min(n_asked, max(affordable, FEWEST_EXPLAINED // n_models))
