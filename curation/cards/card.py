@@ -42,7 +42,8 @@ class CardRequest:
     def explained(self) -> "Explained":
         """What the run says of the items."""
         if self.table is None:
-            return Explained([None] * len(self.rows), (), np.full(len(self.rows), None, dtype=object))
+            nothing = np.full(len(self.rows), None, dtype=object)
+            return Explained([None] * len(self.rows), (), nothing, nothing)
         explanations = read_explanations(self.table.run.folder)
         run_rows = self.table.index.row_of_item[self.rows]
         shown = (run_rows >= 0) & ~self.hidden
@@ -50,7 +51,11 @@ class CardRequest:
             [*names_now(self.project, self.table.run.info, self.project.classes), None], dtype=object
         )
         codes = np.full(len(self.rows), NO_LABEL)
-        codes[shown] = _explained_codes(self.table, run_rows[shown])
+        codes[shown] = _label_codes(self.table, run_rows[shown])
+        about = codes.copy()
+        if explanations is not None and explanations.codes is not None:
+            kept = explanations.codes[run_rows]
+            about[shown & (kept != NO_LABEL)] = kept[shown & (kept != NO_LABEL)]
         return Explained(
             parts=[
                 _parts(explanations, row) if show else None
@@ -58,6 +63,7 @@ class CardRequest:
             ],
             feature_names=explanations.parts if explanations else (),
             labels=names[codes],
+            about=names[about],
         )
 
 
@@ -67,13 +73,16 @@ class Explained:
 
     parts : what speaks for and against its label, see `diagnostics.explanations`; None where the run says nothing
     feature_names : the features that the parts of a table row name by their place; () for other items
-    labels : what the parts are about, in present names: the label that the run was trained on, or the prediction for
-        an item without; None for an item that is to be decided blind, or that the run did not predict
+    labels : in present names the label that the run was trained on, or the prediction for an item without; None for an
+        item that is to be decided blind, or that the run did not predict
+    about : what the parts are about; of an item without a label this is what one of the run's models predicts, which
+        can be another class than all of them together do
     """
 
     parts: Sequence[Sequence[Part] | None]
     feature_names: tuple[str, ...]
     labels: Labels
+    about: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,7 @@ def _parts(explanations: Explanations | None, row: int) -> Sequence[Part] | None
     return (explanations.of(row) or None) if explanations else None
 
 
-def _explained_codes(table: RunTable, run_rows: RowArray) -> RowArray:
+def _label_codes(table: RunTable, run_rows: RowArray) -> RowArray:
     """The given label of each row, the predicted one where there is none."""
     given = table.given(run_rows)
     codes: RowArray = np.where(given == NO_LABEL, table.predicted(run_rows), given)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,12 +14,13 @@ from diagnostics.chunks import n_cores
 from diagnostics.image_files import ImageRoot
 from diagnostics.modalities import Machine, OpenedItems, ToExplain, open_items_of
 from diagnostics.progress import ProgressCallback
-from diagnostics.task import NO_LABEL, FloatArray, Task
+from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.checkpoint import Checkpoints
 from diagnostics.training.config import TrainConfig, check_fits
 from diagnostics.training.crossval import NO_FOLD
 from diagnostics.training.device import pick_device, resolve_precision
 from diagnostics.training.plan import VALIDATION, Plan, make_plan
+from diagnostics.training.planting import NOTHING_PLANTED
 
 NEWS_EVERY_S = 0.1
 FIRST_MODEL = 0
@@ -89,6 +90,9 @@ def open_run(inputs: RunInputs, *, on_progress: ProgressCallback) -> OpenRun:
         on_progress=on_progress,
     )
     config = opened.config
+    if not opened.way.is_watched:
+        plan = replace(plan, planted=(NOTHING_PLANTED,) * plan.n_models)
+        config = replace(config, planted=0.0)
     if plan.held_out != VALIDATION:
         config = replace(config, keep_best=False, early_stopping_patience=0)
     n_classes = len(inputs.task.classes)
@@ -128,7 +132,14 @@ def _machine(config: TrainConfig) -> Machine:
 
 
 class Way(Protocol):
-    """How models are trained: as networks or as estimators; asked by a run, and by each process that trains for it."""
+    """How models are trained: as networks or as estimators; asked by a run, and by each process that trains for it.
+
+    is_watched : what the models say while they learn is recorded, and labels are planted to read it by
+    why_missing : by the name of a signal of label quality that such models do not give, why
+    """
+
+    is_watched: bool
+    why_missing: Mapping[str, str]
 
     def settle(
         self, run: OpenRun, *, on_progress: ProgressCallback, should_stop: Callable[[], bool]
@@ -165,13 +176,24 @@ def to_explain(run: OpenRun, model: int, probabilities: FloatArray) -> ToExplain
         return None
     probs = np.array(probabilities[positions], dtype=np.float32)
     rows = np.arange(len(positions))
-    explained = np.where(codes[positions] == NO_LABEL, probs.argmax(axis=1), codes[positions])
+    explained = explained_codes(codes, probabilities, positions)
     support = probs[rows, explained]
     probs[rows, explained] = -1
     order = np.lexsort((support, codes[positions] == NO_LABEL))
     return ToExplain(
         positions[order], explained[order], probs.argmax(axis=1)[order], n_models=run.plan.n_models
     )
+
+
+def explained_codes(codes: IntArray, probabilities: FloatArray, positions: IntArray) -> IntArray:
+    """(n,), which label of each item is explained: the given one, else what the model that explains it predicts.
+
+    codes : (n_items,), given labels; probabilities : (n_items, n_classes), of that model
+    """
+    given = codes[positions]
+    predicted = np.asarray(probabilities[positions]).argmax(axis=1)
+    chosen: IntArray = np.where(given == NO_LABEL, predicted, given)
+    return chosen
 
 
 class Teller:

@@ -47,7 +47,7 @@ from diagnostics.training.embeddings import embed_with_run
 from diagnostics.training.heads import HeadFold, Heads, fit_heads
 from diagnostics.training.imbalance import NO_REMEDY, item_weights
 from diagnostics.training.plan import Plan, held_back_notes, make_plan
-from diagnostics.training.quick_scores import score_quick_round
+from diagnostics.training.quick_scores import same_features, score_quick_round
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +211,7 @@ def train_quick_run(
         content_hashes=inputs.content_of.reindex(predictions.item_ids),
         decided=inputs.decided,
         seed=inputs.config.seed,
+        in_space_of=inputs.base if same_features(inputs.base, predictions) else None,
     )
     write_label_quality(run_dir, quality)
     write_table(run_dir / SCORES_FILE, scores)
