@@ -339,7 +339,6 @@ def _open_boosting(
 def _open_net(
     inputs: EmbedInputs, config: TrainConfig, task: Task, codes: IntArray, n_train: int
 ) -> NetItems:
-    refuse_options(config, ("frozen_epochs",), why="tabular_net has no pretrained layers")
     encoding = fit_encoding(inputs.items)
     rows = encoding.encode(inputs.items)
     flagged = np.flatnonzero(~rows.is_category & np.isnan(rows.values).any(axis=0))

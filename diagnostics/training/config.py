@@ -70,7 +70,12 @@ OPTIONS: dict[str, Option] = {
     ),
     "epochs": Option(int, "passes over the training items", 1, 1000, none_means="from the number of items"),
     "frozen_epochs": Option(
-        int, "of these, passes with the body frozen", 0, 1000, none_means="1 if pretrained, else 0"
+        int,
+        "of these, passes with the body frozen",
+        0,
+        1000,
+        none_means="1 if pretrained, else 0",
+        modalities=("image", "text"),
     ),
     "lr": Option(
         float,
