@@ -108,10 +108,15 @@ def _explaining(project: Project, table: RunTable) -> RunTable | None:
     """The run itself if it has explanations, else the last one before it that has; None if there is none."""
     own = table.run.info.run_id
     having = [folder.parent.name for folder in project.runs_dir.glob(f"*/{FOLDER}")]
-    last = max((run_id for run_id in having if run_id <= own), default=None)
+    last = max((run_id for run_id in having if _age(run_id) <= _age(own)), default=None, key=_age)
     if last is None or last == own:
         return table if last else None
     return run_table(project, last)
+
+
+def _age(run_id: str) -> tuple[int, str]:
+    """What puts the names of runs in the order of their numbers."""
+    return len(run_id), run_id
 
 
 def _labels(

@@ -34,9 +34,11 @@ class TextNetwork(Protocol):
     """A kind of network, with its own tokens.
 
     pad : the token that fills up a batch; cost : how much one token costs, see `OpenedItems.work`
+    longest : how many tokens of a text are read
     """
 
     pad: int
+    longest: int
     cost: float
 
     def tokens_of(self, texts: Sequence[str]) -> list[IntArray]:
@@ -80,10 +82,10 @@ class NetworkTexts:
         machine: Machine,
     ) -> None:
         self.config = config
-        self.notes: tuple[str, ...] = ()
         self._network = network
         self._texts = texts
         self._items = TokenItems(network.tokens_of(texts), torch.from_numpy(codes), network.pad)
+        self.notes = _cut_notes(self._items.lengths(), network.longest)
         self._classes = classes
         self._machine = machine
         self.work = network.cost * float(np.mean(self._items.lengths())) if len(texts) else 0.0
@@ -218,6 +220,13 @@ def settled(
         mixed_precision=machine.precision,
         n_threads=machine.n_threads,
     )
+
+
+def _cut_notes(lengths: IntArray, longest: int) -> tuple[str, ...]:
+    n_cut = int((lengths >= longest).sum())
+    if not n_cut:
+        return ()
+    return (f"Texts of which the network reads only the first {longest} tokens: {n_cut:,}.",)
 
 
 def _grouped(parts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
