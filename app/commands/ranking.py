@@ -179,7 +179,6 @@ def _pair_row(row: Mapping[Any, Any], by: str) -> dict[str, object]:
         "p(label)": _number(row["probability"]),
         by: _number(row[by]),
         "issue": _issue(row),
-        "suspect": f"{row['suspect_label']} {row['suspect']}" if row.get("suspect") else "",
     }
 
 
@@ -214,4 +213,5 @@ def _ranked_row(row: dict[str, Any], by: str) -> dict[str, object]:
         "p(predicted)": _number(row["p_predicted"]),
         by: _number(row[by]),
         "issue": _issue(row),
+        "suspect": f"{row['suspect_label']} {row['suspect']}" if row.get("suspect") else "",
     }

@@ -280,6 +280,13 @@ def test_a_patch_replays_the_decisions_on_the_source(loop, tmp_path):
     assert dataset_version(fresh).fingerprint == dataset_version(loop.project).fingerprint
 
 
+def test_the_command_line_answers_about_sets(loop, capsys):
+    folder = str(loop.project.folder)
+    for command in ("report PROJECT", "compare PROJECT", "classes PROJECT", "rank PROJECT --suspect missing"):
+        assert winnow(command.replace("PROJECT", folder).split(" ")) == 0, command
+    assert "subset accuracy" in capsys.readouterr().out
+
+
 def test_what_is_not_there_for_several_labels_says_so_in_a_sentence(loop, capsys):
     sentences = {f"winnow: {why_not(loop.project, feature)}" for feature in FEATURES}
     for command in UNAVAILABLE:
