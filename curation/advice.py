@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from curation.availability import ADVICE, refuse_unavailable
 from curation.decisions.events import AMBIGUOUS, VERDICTS
 from curation.project import Project
 from curation.queues import QueueQuery, open_queue
@@ -310,8 +311,9 @@ def class_advice(project: Project, run_id: str | None = None) -> list[ClassAdvic
     """One line a class: those that need something first, in the order of RULES, then by ascending F1.
 
     run_id : None = the newest run
-    raises : RunError if there is no such run, or none at all
+    raises : RunError if there is no such run, or none at all; ProjectError for labels that there is no advice for
     """
+    refuse_unavailable(project, ADVICE)
     run_id = read_run(project, run_id).info.run_id
     facts = class_facts(project, run_id)
     order = {name: number for number, name in enumerate((*NEEDED, TOO_FEW, GO_ON, DOES_WELL))}
@@ -324,7 +326,7 @@ def class_facts(project: Project, run_id: str) -> list[ClassFacts]:
     """The facts of every class, in the order of the classes; its nearest unlabelled items are not looked for."""
     found = _measured(project, run_id)
     report = found.class_report()
-    table = _table_of(project, run_id, found.classes)
+    table = _table_of(project, run_id)
     n_train = _n_train(table, len(found.classes))
     pairs = _pairs(found, table)
     n_unlabelled = _n_open_unlabelled(table)
@@ -355,9 +357,9 @@ def _measured(project: Project, run_id: str) -> LabelledPredictions:
     return found if len(found.codes) else labelled_predictions(project, "train", run_id)
 
 
-def _table_of(project: Project, run_id: str, classes: tuple[str, ...]) -> RunTable:
+def _table_of(project: Project, run_id: str) -> RunTable:
     table = run_table(project, run_id)
-    return table.in_classes(names_now(project, table.run.info, project.classes), classes)
+    return table.in_classes(names_now(project, table.run.info, project.classes), project.classes)
 
 
 def _n_train(table: RunTable, n_classes: int) -> IntArray:

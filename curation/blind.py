@@ -161,9 +161,10 @@ def _of_run(project: Project, run_id: str | None, item_ids: list[str]) -> tuple[
     """The label that each item had in a run and the class it predicts; None where there is none."""
     table = run_table(project, run_id)
     rows = table.standing.rows_of(item_ids)
-    names = np.array([*names_now(project, table.run.info, project.classes), None], dtype=object)
+    classes = project.classes
+    table = table.in_classes(names_now(project, table.run.info, classes), classes)
     given, predicted = (
-        pd.Series(names[np.where(rows >= 0, codes_of(rows), NO_LABEL)], dtype=object)
+        pd.Series(table.labels.texts(np.where(rows >= 0, codes_of(rows), NO_LABEL)), dtype=object)
         for codes_of in (table.given, table.predicted)
     )
     return given, predicted

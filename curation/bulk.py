@@ -5,6 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
+from curation.class_list import ClassList
 from curation.decisions.events import (
     AMBIGUOUS,
     BAD_ITEM,
@@ -19,14 +20,19 @@ from curation.decisions.store import ActResult, DecisionStore
 from curation.queues import Queue
 from curation.standing import RowStates
 from diagnostics.errors import DecisionError
+from diagnostics.label_space import LabelSpace
 from diagnostics.task import NO_LABEL, SPLITS, BoolArray, RowArray
 
 RIGHT, ACCEPT, CLASS, EXCLUDE, UNSURE, SCOPE = "right", "accept", "class", "exclude", "unsure", "scope"
+ADD, REMOVE = "add", "remove"
 CHOICES = (RIGHT, ACCEPT, CLASS, EXCLUDE, UNSURE, SCOPE)
+SET_CHOICES = (*CHOICES, ADD, REMOVE)
+OF_A_CLASS = (CLASS, ADD, REMOVE)
 VERDICT_OF_CHOICE = {EXCLUDE: BAD_ITEM, UNSURE: AMBIGUOUS, SCOPE: OUT_OF_SCOPE}
 NOT_MEANT = {
     RIGHT: "has no given label to confirm: accept the prediction or pick a class",
     ACCEPT: "has no prediction to accept",
+    REMOVE: "has no label that a class could be removed from",
 }
 BARRED_LEFT = "is like a validation or test item, and may not join the training set"
 BLIND_LEFT = "is in the blind sample: decide it by itself"
@@ -65,19 +71,23 @@ class BulkPreview:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A choice on the rows of a queue; arrays (n_items,) in the queue's order."""
+    """A choice on the rows of a queue; arrays (n_items,) in its order. labels : what the numbers of labels mean"""
 
     rows: RowArray
+    labels: LabelSpace
     meant: Meant
     already: BoolArray
     changed_since: BoolArray
     expected_event: RowArray
 
 
-def meant_by(choice: str, *, given: RowArray, predicted: RowArray, source: RowArray, label: int) -> Meant:
+def meant_by(
+    choice: str, *, given: RowArray, predicted: RowArray, source: RowArray, label: int | RowArray
+) -> Meant:
     """What a choice means: the one place that says so for many items; the grid says the same for the ones it shows.
 
-    right : the given label, as the queue shows it, is right; accept : the predicted one is; class : `label` is
+    right : the given label, as the queue shows it, is right; accept : the predicted one is; class, add, remove :
+        `label` is, which is one for all items, or one each, -1 where there is none
     exclude, unsure, scope : bad_item, ambiguous, out_of_scope, and the label stays as it is
     given, predicted, source : (n_items,), positions in the classes, -1 = none; source is what the data came with, which
         decides between label_right, label_wrong and labelled
@@ -87,8 +97,8 @@ def meant_by(choice: str, *, given: RowArray, predicted: RowArray, source: RowAr
     >>> VERDICTS[meant_by("accept", given=cat, predicted=cat, source=cat, label=-1).verdict[0]]
     'label_right'
     """
-    if choice not in CHOICES:
-        raise DecisionError(f"There is no choice {choice!r}; known are {', '.join(CHOICES)}.")
+    if choice not in SET_CHOICES:
+        raise DecisionError(f"There is no choice {choice!r}; known are {', '.join(SET_CHOICES)}.")
     if choice in VERDICT_OF_CHOICE:
         verdict = np.full(len(given), VERDICTS.index(VERDICT_OF_CHOICE[choice]), dtype=np.int32)
         return Meant(verdict, np.full_like(given, NO_LABEL), np.zeros(len(given), dtype=np.bool_), "")
@@ -142,7 +152,7 @@ def apply_bulk(
     Items that it makes no sense for are left and counted in `n_refused`; items that changed after the event that the
     query names, or while this runs, are left and reported in `conflicts`.
 
-    label : the class of the choice "class"
+    label : the class of the choices "class", "add" (to the labels that each item has) and "remove" (from them)
     expected_n : how many items the person saw in the queue
     shown_in : the name of the queue, kept with the decisions
     hidden : (n_items,) in the queue's order, items that the person is to decide blind; they are left, too
@@ -173,15 +183,19 @@ def _plan(
 ) -> _Plan:
     rows, table = queue.rows(), queue.table
     _refuse_locked(table.split(rows), store)
-    standing = table.standing.now().of(rows)
-    classes = store.class_list.names
-    to_project = _positions(queue.classes, classes)
+    now = table.standing.now()
+    standing, classes = now.of(rows), store.class_list
+    known = set(classes.names)
+    shown = [text for text in table.labels.names if known.issuperset(classes.kind.members(text))]
+    labels = now.labels.with_texts(shown)
+    labels, wanted = _wanted(choice, label, labels, standing.label, classes)
+    to_project = _positions(table.labels.names, labels.names)
     meant = meant_by(
         choice,
         given=to_project[table.given(rows)],
         predicted=to_project[table.predicted(rows)],
         source=standing.given,
-        label=_class_code(choice, label, classes),
+        label=wanted,
     )
     if store.barred:
         barred = np.isin(rows, table.standing.rows_of(list(store.barred)))
@@ -191,7 +205,7 @@ def _plan(
     event = standing.event
     as_of = queue.query.as_of_event
     expected = event if as_of is None else np.minimum(event, as_of)
-    return _Plan(rows, meant, _already(meant, standing), event != expected, expected.astype(np.int32))
+    return _Plan(rows, labels, meant, _already(meant, standing), event != expected, expected.astype(np.int32))
 
 
 def _leaving(meant: Meant, left: BoolArray, reason: str) -> Meant:
@@ -210,7 +224,7 @@ def _already(meant: Meant, standing: RowStates) -> BoolArray:
 
 def _decisions(queue: Queue, store: DecisionStore, plan: _Plan, shown_in: str) -> list[Decision]:
     places = np.flatnonzero(~plan.meant.refused)
-    labels = [*store.class_list.names, None]
+    labels = [*plan.labels.names, None]
     columns = (
         queue.table.item_ids(plan.rows[places]),
         plan.meant.verdict[places].tolist(),
@@ -230,13 +244,37 @@ def _refuse_locked(splits: RowArray, store: DecisionStore) -> None:
         raise store.locked_test(n_test, len(splits))
 
 
-def _class_code(choice: str, label: str | None, classes: tuple[str, ...]) -> int:
-    if choice != CLASS:
-        return NO_LABEL
-    if label not in classes:
-        known = ", ".join(classes[:MAX_NAMED])
-        raise DecisionError(f"The choice 'class' needs a class; {label!r} is none of: {known}.")
-    return classes.index(label)
+def _wanted(
+    choice: str, label: str | None, labels: LabelSpace, present: RowArray, classes: ClassList
+) -> tuple[LabelSpace, RowArray]:
+    """The label that each item is to have, (n_items,), by a choice of a class; -1 by any other, and where it has none
+    that a class could be removed from; and what these numbers mean.
+
+    present : (n_items,), the labels as of now
+    """
+    if choice not in OF_A_CLASS:
+        return labels, np.full_like(present, NO_LABEL)
+    if label not in classes.names:
+        known = ", ".join(classes.names[:MAX_NAMED])
+        raise DecisionError(f"The choice {choice!r} needs a class; {label!r} is none of: {known}.")
+    if choice == CLASS:
+        wanted = str(label)
+        labels = labels.with_texts([wanted])
+        return labels, np.full_like(present, labels.codes([wanted])[0])
+    if not classes.kind.is_set:
+        raise DecisionError(f"An item has one class here; {choice!r} is for items with several labels.")
+    different, places = np.unique(present, return_inverse=True)
+    texts = [_changed(choice, label, text, classes) for text in labels.texts(different).tolist()]
+    labels = labels.with_texts([text for text in texts if text is not None])
+    return labels, labels.codes(texts).astype(np.int32)[places]
+
+
+def _changed(choice: str, label: str, present: str | None, classes: ClassList) -> str | None:
+    """A label with a class more or less; None if there is nothing that one could be removed from."""
+    if present is None:
+        return label if choice == ADD else None
+    others = [name for name in classes.kind.members(present) if name != label]
+    return classes.kind.text([*others, label] if choice == ADD else others, classes.names)
 
 
 def _positions(names: tuple[str, ...], known: tuple[str, ...]) -> RowArray:

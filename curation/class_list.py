@@ -1,20 +1,23 @@
 """The classes as people have named, added and merged them: a frozen list, and the changes that fold into it.
 
 A class has a key that never changes: the name that it has in the source, or the name it got when it was added (with a
-number behind it if that is a key already). Items, decisions and events keep keys. What is shown, counted, exported and
-trained on are names as of now, so a change of the classes rewrites nothing and decides no item.
+number behind it if that is a key already). Items, decisions and events keep keys, and of items with several labels the
+text of a set of keys. What is shown, counted, exported and trained on are names as of now, so a change of the classes
+rewrites nothing and decides no item.
 
 Changes are one pile for the whole project: an undo takes back the last one that stands, whoever made it, and is itself
 appended.
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Final, Literal
 
+from curation.label_kinds.kind import LabelKind
+from curation.label_kinds.single import ONE_LABEL
 from diagnostics.errors import ClassError
 
 Kind = Literal["add", "rename", "merge", "undo"]
@@ -75,6 +78,9 @@ class ClassList:
     merged : (key, key it was merged into) of each class that is merged away
     number : of the last change that is folded in, 0 = none
     former : (name, key) of every name that was ever borne, later ones last
+    kind : how many of the classes an item has, and so what a label is
+
+    Where a label is a set of classes, what is said here of a key or a name holds for the text of such a set, too.
     """
 
     keys: tuple[str, ...]
@@ -82,11 +88,12 @@ class ClassList:
     merged: tuple[tuple[str, str], ...] = ()
     number: int = field(default=0, compare=False)
     former: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    kind: LabelKind = field(default=ONE_LABEL, compare=False)
 
     @classmethod
-    def of_source(cls, names: Sequence[str]) -> "ClassList":
+    def of_source(cls, names: Sequence[str], kind: LabelKind = ONE_LABEL) -> "ClassList":
         """The classes as the source has them."""
-        return cls(tuple(names), tuple(names))
+        return cls(tuple(names), tuple(names), kind=kind)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -116,7 +123,20 @@ class ClassList:
 
         raises : KeyError for an unknown key
         """
-        return None if key is None else self.shown[key]
+        if key is None or key in self.shown:
+            return None if key is None else self.shown[key]
+        return self.kind.text([self.shown[member] for member in self.kind.members(key)], self.names)
+
+    def labels_as(self, labels: Iterable[str], names: Mapping[str, str]) -> list[str]:
+        """Labels of which each class has one of the present names; names : by class"""
+        return [
+            self.kind.text([names[member] for member in self.kind.members(label)], self.names)
+            for label in labels
+        ]
+
+    def names_of(self, keys: Iterable[str]) -> dict[str, str]:
+        """The name that each of these is shown under."""
+        return {key: str(self.name_of(key)) for key in keys}
 
     def key_of(self, name: str) -> str | None:
         """The key of the class that has this name; failing that, of the one it belongs to that had it. None if no class
@@ -125,7 +145,25 @@ class ClassList:
         A page or a file from before a rename or a merge so still means the right class.
         """
         key = self._by_name.get(name)
-        return None if key is None else self.root(key)
+        if key is not None:
+            return self.root(key)
+        return self.key_near(name, ())
+
+    def key_near(self, name: str, near: Iterable[str | None]) -> str | None:
+        """As `key_of`; where several keys have a name, those are meant that are in the first of these labels with one.
+
+        near : labels in keys
+        """
+        labels = [self.kind.members(label) for label in near if label is not None]
+        keys: list[str] = []
+        for member in self.kind.members(name):
+            called = ([key for key in label if self.shown[key] == member] for label in labels)
+            known = self._by_name.get(member)
+            found = next(filter(None, called), [] if known is None else [self.root(known)])
+            if not found:
+                return None
+            keys += found
+        return self.kind.text(keys, self.keys)
 
     def current(self, name: str) -> str | None:
         """The present name of the class that has or had this name, None if there is none."""
@@ -150,10 +188,10 @@ class ClassList:
         return dict([*((name, key) for name, key in self.former if key in known), *gone, *live])
 
 
-def fold(source: Sequence[str], changes: Iterable[ClassChange]) -> ClassList:
+def fold(source: Sequence[str], changes: Iterable[ClassChange], kind: LabelKind = ONE_LABEL) -> ClassList:
     """The classes after these changes, in order from the first."""
     log = list(changes)
-    classes = ClassList.of_source(source)
+    classes = ClassList.of_source(source, kind)
     for change in standing(log):
         classes = _after(classes, change)
     borne = [
@@ -220,6 +258,8 @@ def checked_name(name: str, classes: ClassList, *, renamed: str | None = None) -
             f"The class name {name!r} has control characters (line breaks, tabs, marks that turn text around). "
             "Leave them out."
         )
+    if why := classes.kind.wrong_name(name):
+        raise ClassError(f"A class cannot be called {_said(name)}: {why}. Choose another name.")
     own = classes.shown[renamed] if renamed is not None else None
     if name == own:
         raise ClassError(f"{_said(name)} has this name already.")
@@ -239,7 +279,7 @@ def checked_name(name: str, classes: ClassList, *, renamed: str | None = None) -
 def _after(classes: ClassList, change: ClassChange) -> ClassList:
     key, name = str(change.key), str(change.name)
     if change.kind == ADD:
-        return ClassList((*classes.keys, key), (*classes.own_names, name), classes.merged)
+        return replace(classes, keys=(*classes.keys, key), own_names=(*classes.own_names, name))
     if change.kind == RENAME:
         pairs = zip(classes.keys, classes.own_names, strict=True)
         return replace(classes, own_names=tuple(name if known == key else own for known, own in pairs))
@@ -248,9 +288,9 @@ def _after(classes: ClassList, change: ClassChange) -> ClassList:
 
 def _live_key(name: str, classes: ClassList) -> str:
     key = classes.key_of(name)
-    if key is not None and classes.shown[key] == name:
+    if key in classes.shown and classes.shown[key] == name:
         return key
-    if key is not None:
+    if key in classes.shown:
         raise ClassError(f"There is no class {_said(name)} any more; it is now {_said(classes.shown[key])}.")
     raise ClassError(f"There is no class {_said(name)}. The classes are: {listed(classes.names)}.")
 

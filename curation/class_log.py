@@ -9,6 +9,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from curation.class_list import ClassChange, ClassList, fold
 from curation.database import class_changes, reading
+from curation.label_kinds.kind import LabelKind
+from curation.label_kinds.single import ONE_LABEL
 from diagnostics.errors import ProjectError
 
 FIELDS = tuple(field.name for field in fields(ClassChange))
@@ -18,14 +20,15 @@ _LAST = sa.select(sa.func.max(class_changes.c.number))
 class ClassLog:
     """The classes of one project, now and after any change. Safe to use from several threads and processes.
 
-    source : the classes that the source has, in order
+    source : the classes that the source has, in order; kind : how many of them an item has
     """
 
-    def __init__(self, engine: Engine, source: Sequence[str]) -> None:
+    def __init__(self, engine: Engine, source: Sequence[str], kind: LabelKind = ONE_LABEL) -> None:
         self._engine = engine
         self._source = tuple(source)
+        self._kind = kind
         self._known: list[ClassChange] = []
-        self._lists = {0: fold(self._source, [])}
+        self._lists = {0: fold(self._source, [], kind)}
         self._lock = threading.Lock()
 
     def now(self, connection: Connection | None = None) -> ClassList:
@@ -58,7 +61,7 @@ class ClassLog:
     def known_at(self, number: int, connection: Connection) -> ClassList:
         """The classes after change `number`, which this transaction has seen."""
         if number not in self._lists:
-            found = fold(self._source, self._changes(connection, number))
+            found = fold(self._source, self._changes(connection, number), self._kind)
             with self._lock:
                 self._lists[number] = found
         return self._lists[number]

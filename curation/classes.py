@@ -25,6 +25,7 @@ from curation.class_list import (
 from curation.database import events, item_states, reading, writing
 from curation.decisions import log
 from curation.decisions.events import ADDED, LABEL_WRONG, STATUS_OF
+from curation.label_kinds.kind import Members
 from curation.project import Project
 from curation.run_classes import names_now
 from curation.run_folders import list_partial_runs, list_runs
@@ -209,15 +210,14 @@ def _to_undo(changes: list[ClassChange]) -> ClassChange:
 
 def _refuse_in_use(connection: Connection, project: Project, added: ClassChange) -> None:
     """Raise if an event or a run names the class that a change added: without the change it would have no name."""
-    named = sa.or_(events.c.new_label == added.key, events.c.old_label == added.key)
-    in_log = connection.execute(sa.select(events.c.event).where(named).limit(1)).scalar()
+    labels = sa.union(sa.select(events.c.new_label), sa.select(events.c.old_label))
+    known = [text for text in connection.execute(labels).scalars() if text is not None]
+    in_log = any(added.key in project.label_kind.members(text) for text in known)
     runs = [run.run_id for run in list_partial_runs(project) if run.class_change >= added.number]
     runs += [run.run_id for run in list_runs(project) if _class_change(run.dataset_version) >= added.number]
-    if in_log is None and not runs:
+    if not in_log and not runs:
         return
-    users = " and ".join(
-        [*(["decisions"] if in_log is not None else []), *([listed(runs, at_most=3)] if runs else [])]
-    )
+    users = " and ".join([*(["decisions"] if in_log else []), *([listed(runs, at_most=3)] if runs else [])])
     raise ClassError(
         f"Adding `{added.name}` cannot be taken back: it is in use by {users}. Merge it into another class instead."
     )
@@ -232,12 +232,14 @@ def _class_change(dataset_version: Mapping[str, int | str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """How often each name occurs.
+    """How often each name occurs; an item counts for each of its classes.
 
+    members : (label text) -> its classes
     given, present : items by (name, split), the label that the source gave and the label now
     decisions : standing decisions by the label they leave; wrong : those that say (not this, but that)
     """
 
+    members: Members
     given: Counter[tuple[str, str]]
     present: Counter[tuple[str, str]]
     decisions: Counter[str]
@@ -247,22 +249,24 @@ class _Counts:
     def of(cls, project: Project, classes: ClassList) -> "_Counts":
         """Counted from the source's counts, which are kept, and the decisions that stand: not from every item."""
         given: Counter[tuple[str, str]] = Counter()
-        for key, row in project.given_counts.iterrows():
-            if isinstance(key, str):
-                given.update({(classes.shown[key], str(split)): int(n) for split, n in row.items()})
-        counts = cls(given, Counter(given), Counter(), Counter())
+        members = project.label_kind.members
+        for label, row in project.given_counts.iterrows():
+            for name in members(str(classes.name_of(label))) if isinstance(label, str) else ():
+                given.update({(name, str(split)): int(n) for split, n in row.items()})
+        counts = cls(members, given, Counter(given), Counter(), Counter())
         for (split, was, label, verdict), n in _standing(project, classes).items():
             counts._add(split, was, label, verdict, n)
         return counts
 
     def _add(self, split: str, was: str | None, label: str | None, verdict: str, n: int) -> None:
-        if was is not None:
-            self.present[was, split] -= n
-        if label is not None:
-            joins = split == "unlabelled" and STATUS_OF[verdict] == ADDED
-            self.present[label, "train" if joins else split] += n
-            self.decisions[label] += n
-        if was is not None and label is not None and verdict == LABEL_WRONG and was != label:
+        had, has = (() if text is None else self.members(text) for text in (was, label))
+        joins = split == "unlabelled" and STATUS_OF[verdict] == ADDED
+        for name in had:
+            self.present[name, split] -= n
+        for name in has:
+            self.present[name, "train" if joins else split] += n
+            self.decisions[name] += n
+        if verdict == LABEL_WRONG and was is not None and label is not None:
             self.wrong[was, label] += n
 
     def given_of(self, name: str) -> dict[str, int]:
@@ -272,7 +276,12 @@ class _Counts:
         return {split: self.present[name, split] for split in SPLITS if self.present[name, split]}
 
     def n_between(self, one: str, other: str) -> int:
-        return self.wrong[one, other] + self.wrong[other, one]
+        """Decisions between labels that are the same once the two classes are one."""
+
+        def as_one(label: str) -> frozenset[str]:
+            return frozenset(one if name == other else name for name in self.members(label))
+
+        return sum(n for (was, label), n in self.wrong.items() if as_one(was) == as_one(label))
 
 
 def _standing(project: Project, classes: ClassList) -> Counter[tuple[str, str | None, str | None, str]]:

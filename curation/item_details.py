@@ -1,5 +1,6 @@
 """Everything about one item: what the run says of it, what it is like, and what happened to it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from curation.run_classes import names_now
 from curation.run_table import RunTable, run_table
 from diagnostics.scores import largest_first
 from diagnostics.similar import similar_training_items
-from diagnostics.task import NO_LABEL
+from diagnostics.task import RowArray
 
 MAX_PROBABILITIES = 50
 N_SIMILAR = 5
@@ -90,7 +91,7 @@ def item_details(project: Project, item_id: str, run_id: str | None) -> ItemDeta
         split=str(item["split"]),
         given_label=names.given(row) if row >= 0 else state.given_label,
         label=state.label,
-        predicted_label=probabilities[0][0] if probabilities else None,
+        predicted_label=names.predicted(row, probabilities) if row >= 0 else None,
         probabilities=probabilities,
         similar=_similar(project, table, row, names) if row >= 0 else [],
         history=_history(project.decisions.history(item_id), notes),
@@ -100,30 +101,44 @@ def item_details(project: Project, item_id: str, run_id: str | None) -> ItemDeta
 
 
 class RunNames:
-    """The present names of the classes that a run knows by their names of then."""
+    """The present names of the classes, and of the labels, that a run knows by their names of then."""
 
     def __init__(self, project: Project, table: RunTable) -> None:
         then = table.run.info
-        self._table = table
-        self._now = dict(zip(then.classes, names_now(project, then, project.classes), strict=True))
+        self._classes = project.classes
+        self._now = dict(zip(then.classes, names_now(project, then, self._classes), strict=True))
+        self._table = table.in_classes(list(self._now.values()), self._classes)
 
-    def now(self, name: str | None) -> str | None:
-        return None if name is None else self._now[name]
+    def now(self, label: str | None) -> str | None:
+        return None if label is None else self._classes.labels_as([label], self._now)[0]
 
     def given(self, row: int) -> str | None:
         """The label that the run was trained on in this row, None if there is none."""
-        code = int(self._table.given(np.array([row]))[0])
-        return None if code == NO_LABEL else self.of_classes()[code]
+        return self._text_of(self._table.given, row)
+
+    def predicted(self, row: int, probabilities: list[tuple[str, float]]) -> str | None:
+        """What the run says of this row: the set that it says, else the first of these probabilities."""
+        if self._classes.kind.is_set:
+            return self._text_of(self._table.predicted, row)
+        return probabilities[0][0]
+
+    def _text_of(self, codes: Callable[[RowArray], RowArray], row: int) -> str | None:
+        found = self._table.labels.texts(codes(np.array([row], dtype=np.int32)))[0]
+        return None if found is None else str(found)
 
     def of_classes(self) -> list[str]:
         """In the order of the run's probabilities; merged classes have one name."""
         return list(self._now.values())
 
+    def together(self, probs: pd.Series) -> pd.Series:
+        """The probability of each present class from those of the run's."""
+        return self._classes.kind.together(probs.groupby(self.of_classes(), sort=False))
+
 
 def _probabilities(table: RunTable, row: int, names: RunNames) -> list[tuple[str, float]]:
     """Most probable first; classes that were merged count together."""
     probs = pd.Series(table.pred_probs(np.array([row]))[0].astype(np.float64))
-    summed = probs.groupby(names.of_classes(), sort=False).sum()
+    summed = names.together(probs)
     order = largest_first(summed.to_numpy()[None, :], n=MAX_PROBABILITIES)[0]
     return [(str(summed.index[position]), float(summed.iloc[position])) for position in order]
 

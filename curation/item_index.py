@@ -4,6 +4,7 @@ The files lie in the cache folder and are made from items.parquet when they are 
 What a process has of them in memory are file pages, which the system takes back when something else needs the room.
 """
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +21,15 @@ import pyarrow.parquet as pq
 
 from curation.derived_files import derived_folder, stamp_of
 from curation.mapped_files import MappedFiles, write_arrow
-from diagnostics.errors import ProjectError
-from diagnostics.task import NO_LABEL, SPLITS, BoolArray, IntArray
+from diagnostics.errors import DataError, ProjectError
+from diagnostics.label_kinds import space_of
+from diagnostics.label_space import LabelSpace
+from diagnostics.task import NO_LABEL, SPLITS, BoolArray, IntArray, Task
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 NAME = "items"
 TABLE, SEARCH, BY_ID, SPLIT, GIVEN = "items.arrow", "search.arrow", "by_id.npy", "split.npy", "given.npy"
+LABELS = "labels.json"
 SEARCHED_AT_ONCE, SAMPLED_BYTES = 50_000, 4_096
 FEW = 20  # so many ids are looked up one by one sooner than all at once
 MAX_NEAR = 5_000
@@ -38,10 +42,12 @@ Searched = Callable[[pa.Table], pa.ChunkedArray]
 class ItemIndex:
     """The item table, row by row. Safe to use from several threads.
 
-    split, given : (n_items,), positions in SPLITS and in the source's classes, -1 = no label
+    split, given : (n_items,), positions in SPLITS and in `labels`, -1 = no label
+    labels : what the source's labels can be, in the source's classes
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, task: Task) -> None:
+        self.labels = space_of(task, json.loads((folder / LABELS).read_text(encoding="utf-8")))
         self._files = MappedFiles()
         self._table = self._files.table(folder / TABLE)
         self._search = one_piece(self._files.table(folder / SEARCH)["searched"])
@@ -128,18 +134,19 @@ class ItemIndex:
         return np.where(same, rows, -1)
 
 
-def open_items(items_path: Path, classes: Sequence[str], cache_dir: Path, *, searched: Searched) -> ItemIndex:
+def open_items(items_path: Path, task: Task, cache_dir: Path, *, searched: Searched) -> ItemIndex:
     """The items of a table on disk, whose files are made first if they are not there.
 
-    searched : what of each item the search looks through
+    task : with the source's classes; searched : what of each item the search looks through
     raises : ProjectError if the table cannot be read
     """
     try:
-        source = {"format": FORMAT_VERSION, "items": stamp_of(items_path), "classes": list(classes)}
+        source = {"format": FORMAT_VERSION, "items": stamp_of(items_path), "classes": list(task.classes)}
         return ItemIndex(
             derived_folder(
-                cache_dir, NAME, source, lambda folder: _build(folder, items_path, classes, searched)
-            )
+                cache_dir, NAME, source, lambda folder: _build(folder, items_path, task, searched)
+            ),
+            task,
         )
     except (OSError, pa.ArrowException) as error:
         raise ProjectError(
@@ -202,7 +209,7 @@ def smallest_type(n_values: int) -> type[np.signedinteger]:
     return next(fits, np.int64)
 
 
-def _build(folder: Path, items_path: Path, classes: Sequence[str], searched: Searched) -> None:
+def _build(folder: Path, items_path: Path, task: Task, searched: Searched) -> None:
     table = _with_units(pq.read_table(items_path))
     wide = [pa.field(field.name, _wide(field.type)) for field in table.schema]
     table = table.cast(pa.schema(wide, metadata=table.schema.metadata))
@@ -212,9 +219,10 @@ def _build(folder: Path, items_path: Path, classes: Sequence[str], searched: Sea
     )
     np.save(folder / BY_ID, pc.sort_indices(one_piece(table["item_id"])).to_numpy().astype(np.int32))
     np.save(folder / SPLIT, positions_in(table["split"], SPLITS).astype(np.int8))
-    given = positions_in(table["given_label"], classes)
-    _check_labels(table["given_label"], given, classes, items_path)
-    np.save(folder / GIVEN, given.astype(smallest_type(len(classes))))
+    labels = _labels(table["given_label"], task, items_path)
+    given = positions_in(table["given_label"], labels.names)
+    (folder / LABELS).write_text(json.dumps(labels.names, ensure_ascii=False), encoding="utf-8")
+    np.save(folder / GIVEN, given.astype(smallest_type(len(labels))))
 
 
 def _with_units(table: pa.Table) -> pa.Table:
@@ -230,10 +238,9 @@ def _wide(kind: pa.DataType) -> pa.DataType:
     return pa.large_string() if pa.types.is_string(kind) else kind
 
 
-def _check_labels(labels: pa.ChunkedArray, given: CodeArray, classes: Sequence[str], path: Path) -> None:
-    strange = one_piece(labels).filter(pa.array(given == NO_LABEL)).unique().drop_null().to_pylist()
-    if unknown := sorted(label for label in strange if label):
-        raise ProjectError(
-            f"{path} has labels that are none of the {len(classes)} classes: {', '.join(unknown[:10])}. "
-            "Restore the project from a backup."
-        )
+def _labels(column: pa.ChunkedArray, task: Task, path: Path) -> LabelSpace:
+    """What the labels of a column can be."""
+    try:
+        return space_of(task, column.unique().drop_null().to_pylist())
+    except DataError as error:
+        raise ProjectError(f"{path} has wrong labels. {error} Restore the project from a backup.") from error

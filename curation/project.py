@@ -18,10 +18,12 @@ from curation.class_list import ClassList
 from curation.class_log import ClassLog
 from curation.database import open_database
 from curation.dataset.duplicates import barred_by, leaks_of
-from curation.dataset.findings import RENAMED
-from curation.dataset.intake import Intake
+from curation.dataset.findings import RENAMED, Check, checks_of
+from curation.dataset.intake import ONE_CLASS_A_ROW, Intake
 from curation.decisions.store import DecisionStore
 from curation.item_index import ItemIndex, open_items
+from curation.label_kinds import label_kind_of
+from curation.label_kinds.kind import LabelForm, LabelKind, form_from_json
 from curation.modalities import modality_of
 from curation.modalities.modality import Modality
 from diagnostics.errors import DataError, ProjectError
@@ -30,6 +32,7 @@ from diagnostics.task import SPLITS, Task
 
 FORMAT_VERSION = 1
 NO_LABEL_ROW = "(no label)"
+NONE_ROW = "(none of the classes)"
 INFO_FILE, ITEMS_FILE, FINDINGS_FILE, LEAKS_FILE, DATABASE_FILE = (
     "project.json",
     "items.parquet",
@@ -46,6 +49,7 @@ class ProjectInfo:
     roots : where the items' relative paths lead
     fingerprint : of the source data, see `curation.dataset.intake.fingerprint_of`
     columns : which columns of the source table were used; content : those that hold the content, in order
+    label_form : how the source writes labels
     """
 
     name: str
@@ -59,6 +63,7 @@ class ProjectInfo:
     val_fraction: float
     columns: dict[str, str]
     content: tuple[str, ...] = ()
+    label_form: LabelForm = ONE_CLASS_A_ROW
 
 
 class Project:
@@ -124,7 +129,10 @@ class Project:
     def item_index(self) -> ItemIndex:
         """The items by row and by id, on disk."""
         return open_items(
-            self.folder / ITEMS_FILE, self.info.classes, self.cache_dir, searched=self.modality.searched
+            self.folder / ITEMS_FILE,
+            Task(self.info.modality, self.info.label_kind, self.info.classes),
+            self.cache_dir,
+            searched=self.modality.searched,
         )
 
     @property
@@ -137,6 +145,16 @@ class Project:
     def modality(self) -> Modality:
         """What kind of items these are."""
         return modality_of(self.info.modality)
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """How many labels an item has."""
+        return label_kind_of(self.info.label_kind)
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        """What was looked for when the data was taken in, the gravest first."""
+        return checks_of(self.modality.checks, self.label_kind.checks)
 
     def training_content(self) -> pd.DataFrame:
         """What models read of the items beside their files: a row an item, in source order; perhaps no column."""
@@ -176,7 +194,7 @@ class Project:
     @cached_property
     def class_log(self) -> ClassLog:
         """What people made of the source's classes, see `curation.class_list`."""
-        return ClassLog(self.engine, self.info.classes)
+        return ClassLog(self.engine, self.info.classes, self.label_kind)
 
     @property
     def classes(self) -> ClassList:
@@ -219,22 +237,35 @@ class Project:
             ) from error
 
     def counts(self) -> pd.DataFrame:
-        """Items of each given label, in names as of now, in each split: label, then one column a split.
+        """Items that have each class, in names as of now, in each split: label, then one column a split.
 
-        Items without a label come last.
+        An item counts for each of its classes. Items that are labelled with none, and then those without a label, come
+        last.
         """
         classes = self.classes
-        labels = [
-            classes.name_of(key) if key is not None else NO_LABEL_ROW for key in self.given_counts.index
+        per_label = self.given_counts
+        members = [
+            (NO_LABEL_ROW,) if key is None else self._counts_as(classes, key) for key in per_label.index
         ]
-        counted = self.given_counts.groupby(np.array(labels, dtype=object)).sum()
-        order = [name for name in (*classes.names, NO_LABEL_ROW) if name in counted.index]
+        rows = np.repeat(np.arange(len(per_label)), [len(names) for names in members])
+        labels = np.array([name for names in members for name in names], dtype=object)
+        counted = per_label.iloc[rows].groupby(labels).sum()
+        order = [name for name in (*classes.names, NONE_ROW, NO_LABEL_ROW) if name in counted.index]
         return counted.loc[order].rename_axis(index="label").reset_index()
+
+    def _counts_as(self, classes: ClassList, label: str) -> tuple[str, ...]:
+        return self.label_kind.members(str(classes.name_of(label))) or (NONE_ROW,)
+
+    def n_items(self) -> dict[str, int]:
+        """How many items each split has."""
+        n = np.bincount(self.item_index.split, minlength=len(SPLITS)).tolist()
+        return dict(zip(SPLITS, n, strict=True))
 
     @cached_property
     def given_counts(self) -> pd.DataFrame:
-        """How many items of each split the source gives each label: a column a split, indexed by class key or None."""
-        keys = pd.Index([None, *self.info.classes], dtype=object)
+        """How many items of each split the source gives each label: a column a split, indexed by label text in class
+        keys, or None."""
+        keys = pd.Index([None, *self.item_index.labels.names], dtype=object)
         n = np.zeros((len(keys), len(SPLITS)), dtype=np.int64)
         np.add.at(n, (self.item_index.given.astype(np.int64) + 1, self.item_index.split), 1)
         table = pd.DataFrame(n, index=keys, columns=list(SPLITS))
@@ -276,13 +307,14 @@ def _info_of(name: str, intake: Intake, now: datetime) -> ProjectInfo:
         created_at=now,
         seed=intake.seed,
         modality=intake.modality,
-        label_kind="single",
+        label_kind=intake.label_form.kind,
         classes=intake.classes,
         roots=intake.roots,
         fingerprint=intake.fingerprint,
         val_fraction=intake.val_fraction,
-        columns={role: column for role, column in asdict(intake.columns).items() if column is not None},
+        columns=intake.columns.named,
         content=intake.content,
+        label_form=intake.label_form,
     )
 
 
@@ -304,6 +336,7 @@ def _info_from_json(values: dict[str, Any], path: Path) -> ProjectInfo:
                 "created_at": datetime.fromisoformat(values["created_at"]),
                 "classes": tuple(values["classes"]),
                 "content": tuple(values.get("content", ())),
+                "label_form": form_from_json(values.get("label_form", {})),
                 "roots": tuple(ImageRoot(root["kind"], Path(root["path"])) for root in values["roots"]),
             }
         )

@@ -8,19 +8,23 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from curation.availability import PAIRS, refuse_unavailable
 from curation.class_list import ClassList, listed
 from curation.decisions.events import VERDICTS
 from curation.decisions.store import DecisionStore
 from curation.item_index import CodeArray
+from curation.label_kinds.kind import LabelKind
 from curation.members import BitArray, Members
 from curation.project import Project
 from curation.run_classes import names_now
-from curation.run_index import NUMBERS, Groups, Ranking
+from curation.run_index import NUMBERS, SUSPECTS, Groups, Ranking
 from curation.run_table import RunTable, run_table
 from curation.standing import NOBODY, RowStates, Standing
 from diagnostics.errors import ProjectError
+from diagnostics.label_space import LabelSpace
 from diagnostics.predictions import IN_SAMPLE, KINDS, MEAN_OF_FOLDS
 from diagnostics.reasons import reasons
 from diagnostics.scores import largest_first
@@ -30,8 +34,10 @@ RANKED_COLUMNS = (
     "rank", "item_id", "path", "split", "given_label", "predicted_label", "p_given", "p_predicted",
     "second_label", "p_second", "loss", "confusion", "margin", "entropy", "label_quality",
 )  # fmt: skip
+SET_COLUMNS = ("suspect", "suspect_label")  # of several labels an item
 PAGE_COLUMNS = (
     *RANKED_COLUMNS,
+    *SET_COLUMNS,
     "kind",
     "label",
     "verdict",
@@ -88,8 +94,9 @@ class QueueQuery:
 
     run_id : None = the newest run
     by : a name of RANKERS; k : for `confusion`, the largest minus the k-th largest probability
-    given, predicted : only items labelled, or predicted, as this class; labels are those the run was trained on, under
-        the names that their classes have now
+    given, predicted : only items labelled, or predicted, as this class, or with it among their classes; labels are
+        those the run was trained on, under the names that their classes have now
+    suspect : a name of SUSPECTS, only items of several labels of which one may be missing, or superfluous
     pair : only items labelled as one of the two and predicted as the other, or with no label and these two on top
     decided : "open" = only items that no decision stands for, "decided" = only the others
     like : only unlabelled items, those most like the known items of this class first, whatever `by` says; what was
@@ -108,6 +115,7 @@ class QueueQuery:
     k: int = 2
     given: str | None = None
     predicted: str | None = None
+    suspect: str | None = None
     pair: tuple[str, str] | None = None
     like: str | None = None
     decided: Decided = "any"
@@ -134,13 +142,19 @@ class Queue:
     """
 
     def __init__(
-        self, query: QueueQuery, table: RunTable, store: DecisionStore, classes: tuple[str, ...]
+        self,
+        query: QueueQuery,
+        table: RunTable,
+        store: DecisionStore,
+        classes: tuple[str, ...],
+        kind: LabelKind,
     ) -> None:
         self.query = query
         self._table = table
         self._store = store
         self._classes = classes
-        self._fitting = _fitting_groups(query, table.groups, classes)
+        self._kind = kind
+        self._fitting = _fitting_groups(query, table, classes)
         self._then = _standing(query, table)
         ranking = _ranking(query, table, classes)
         asked, untouched = _asked(query, self._then, self._then)
@@ -178,9 +192,9 @@ class Queue:
         return self._classes
 
     @property
-    def n_run_classes(self) -> int:
-        """How many classes the run knows; `k` of confusion can be no larger."""
-        return len(self._table.run.info.classes)
+    def max_k(self) -> int:
+        """What `k` of confusion can be at most."""
+        return self._kind.max_k(len(self._table.run.info.classes))
 
     def page(self, number: int, size: int) -> pd.DataFrame:
         """Page `number`, from 1, of `size` items: PAGE_COLUMNS; empty after the end. Missing texts are None.
@@ -197,14 +211,14 @@ class Queue:
         states = self._store.states(item_ids)
         for name in ("label", "verdict", "status", "annotator", "event", "note"):
             columns[name] = [getattr(states[item_id], name) for item_id in item_ids]
-        columns["seen"] = self._seen(start, columns["given_label"])
+        columns["seen"] = self._seen(start, columns)
         columns["reason"] = self._reasons(columns, start)
         self._table.index.let_go()
         return _frame(columns, PAGE_COLUMNS)
 
     def _reasons(self, columns: Mapping[str, list[Any]], start: int) -> list[str]:
         """In words, why each item from rank start + 1 on is where it is."""
-        sentences = _reasons(columns, self.query)
+        sentences = _reasons(columns, self.query, self._kind)
         if self.query.like is None:
             return sentences
         likenesses = self._members.ranking.values[self.rows(start, start + len(sentences))]
@@ -213,10 +227,10 @@ class Queue:
             for value, sentence in zip(likenesses.tolist(), sentences, strict=True)
         ]
 
-    def _seen(self, start: int, given_labels: list[str | None]) -> list[str]:
+    def _seen(self, start: int, columns: Mapping[str, list[Any]]) -> list[str]:
         """In words what neighbours and models say of the labels from rank start + 1 on; "" where nothing is known."""
-        seen = self._table.seen(self.rows(start, start + len(given_labels)), self._classes)
-        return reasons(seen.assign(given_label=np.array(given_labels, dtype=object)))
+        seen = self._table.seen(self.rows(start, start + len(columns["rank"])), self._classes)
+        return reasons(seen.assign(**{name: _objects(columns[name]) for name in self._kind.reasoned_from}))
 
     def top_classes(self, number: int, size: int) -> list[list[int]]:
         """For each item of a page the positions in `classes` of up to MAX_TOP of the run's, most probable first."""
@@ -225,8 +239,9 @@ class Queue:
         return top
 
     def ranked_table(self) -> pd.DataFrame:
-        """The whole queue: RANKED_COLUMNS."""
-        return _frame(self._columns(0, len(self)), RANKED_COLUMNS)
+        """The whole queue: RANKED_COLUMNS, and SET_COLUMNS where an item can have several labels."""
+        names = (*RANKED_COLUMNS, *SET_COLUMNS) if self._kind.is_set else RANKED_COLUMNS
+        return _frame(self._columns(0, len(self)), names)
 
     def item_ids(self, start: int = 0, stop: int | None = None) -> list[str]:
         """The ids of the items from rank start + 1 to rank stop."""
@@ -266,14 +281,16 @@ class Queue:
     def counts(self) -> dict[str, dict[str, int]]:
         """For each filter, how many items each of its values would show, the other filters being as they are.
 
-        keys : "split", "given", "predicted" (by class), "decided" (by DECIDED), "verdict" (by VERDICT_FILTERS) and
-            "annotator" (by name); only values that occur
+        An item counts for each of its classes.
+        keys : "split", "given", "predicted" (by class), "suspect" (by SUSPECTS), "decided" (by DECIDED), "verdict" (by
+            VERDICT_FILTERS) and "annotator" (by name); only values that occur
         """
         touched = self._touched(_standing(self.query, self._table))
         return {
             "split": self._counted("split", SPLITS, touched),
-            "given": self._counted("given", self._classes, touched),
-            "predicted": self._counted("predicted", self._classes, touched),
+            "given": self._counted_classes("given", touched),
+            "predicted": self._counted_classes("predicted", touched),
+            "suspect": self._counted("suspect", SUSPECTS, touched),
             "decided": self._decided_counts(touched),
             "verdict": self._verdict_counts(touched),
             "annotator": self._annotator_counts(touched),
@@ -288,11 +305,13 @@ class Queue:
         touched = self._touched(self._table.standing.now())
         n = self._n_in_group(touched, touched.asked & (touched.verdict == NOBODY))
         n = n * (groups.given != groups.predicted) * self._fits_but("given")
-        counts = _by_code(groups.given, n, self._classes)
+        counts = _by_class(groups.given, n, self._table.labels)
         return dict(sorted(counts.items(), key=lambda each: -each[1]))
 
     def pair_counts(self) -> pd.DataFrame:
         """Items labelled as one class and predicted as another, both ways together: first, second, n; most first."""
+        if PAIRS in self._kind.not_available:
+            return pd.DataFrame({"first": [], "second": [], "n": []})
         groups, n_classes = self._table.groups, len(self._classes)
         touched = self._touched(self._then)
         n_in_group = self._n_in_group(touched, touched.asked) * self._fits_but("pair")
@@ -339,6 +358,10 @@ class Queue:
         n = self._n_in_group(touched, touched.asked) * self._fits_but(name)
         return _by_code(getattr(self._table.groups, name), n, names)
 
+    def _counted_classes(self, name: str, touched: "_Touched") -> dict[str, int]:
+        n = self._n_in_group(touched, touched.asked) * self._fits_but(name)
+        return _by_class(getattr(self._table.groups, name), n, self._table.labels)
+
     def _others(self, touched: "_Touched", name: str) -> tuple[int, BoolArray]:
         """What fits all filters but this one, which asks of people: how many untouched items, which of the touched."""
         fits = self._members.fits
@@ -370,16 +393,22 @@ class Queue:
     def _columns(self, start: int, stop: int) -> dict[str, list[Any]]:
         """RANKED_COLUMNS and `kind` of the items from rank start + 1 to rank stop."""
         table, rows = self._table, self.rows(start, stop)
-        classes = np.array([*self._classes, None], dtype=object)
+        labels = table.labels
+        suspects = np.array([*SUSPECTS, ""], dtype=object)[table.suspect(rows)].tolist()
+        second = labels.texts(table.second(rows)).tolist()
         columns = {
             "rank": list(range(start + 1, start + 1 + len(rows))),
             "item_id": table.item_ids(rows),
             "path": table.item_paths(rows),
             "split": np.array(SPLITS, dtype=object)[table.split(rows)].tolist(),
             "kind": np.array(KINDS, dtype=object)[table.kind(rows)].tolist(),
-            "given_label": classes[table.given(rows)].tolist(),
-            "predicted_label": classes[table.predicted(rows)].tolist(),
-            "second_label": classes[table.second(rows)].tolist(),
+            "given_label": labels.texts(table.given(rows)).tolist(),
+            "predicted_label": labels.texts(table.predicted(rows)).tolist(),
+            "second_label": second,
+            "suspect": suspects,
+            "suspect_label": [
+                name if suspect else None for name, suspect in zip(second, suspects, strict=True)
+            ],
         }
         for name in NUMBERS:
             columns[name] = table.numbers(name, rows, k=self.query.k).tolist()
@@ -424,9 +453,11 @@ def open_queue(project: Project, query: QueueQuery) -> Queue:
     table = run_table(project, query.run_id)
     classes = project.classes
     query = _in_present_names(query, classes)
-    _check(query, classes.names, len(table.run.info.classes))
-    shown = table.in_classes(names_now(project, table.run.info, classes), classes.names)
-    return Queue(query, shown, project.decisions, classes.names)
+    _check(query, classes, len(table.run.info.classes))
+    if query.pair is not None:
+        refuse_unavailable(project, PAIRS)
+    shown = table.in_classes(names_now(project, table.run.info, classes), classes)
+    return Queue(query, shown, project.decisions, classes.names, classes.kind)
 
 
 def ranked_table(project: Project, query: QueueQuery) -> pd.DataFrame:
@@ -443,7 +474,8 @@ def _in_present_names(query: QueueQuery, classes: ClassList) -> QueueQuery:
     return replace(query, given=given, predicted=predicted, pair=pair, like=like)
 
 
-def _check(query: QueueQuery, classes: tuple[str, ...], n_predicted: int) -> None:
+def _check(query: QueueQuery, known: ClassList, n_predicted: int) -> None:
+    classes = known.names
     if query.by not in RANKERS:
         raise ProjectError(f"There is no ranking {query.by!r}; known are {', '.join(RANKERS)}.")
     if query.decided not in DECIDED:
@@ -461,10 +493,13 @@ def _check(query: QueueQuery, classes: tuple[str, ...], n_predicted: int) -> Non
         raise ProjectError(
             f"Confusion compares the k largest probabilities; k must be at least 2, found {query.k}."
         )
-    if query.k > max(2, n_predicted):
+    if query.k > known.kind.max_k(n_predicted):
         raise ProjectError(
-            f"The run knows {n_predicted} classes, so k must be at most that; found {query.k}."
+            f"The run knows {n_predicted} classes, so k must be at most {known.kind.max_k(n_predicted)}; "
+            f"found {query.k}."
         )
+    if query.suspect is not None and query.suspect not in SUSPECTS:
+        raise ProjectError(f"suspect must be one of {', '.join(SUSPECTS)}; found {query.suspect!r}.")
     if query.like is not None and query.splits != ("unlabelled",):
         raise ProjectError(
             f"Only unlabelled items are ranked by their likeness to a class; found {', '.join(query.splits)}."
@@ -477,13 +512,16 @@ def _check(query: QueueQuery, classes: tuple[str, ...], n_predicted: int) -> Non
         raise ProjectError(f"A confused pair is two different classes; found {query.pair[0]!r} twice.")
 
 
-def _fitting_groups(query: QueueQuery, groups: Groups, classes: tuple[str, ...]) -> dict[str, BoolArray]:
+def _fitting_groups(query: QueueQuery, table: RunTable, classes: tuple[str, ...]) -> dict[str, BoolArray]:
     """For each filter on the split, the labels and the prediction that is set, which groups it lets through."""
+    groups, labels = table.groups, table.labels
     fitting = {"split": np.isin(groups.split, [SPLITS.index(split) for split in query.splits])}
     if query.given is not None:
-        fitting["given"] = groups.given == classes.index(query.given)
+        fitting["given"] = labels.has(groups.given, classes.index(query.given))
     if query.predicted is not None:
-        fitting["predicted"] = groups.predicted == classes.index(query.predicted)
+        fitting["predicted"] = labels.has(groups.predicted, classes.index(query.predicted))
+    if query.suspect is not None:
+        fitting["suspect"] = groups.suspect == SUSPECTS.index(query.suspect)
     if query.pair is not None:
         fitting["pair"] = _in_pair(groups, [classes.index(label) for label in query.pair])
     return fitting
@@ -553,6 +591,17 @@ def _by_code(codes: CodeArray, n: IntArray, names: tuple[str, ...]) -> dict[str,
     return {name: int(count) for name, count in zip(names, summed, strict=True) if count}
 
 
+def _by_class(codes: CodeArray, n: IntArray, labels: LabelSpace) -> dict[str, int]:
+    known = codes >= 0
+    per_label = np.bincount(codes[known], weights=n[known], minlength=len(labels))
+    counts = labels.by_class(per_label.astype(np.int64)).tolist()
+    return {name: count for name, count in zip(labels.classes, counts, strict=True) if count}
+
+
+def _objects(values: list[Any]) -> npt.NDArray[Any]:
+    return np.array(values, dtype=object)
+
+
 def _frame(columns: Mapping[str, list[Any]], names: Sequence[str]) -> pd.DataFrame:
     """A frame in which missing texts stay None."""
     numbers = {"rank": "int64", "event": "int64"} | dict.fromkeys(NUMBERS, "float64")
@@ -566,17 +615,13 @@ SEEN_BY = {
 UNSEEN = "The model, which never saw this item, says"
 
 
-def _reasons(columns: Mapping[str, list[Any]], query: QueueQuery) -> list[str]:
+def _reasons(columns: Mapping[str, list[Any]], query: QueueQuery, kind: LabelKind) -> list[str]:
     """In words, why each item is where it is."""
-    hesitates = query.by in _HESITATION
     sentences = []
     for row in range(len(columns["rank"])):
         record = {name: columns[name][row] for name in REASONED_FROM}
-        predicted = f"`{record['predicted_label']}` with {_percent(record['p_predicted'])}"
-        more = _hesitation(record, query) if hesitates else _against_given(record)
-        sentences.append(
-            f"{SEEN_BY.get(record['kind'], UNSEEN)} {predicted}{more}.{_sentence(columns['seen'][row])}"
-        )
+        said = kind.said(record, query.by, query.k)
+        sentences.append(f"{SEEN_BY.get(record['kind'], UNSEEN)} {said}.{_sentence(columns['seen'][row])}")
     return sentences
 
 
@@ -588,38 +633,7 @@ def _sentence(text: str) -> str:
     return f" {text[0].upper()}{text[1:]}." if text else ""
 
 
-def _hesitation(record: Mapping[str, Any], query: QueueQuery) -> str:
-    second = f", then `{record['second_label']}` with {_percent(record['p_second'])}"
-    return f"{second}; {_HESITATION[query.by].format(k=query.k, value=record[query.by])}"
-
-
-def _against_given(record: Mapping[str, Any]) -> str:
-    given = record["given_label"]
-    if given is None:
-        return "; it has no label yet"
-    if given == record["predicted_label"]:
-        return f", as labelled; next is `{record['second_label']}` with {_percent(record['p_second'])}"
-    return f"; given label `{given}` gets {_percent(record['p_given'])}"
-
-
 REASONED_FROM = (
     "kind", "given_label", "predicted_label", "second_label", "p_given", "p_predicted", "p_second",
-    "confusion", "entropy",
+    "confusion", "entropy", "suspect", "suspect_label",
 )  # fmt: skip
-_HESITATION = {
-    "confusion": "the first and number {k} differ by {value:.2f}",
-    "entropy": "entropy {value:.2f}",
-}
-
-
-def _percent(share: float) -> str:
-    """
-    >>> _percent(0.984), _percent(0.0004), _percent(0.9996)
-    ('98 %', 'under 0.1 %', 'over 99.9 %')
-    """
-    value = 100 * share
-    if value < 0.1:
-        return "under 0.1 %"
-    if value > 99.9:
-        return "over 99.9 %"
-    return f"{value:.1f} %" if value < 0.95 or value > 99.05 else f"{value:.0f} %"

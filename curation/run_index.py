@@ -8,6 +8,7 @@ All that the filters on the split, the labels and the prediction can ask of an i
 group are let through by the same filters. So any combination of them is one look at a small table of the groups.
 """
 
+import json
 import os
 import shutil
 import threading
@@ -28,6 +29,9 @@ from curation.item_index import CodeArray, ItemIndex, positions_in, smallest_typ
 from curation.mapped_files import MappedFiles
 from curation.project import ITEMS_FILE, Project
 from diagnostics.errors import RunError
+from diagnostics.label_kinds import label_kind_of
+from diagnostics.label_space import LabelSpace
+from diagnostics.multilabel.scores import MISSING, SUPERFLUOUS
 from diagnostics.predictions import FOLDER, KINDS
 from diagnostics.reasons import COUNTS_SEEN, LABELS_SEEN
 from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run
@@ -35,12 +39,14 @@ from diagnostics.scores import SCORE_COLUMNS, confusion_of
 from diagnostics.similar import likeness
 from diagnostics.task import NO_LABEL, SPLITS, FloatArray, IntArray, RowArray
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TEXT_SCORES = ("predicted_label", "second_label")
 NUMBERS = tuple(name for name in SCORE_COLUMNS if name not in TEXT_SCORES)
 CODES = {"given": "given_label", "predicted": "predicted_label", "second": "second_label"}
+SUSPECT, SUSPECTS = "suspect", (MISSING, SUPERFLUOUS)
 SEEN = (*LABELS_SEEN, *COUNTS_SEEN)
-GROUPED_BY = ("split", "given", "predicted", "second")
+GROUPED_BY = ("split", "given", "predicted", "second", "suspect")
+LABELS = "labels.json"
 MAX_KEPT_RUNS, MAX_KEPT_SPREADS, MAX_KEPT_LIKENESSES = 6, 4, 32
 
 
@@ -48,14 +54,16 @@ MAX_KEPT_RUNS, MAX_KEPT_SPREADS, MAX_KEPT_LIKENESSES = 6, 4, 32
 class Groups:
     """What the items of each group have in common; arrays (n_groups,).
 
-    split : positions in SPLITS; given, predicted, second : positions in the classes, -1 = none; second says nothing
+    split : positions in SPLITS; given, predicted, second : positions in the labels, -1 = none; second says nothing
         (-1) of items with a label, because no filter asks for it there
+    suspect : positions in SUSPECTS, -1 = nothing is suspect, or the run does not say
     """
 
     split: CodeArray
     given: CodeArray
     predicted: CodeArray
     second: CodeArray
+    suspect: CodeArray
 
     def __len__(self) -> int:
         return len(self.split)
@@ -84,8 +92,9 @@ class RunIndex:
 
     item_rows : (n_rows,), the row of each one's item in the item table; row_of_item : (n_items,), the inverse, -1 for
         an item that the run did not predict
-    codes : "split" and "kind" as positions in SPLITS and KINDS, "given", "predicted", "second" as positions in the
-        classes of the run, -1 = no label; each (n_rows,)
+    labels : what the labels of the run can be, in its classes
+    codes : "split" and "kind" as positions in SPLITS and KINDS, "given", "predicted", "second" as positions in
+        `labels`, -1 = no label, "suspect" in SUSPECTS, -1 = nothing; each (n_rows,)
     numbers : the scores by name, (n_rows,), NaN where an item has none
     seen : what speaks for and against the given labels, see `diagnostics.reasons`: LABELS_SEEN as positions in the
         classes of the run and COUNTS_SEEN, -1 = nothing known, each (n_rows,); empty for runs that did not keep it
@@ -98,7 +107,8 @@ class RunIndex:
         self.items = items
         self.item_rows: RowArray = mapped(folder / "item_rows.npy")
         self.row_of_item: RowArray = mapped(folder / "row_of_item.npy")
-        self.codes = {name: mapped(folder / f"{name}.npy") for name in ("split", "kind", *CODES)}
+        self.labels = _space(run, json.loads((folder / LABELS).read_text(encoding="utf-8")))
+        self.codes = {name: mapped(folder / f"{name}.npy") for name in ("split", "kind", "suspect", *CODES)}
         self.numbers: dict[str, FloatArray] = {name: mapped(folder / f"{name}.npy") for name in NUMBERS}
         self.seen = {name: mapped(path) for name in SEEN if (path := folder / f"{name}.npy").is_file()}
         self.groups = Groups(*(mapped(folder / f"group_{name}.npy") for name in GROUPED_BY))
@@ -137,7 +147,8 @@ class RunIndex:
         """
 
         def values() -> FloatArray:
-            known = (self.codes["split"] == SPLITS.index("train")) & np.isin(self.codes["given"], classes)
+            of_label = np.append(self.labels.members[:, list(classes)].any(axis=1), False)
+            known = (self.codes["split"] == SPLITS.index("train")) & of_label[self.codes["given"]]
             wanted = self.codes["split"] == SPLITS.index("unlabelled")
             return likeness(self.run.predictions, known, wanted)
 
@@ -244,26 +255,41 @@ def open_run_index(project: Project, run: Run) -> RunIndex:
 def _build(folder: Path, project: Project, run: Run) -> None:
     scores = run.folder / SCORES_FILE
     items, classes = project.item_index, run.info.classes
+    kept = set(pq.read_schema(scores).names)
     item_rows = _item_rows(scores, project, run)
     row_of_item = np.full(len(items), -1, dtype=np.int32)
     row_of_item[item_rows] = np.arange(len(item_rows), dtype=np.int32)
     np.save(folder / "item_rows.npy", item_rows)
     np.save(folder / "row_of_item.npy", row_of_item)
-    codes = {name: positions_in(_column(scores, column), classes) for name, column in CODES.items()}
+    labels = _labels(scores, run) if project.label_kind.is_set else _space(run, ())
+    (folder / LABELS).write_text(json.dumps(labels.names, ensure_ascii=False), encoding="utf-8")
+    codes = {name: positions_in(_column(scores, column), labels.names) for name, column in CODES.items()}
     codes["split"] = positions_in(_column(scores, "split"), SPLITS)
+    codes["suspect"] = np.full(len(item_rows), -1, dtype=np.int32)
+    if SUSPECT in kept:
+        codes["suspect"] = positions_in(_column(scores, SUSPECT), SUSPECTS)
     np.save(folder / "kind.npy", positions_in(_column(scores, "kind"), KINDS).astype(np.int8))
     for name, values in codes.items():
-        np.save(folder / f"{name}.npy", values.astype(smallest_type(max(len(classes), len(SPLITS)))))
-    group, groups = _grouped(codes, len(classes))
+        np.save(folder / f"{name}.npy", values.astype(smallest_type(max(len(labels), len(SPLITS)))))
+    group, groups = _grouped(codes, len(labels))
     np.save(folder / "group.npy", group)
     for name in GROUPED_BY:
         np.save(folder / f"group_{name}.npy", getattr(groups, name))
     for name in NUMBERS:
         np.save(folder / f"{name}.npy", _column(scores, name).to_numpy())
-    kept = set(pq.read_schema(scores).names)
     for name in SEEN:
         if name in kept:
             np.save(folder / f"{name}.npy", _seen(_column(scores, name), classes))
+
+
+def _labels(scores: Path, run: Run) -> LabelSpace:
+    """What the labels of a run can be: the sets that occur."""
+    texts = [_column(scores, column).unique().drop_null().to_pylist() for column in CODES.values()]
+    return _space(run, [text for found in texts for text in found])
+
+
+def _space(run: Run, texts: Sequence[str]) -> LabelSpace:
+    return label_kind_of(run.info.label_kind).space(run.info.classes, texts)
 
 
 def _seen(column: pa.ChunkedArray, classes: tuple[str, ...]) -> CodeArray:
@@ -290,16 +316,18 @@ def _column(scores: Path, name: str) -> pa.ChunkedArray:
     return pq.read_table(scores, columns=[name])[name]
 
 
-def _grouped(codes: dict[str, CodeArray], n_classes: int) -> tuple[CodeArray, Groups]:
+def _grouped(codes: dict[str, CodeArray], n_labels: int) -> tuple[CodeArray, Groups]:
     """The group of each row, (n_rows,), and the groups."""
     second = np.where(codes["given"] == NO_LABEL, codes["second"], NO_LABEL)
     key = codes["split"].astype(np.int64)
-    for values in (codes["given"], codes["predicted"], second):
-        key = key * (n_classes + 1) + values + 1
+    others = [(codes["given"], n_labels), (codes["predicted"], n_labels), (second, n_labels)]
+    others.append((codes["suspect"], len(SUSPECTS)))
+    for values, n in others:
+        key = key * (n + 1) + values + 1
     found, group = np.unique(key, return_inverse=True)
     columns = []
-    for _ in range(3):
-        found, code = np.divmod(found, n_classes + 1)
+    for _, n in reversed(others):
+        found, code = np.divmod(found, n + 1)
         columns.append((code - 1).astype(np.int32))
     return group.astype(smallest_type(len(columns[0]))), Groups(found.astype(np.int32), *columns[::-1])
 

@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from curation.class_list import ClassList
 from curation.item_index import CodeArray, texts
 from curation.project import ITEMS_FILE, Project
 from curation.run_folders import read_run
 from curation.run_index import Groups, Ranking, RunIndex, open_run_index
 from curation.standing import StandingDecisions
+from diagnostics.label_kinds import label_kind_of
+from diagnostics.label_space import LabelSpace
 from diagnostics.reasons import LABELS_SEEN
 from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run
 from diagnostics.task import NO_LABEL, FloatArray, RowArray
@@ -31,12 +34,16 @@ class RunTable:
     bit an item for each of the last MAX_KEPT_SEARCHES.
 
     places : (n_classes of the run,), the position of each of the run's classes in the classes
-    groups : what the rows of each group have in common, see `curation.run_index`; positions in the classes
+    labels : what labels can be, in the classes; label_places : (n_labels of the run + 1,), the number there of each
+        label of the run, and at the end -1 for none
+    groups : what the rows of each group have in common, see `curation.run_index`; numbers in `labels`
     """
 
     index: RunIndex
     standing: StandingDecisions
     places: RowArray
+    labels: LabelSpace
+    label_places: RowArray
     groups: Groups
     _searches: "OrderedDict[str, BitArray]" = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -48,15 +55,28 @@ class RunTable:
     def run(self) -> Run:
         return self.index.run
 
-    def in_classes(self, names: Sequence[str], classes: Sequence[str]) -> "RunTable":
-        """The same rows with the labels as positions in `classes`; scores stay as computed.
+    def in_classes(self, names: Sequence[str], classes: ClassList) -> "RunTable":
+        """The same rows with labels in these classes; scores stay as computed. It is for a table in the run's classes.
 
         names : the present name of each class of the run, see `curation.run_classes`
         """
-        places = np.array([classes.index(name) for name in names], dtype=np.int32)
-        groups, whole = self.index.groups, np.append(places, NO_LABEL)
-        renamed = {name: whole[getattr(groups, name)] for name in ("given", "predicted", "second")}
-        return replace(self, places=places, groups=replace(groups, **renamed))
+        if tuple(names) == self.run.info.classes == classes.names:
+            return self
+        places = np.array([classes.names.index(name) for name in names], dtype=np.int32)
+        texts = classes.labels_as(
+            self.index.labels.names, dict(zip(self.run.info.classes, names, strict=True))
+        )
+        labels = label_kind_of(classes.kind.key).space(classes.names, [*classes.names, *texts])
+        label_places = labels.codes([*texts, None]).astype(np.int32)
+        groups = self.index.groups
+        renamed = {name: label_places[getattr(groups, name)] for name in ("given", "predicted", "second")}
+        return replace(
+            self,
+            places=places,
+            labels=labels,
+            label_places=label_places,
+            groups=replace(groups, **renamed),
+        )
 
     def split(self, rows: RowArray) -> CodeArray:
         """Positions in SPLITS of some rows."""
@@ -67,16 +87,21 @@ class RunTable:
         return self.index.codes["kind"][rows]
 
     def given(self, rows: RowArray) -> RowArray:
-        """The labels that the run was trained on, positions in the classes, of some rows; -1 = none."""
+        """The labels that the run was trained on, numbers in `labels`, of some rows; -1 = none."""
         return self._in_classes("given", rows)
 
     def predicted(self, rows: RowArray) -> RowArray:
-        """The most probable class of some rows."""
+        """What the run says of some rows: the most probable class, or the set of those that are likely enough."""
         return self._in_classes("predicted", rows)
 
     def second(self, rows: RowArray) -> RowArray:
-        """The second most probable class of some rows."""
+        """The second most probable class of some rows; of several labels an item, that of its most suspect pair."""
         return self._in_classes("second", rows)
+
+    def suspect(self, rows: RowArray) -> CodeArray:
+        """Positions in `curation.run_index.SUSPECTS` of some rows: what may be wrong with their class `second`; -1 =
+        nothing, or the run does not say."""
+        return self.index.codes["suspect"][rows]
 
     def numbers(self, name: str, rows: RowArray, *, k: int) -> FloatArray:
         """A score of some rows; `confusion` is the largest minus the k-th largest probability."""
@@ -135,7 +160,7 @@ class RunTable:
         return with_row
 
     def _in_classes(self, name: str, rows: RowArray) -> RowArray:
-        found: RowArray = np.append(self.places, NO_LABEL)[self.index.codes[name][rows]]
+        found: RowArray = self.label_places[self.index.codes[name][rows]]
         return found
 
 
@@ -164,5 +189,7 @@ def _opened(project: Project, run: Run) -> RunTable:
         index=index,
         standing=StandingDecisions(project.decisions, index.item_rows, index.row_of_item),
         places=np.arange(len(run.info.classes), dtype=np.int32),
+        labels=index.labels,
+        label_places=np.append(np.arange(len(index.labels)), NO_LABEL).astype(np.int32),
         groups=index.groups,
     )

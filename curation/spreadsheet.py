@@ -1,6 +1,9 @@
 """The columns of the curated CSV, and cells that a spreadsheet cannot take for formulas, and the way back."""
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 MARK = "'"
@@ -56,3 +59,12 @@ def source_name(column: str) -> str:
     'label'
     """
     return column.removeprefix(SOURCE_PREFIX)
+
+
+def read_manifest(export: Path) -> dict[str, Any]:
+    """What the manifest beside an export says; empty if there is none."""
+    try:
+        values = json.loads(export.with_name(export.name + MANIFEST_SUFFIX).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}

@@ -14,7 +14,8 @@ import pandas as pd
 from curation.class_list import ClassList
 from curation.decisions.events import VERDICTS
 from curation.decisions.store import DecisionStore
-from diagnostics.task import RowArray
+from diagnostics.label_space import LabelSpace
+from diagnostics.task import NO_LABEL, IntArray, RowArray
 
 MAX_KEPT_PAST = 4
 NOBODY = -1
@@ -29,8 +30,8 @@ class RowStates:
 
     verdict : positions in VERDICTS, -1 = no decision stands
     annotator : positions in the `annotators` of the `Standing`, -1 = no decision stands
-    label, given : positions in the project's classes as they are now, -1 = no label; what the item has at that
-        moment, and what the source gave
+    label, given : positions in the `labels` of the `Standing`, -1 = no label; what the item has at that moment, and
+        what the source gave
     event : the item's last event, 0 = none; of a past moment only where a decision stood
     """
 
@@ -46,6 +47,8 @@ class Standing:
     """What holds at one moment for the rows of a run that people touched; arrays (n_touched,), not to be changed.
 
     rows : in ascending order; the others are as in `RowStates`
+    labels : what labels can be, in the project's classes as they are now; it grows as people decide, and what has a
+        number keeps it
     given_of : the source's labels of some rows, as `RowStates` has them
     """
 
@@ -55,6 +58,7 @@ class Standing:
     label: RowArray
     event: RowArray
     annotators: tuple[str, ...]
+    labels: LabelSpace
     given_of: Callable[[RowArray], RowArray]
 
     @property
@@ -149,10 +153,12 @@ class StandingDecisions:
         return self._untouched()
 
     def _untouched(self) -> Standing:
-        nothing, classes = np.empty(0, dtype=np.int32), self._classes
+        nothing = np.empty(0, dtype=np.int32)
+        labels = self._store.label_space(self._classes)
+        places = self._store.given_places(self._classes, labels)
         return Standing(
-            nothing, nothing, nothing, nothing, nothing, (),
-            lambda rows: self._store.given_codes(classes, self._item_rows[rows]),
+            nothing, nothing, nothing, nothing, nothing, (), labels,
+            lambda rows: places[self._store.given_codes(self._item_rows[rows])],
         )  # fmt: skip
 
     def _with(self, before: Standing, columns: dict[str, list[object]]) -> Standing:
@@ -160,6 +166,7 @@ class StandingDecisions:
         rows = self.rows_of([str(item_id) for item_id in columns["item_id"]])
         known = rows >= 0
         found = {name: pd.Series(columns[name], dtype=object)[known] for name in FIELDS}
+        labels, codes = _numbered(before.labels, found["label"])
         annotators = tuple(dict.fromkeys([*before.annotators, *found["annotator"].dropna()]))
         after = {
             "rows": rows[known],
@@ -167,9 +174,7 @@ class StandingDecisions:
             "annotator": pd.Index(annotators, dtype=object).get_indexer(
                 pd.Index(found["annotator"], dtype=object)
             ),
-            "label": pd.Index(self._classes.names, dtype=object).get_indexer(
-                pd.Index(found["label"], dtype=object)
-            ),
+            "label": codes,
             "event": found["event"].to_numpy(dtype=np.int32),
         }
         kept = ~np.isin(before.rows, after["rows"])
@@ -181,8 +186,19 @@ class StandingDecisions:
         return Standing(
             **{name: values[order] for name, values in merged.items()},
             annotators=annotators,
+            labels=labels,
             given_of=before.given_of,
         )
+
+
+def _numbered(labels: LabelSpace, texts: pd.Series) -> tuple[LabelSpace, IntArray]:
+    """The number of each text, -1 for None, and the space, which has got those that were new."""
+    wanted = pd.Index(texts, dtype=object)
+    codes = pd.Index(labels.names, dtype=object).get_indexer(wanted)
+    if ((codes == NO_LABEL) & texts.notna().to_numpy()).any():
+        labels = labels.with_texts(texts)
+        codes = pd.Index(labels.names, dtype=object).get_indexer(wanted)
+    return labels, codes
 
 
 def _objects(column: pd.Series) -> list[object]:

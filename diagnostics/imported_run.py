@@ -178,9 +178,7 @@ def write_imported_run(
     embeddings_path.unlink(missing_ok=True)
     on_progress(Progress("scoring", 1, 2, "label quality"))
     config = replace(TrainConfig(), folds=0)
-    write_scores(
-        run_dir, items["content_hash"].astype(str).tolist(), seed=config.seed, why_missing=WHY_MISSING
-    )
+    write_scores(run_dir, items["content_hash"].astype(str).tolist(), config=config, why_missing=WHY_MISSING)
     seconds = time.monotonic() - started_s
     info = RunInfo(
         run_id=take_id(),

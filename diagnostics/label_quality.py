@@ -19,7 +19,6 @@ from scipy.special import expit
 
 from diagnostics.errors import DataError, RunError
 from diagnostics.predictions import OUT_OF_FOLD
-from diagnostics.run_folder import write_text
 from diagnostics.scores import confident_thresholds
 from diagnostics.signals import DYNAMICS, HELD_OUT, MOVED_BY_LABEL, NEIGHBOURS, TRAINED, Signals
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
@@ -438,11 +437,6 @@ class _Examples:
         found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
         best: FloatArray = found.x
         return best
-
-
-def write_label_quality(run_dir: Path, quality: LabelQuality) -> None:
-    """Write the weights beside and move them into place."""
-    write_text(run_dir / FILE, json.dumps(quality.to_json(), indent=1, ensure_ascii=False) + "\n")
 
 
 def read_label_quality(run_dir: Path) -> LabelQuality | None:

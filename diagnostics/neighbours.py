@@ -12,7 +12,7 @@ import numpy as np
 
 from diagnostics.fold_arrays import FoldArray
 from diagnostics.predictions import OUT_OF_FOLD, Predictions
-from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray, label_codes
+from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     import torch
@@ -105,14 +105,13 @@ def nearest_items(
     predictions : with fold_embeddings
     content_hashes : (n_items,); an equal one, or a cosine of 1, marks a copy, which is no neighbour
     """
-    codes = label_codes(predictions.given_labels, predictions.classes)
     contents = _content_numbers(content_hashes, len(predictions))
     models = predictions.embedding_models
     n_models = 0 if predictions.fold_embeddings is None else predictions.fold_embeddings.shape[0]
     n_near = N_NEIGHBOURS + N_SPARE
     rows = np.full((len(predictions), n_near), NOBODY, dtype=np.int64)
     cosines = np.zeros((len(predictions), n_near), dtype=np.float32)
-    learnt = (predictions.splits == "train") & (codes != NO_LABEL)
+    learnt = (predictions.splits == "train") & predictions.labelled
     rng = np.random.default_rng(seed)
     for model in range(n_models):
         seen = learnt if n_models == 1 else learnt & ~_held_out(predictions, model)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from diagnostics.errors import RunError
 from diagnostics.fold_arrays import FoldArray, FoldRows, PickedRows, write_fold_array
-from diagnostics.task import FloatArray, IntArray
+from diagnostics.task import BoolArray, FloatArray, IntArray
 
 FORMAT_VERSION = 2
 FOLDER = "predictions"
@@ -26,6 +26,7 @@ MEAN_OF_FOLDS = "mean_of_folds"
 SINGLE_MODEL = "single_model"
 KINDS = (OUT_OF_FOLD, IN_SAMPLE, MEAN_OF_FOLDS, SINGLE_MODEL)
 FIRST_MODEL = 0
+ONE_LABEL = "single"
 
 PROBS, EMBEDDINGS = "pred_probs", "embeddings"
 FOLD_PROBS, FOLD_EMBEDDINGS = "fold_probs", "fold_embeddings"
@@ -61,7 +62,8 @@ class Predictions:
 
     item_ids, splits, kinds, given_labels : (n_items,) of str; given_labels has None where there is no label
     folds : (n_items,), the fold that held the item out, -1 if none did
-    pred_probs : (n_items, n_classes) float32, rows sum to 1
+    pred_probs : (n_items, n_classes) float32; with one label an item rows sum to 1, with several each is a probability
+        by itself
     embeddings : (n_items, n_features) float16, the input of the model's last layer. Features of two models cannot be
         averaged or compared: each item has those of its `embedding_models`. Where there are fold_embeddings they are
         the rows of `pick_embeddings`, which are not stored again. None if they were shared with other runs and their
@@ -70,6 +72,7 @@ class Predictions:
         that it was trained on too; None in runs of before they were kept. One model's features for all folds are one
         row of n_models.
     shared_embeddings : where fold_embeddings lie if they are not the run's own
+    label_kind : key of `diagnostics.label_kinds.LABEL_KINDS`
     """
 
     item_ids: ObjectArray
@@ -83,9 +86,17 @@ class Predictions:
     fold_probs: FoldArray | None = None
     fold_embeddings: FoldArray | None = None
     shared_embeddings: SharedEmbeddings | None = None
+    label_kind: str = ONE_LABEL
 
     def __len__(self) -> int:
         return len(self.item_ids)
+
+    @property
+    def labelled(self) -> BoolArray:
+        """(n_items,), whether somebody has labelled the item."""
+        given = pd.Series(self.given_labels, dtype=object)
+        labelled: BoolArray = (given.notna() & (given != "")).to_numpy(dtype=bool)
+        return labelled
 
     @property
     def embedding_models(self) -> IntArray:
@@ -122,6 +133,7 @@ def write_predictions(run_dir: Path, predictions: Predictions, *, home: Path | N
     about = {
         "format_version": FORMAT_VERSION,
         "classes": list(predictions.classes),
+        "label_kind": predictions.label_kind,
         "arrays": _write_arrays(beside, predictions),
     }
     if predictions.shared_embeddings is not None:
@@ -194,6 +206,7 @@ def read_predictions(run_dir: Path) -> Predictions:
         fold_probs=arrays.get(FOLD_PROBS),
         fold_embeddings=fold_embeddings,
         shared_embeddings=shared,
+        label_kind=about.get("label_kind", ONE_LABEL),
     )
     _check_aligned(predictions, run_dir)
     return predictions

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 DOUBTS = {name: f"doubt_{name}" for name in ("held_out", "neighbours", "dynamics", "trained")}
 LABELS_SEEN = ("neighbour_label", "model_label", "training_label")
 COUNTS_SEEN = ("neighbour_count", "n_neighbours", "model_count", "n_models")
+SAID_OF_LABEL = ("given_label", "p_given", "predicted_label")
+SAID_OF_PAIR = ("suspect", "second_label", "p_second")
 QUALITY_COLUMNS = (*DOUBTS.values(), *LABELS_SEEN, *COUNTS_SEEN)
 
 
@@ -95,6 +97,11 @@ def reasons(rows: pd.DataFrame) -> list[str]:
 
     rows : of the scores of a run; columns that are missing, as in runs of before, or null are not spoken of
 
+    Of items with several labels it is the suspect pair that is spoken of.
+
+    >>> reasons(pd.DataFrame({"suspect": ["missing"], "second_label": ["7"], "p_second": [0.93], "neighbour_count": [6],
+    ...     "n_neighbours": [10]}))
+    ['`7` is missing: the model gives it 93 %; 6 of 10 neighbours have it']
     >>> reasons(pd.DataFrame({"given_label": ["hat"], "neighbour_label": ["shoes"], "neighbour_count": [7],
     ...     "n_neighbours": [10], "model_label": ["shoes"], "model_count": [5], "n_models": [5]}))
     ['7 of 10 neighbours are `shoes`; every fold model says `shoes`']
@@ -105,12 +112,26 @@ def reasons(rows: pd.DataFrame) -> list[str]:
 
 
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    wanted = ("given_label", "p_given", "predicted_label", *QUALITY_COLUMNS)
+    wanted = (*SAID_OF_LABEL, *SAID_OF_PAIR, *QUALITY_COLUMNS)
     columns = {name: rows[name].tolist() for name in wanted if name in rows}
     return [{name: values[place] for name, values in columns.items()} for place in range(len(rows))]
 
 
 def _reason(row: Mapping[str, Any]) -> str:
+    return _reason_of_pair(row) if "suspect" in row else _reason_of_label(row)
+
+
+def _reason_of_pair(row: Mapping[str, Any]) -> str:
+    label, kind = row["second_label"], row["suspect"]
+    parts = [f"the model gives it {round(100 * row['p_second'])} %"]
+    if "n_neighbours" in row:
+        count, total = row["neighbour_count"], row["n_neighbours"]
+        parts.append(f"{count} of {total} neighbours {'has' if count == 1 else 'have'} it")
+    head = f"`{label}` is {kind}" if kind else f"least sure of `{label}`"
+    return f"{head}: {'; '.join(parts)}"
+
+
+def _reason_of_label(row: Mapping[str, Any]) -> str:
     given = row.get("given_label")
     parts: list[tuple[object, str]] = []
     if "neighbour_label" in row:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from diagnostics.errors import RunError
-from diagnostics.predictions import Predictions, read_predictions
+from diagnostics.predictions import ONE_LABEL, Predictions, read_predictions
 from diagnostics.training.config import TrainConfig
 
 FORMAT_VERSION = 1
@@ -71,6 +71,7 @@ class RunInfo:
     n_train : items with a label that models were trained on; n_folds : models, 1 if there are no folds
     in_sample : the predictions of train items come from a model that has seen them
     notes : what a reader of the numbers should know, one sentence each
+    label_kind : key of `diagnostics.label_kinds.LABEL_KINDS`
     quick : None but for a quick run; imported : None but for an imported one
     """
 
@@ -93,6 +94,7 @@ class RunInfo:
     notes: tuple[str, ...] = ()
     quick: QuickInfo | None = None
     imported: ImportInfo | None = None
+    label_kind: str = ONE_LABEL
 
     @property
     def name(self) -> str:
@@ -128,7 +130,9 @@ class RunInfo:
         """Read back what `to_json` gave."""
         quick, imported = values.get("quick"), values.get("imported")
         rest = {
-            field.name: values[field.name] for field in fields(cls) if field.name not in ("quick", "imported")
+            field.name: values[field.name]
+            for field in fields(cls)
+            if field.name not in ("quick", "imported", "label_kind")
         }
         rest |= {
             "created_at": datetime.fromisoformat(values["created_at"]),
@@ -137,6 +141,7 @@ class RunInfo:
             "resolved": TrainConfig.from_json(values["resolved"]),
             "classes": tuple(values["classes"]),
             "notes": tuple(values["notes"]),
+            "label_kind": values.get("label_kind", ONE_LABEL),
             "quick": QuickInfo(**quick) if quick else None,
             "imported": ImportInfo(**imported) if imported else None,
         }

@@ -36,14 +36,18 @@ NO_LABEL = -1
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A classification task: `modality` names an entry of `diagnostics.modalities.MODALITIES`."""
+    """A classification task.
+
+    modality : an entry of `diagnostics.modalities.MODALITIES`
+    label_kind : an entry of `diagnostics.label_kinds.LABEL_KINDS`
+    """
 
     modality: str
     label_kind: str
     classes: tuple[str, ...]
 
 
-def label_codes(labels: Iterable[str | None] | pd.Series, classes: Sequence[str]) -> IntArray:
+def label_codes(labels: Iterable[object] | pd.Series, classes: Sequence[str]) -> IntArray:
     """The position of each label in `classes`; `NO_LABEL` (-1) where there is none (None, NaN or "").
 
     returns : (n_items,) int64

@@ -44,6 +44,21 @@ def init(
         str | None, typer.Option(help="Column of the paths. Guessed and shown otherwise.")
     ] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the labels.")] = None,
+    label_separator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MARK",
+            help="What stands between the labels of an item that has several, such as |. (none) means that it has none "
+            "of the labels, an empty cell that nobody labelled it.",
+        ),
+    ] = None,
+    label_columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="A column that says with 1 or 0 whether an item has the label of this name. Repeatable, one a label.",
+        ),
+    ] = None,
     id_column: Annotated[
         str | None, typer.Option(help="Column of the ids. Default: the path is the id.")
     ] = None,
@@ -95,6 +110,7 @@ def init(
 ) -> None:
     """Make a project: take a dataset in, check every item, set broken ones aside and say why."""
     from curation.dataset.intake import IntakeSpec, take_in
+    from curation.label_kinds.kind import LabelForm
     from curation.leaks import leave_out_at_import
     from curation.project import Project, refuse_occupied
 
@@ -111,6 +127,9 @@ def init(
         split_column=split_column,
         group_column=group_column,
         label_from_name=label_from_name,
+        label_form=LabelForm(label_separator or "", tuple(label_columns or ()))
+        if label_separator or label_columns
+        else None,
         classes=tuple(name.strip() for name in classes.split(",")) if classes else None,
         val_fraction=val_fraction,
         seed=seed,
@@ -247,9 +266,8 @@ def _print_made(project: "Project", json: bool) -> None:
     from diagnostics.task import SPLITS
 
     counts = project.counts()
-    found = count_findings(project.findings, project.modality.checks)
+    found = count_findings(project.findings, project.checks)
     found = found[found["n"] > 0]
-    splits = {split: int(counts[split].sum()) for split in SPLITS}
     leaks = read_leaks(project)
     if json:
         return print_json(
@@ -259,7 +277,9 @@ def _print_made(project: "Project", json: bool) -> None:
                 "modality": project.info.modality,
                 "columns": project.info.columns,
                 "content": project.info.content,
-                "n_items": splits,
+                "label_kind": project.info.label_kind,
+                "n_items": project.n_items(),
+                "counts": counts,
                 "fingerprint": project.info.fingerprint,
                 "leaks": {"n_in_training": leaks.n_in_training, "n_left_out": leaks.n_left_out},
                 "findings": found,
@@ -272,12 +292,13 @@ def _print_made(project: "Project", json: bool) -> None:
         more = [f"{n_more} more"] if n_more > 0 else []
         told = " + ".join([*project.info.content[:MAX_COLUMNS_TOLD], *more])
         used.append(f"{project.modality.nouns} = {told}")
+    used += [f"labels = {project.info.label_form}"] if str(project.info.label_form) else []
     columns = f"; columns used: {', '.join(used)}" if used else ""
     print_line(f"{project.folder}: {len(project.items)} {project.modality.nouns}{columns}")
     headings = {"class": "left"} | dict.fromkeys(SPLITS, "right")
     print_table("Items", headings, [dict(zip(headings, row, strict=True)) for row in counts.to_numpy()])
     if found.empty:
-        print_line(f"{len(project.modality.checks)} checks found nothing wrong.")
+        print_line(f"{len(project.checks)} checks found nothing wrong.")
     for row in found.to_dict("records"):
         print_line(f"{row['severity']}: {row['n']} × {row['title']}. {row['remedy']}")
     if leaks.n_left_out:

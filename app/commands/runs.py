@@ -36,6 +36,11 @@ class Ranker(StrEnum):
     entropy = "entropy"
 
 
+class Suspect(StrEnum):
+    missing = "missing"
+    superfluous = "superfluous"
+
+
 class ThresholdRule(StrEnum):
     best_f1 = "best_f1"
     half = "0.5"
@@ -149,11 +154,12 @@ def report(
     from curation.advice import class_advice
     from curation.project import Project
     from curation.reports import labelled_predictions
+    from diagnostics.compare import METRIC_NAMES
     from diagnostics.metrics import UNDERPERFORMING_RULE
 
     opened = Project.open(project)
     found = labelled_predictions(opened, split.value, run_id)
-    measured = found.class_report()
+    measured, totals = found.class_report(), found.totals()
     looks = look_at_test(opened, [found.run_id], "report", annotator) if split is Split.test else None
     lines = class_advice(opened, found.run_id) if advice else []
     if json:
@@ -168,8 +174,11 @@ def report(
                 "in_sample": found.in_sample,
                 "n_items": measured.n_items,
                 "n_without_prediction": found.n_without_prediction,
-                **_estimate("accuracy", measured.accuracy),
-                **_estimate("macro_f1", measured.macro_f1),
+                **{
+                    key: value
+                    for name, each in totals.items()
+                    for key, value in _estimate(name, each).items()
+                },
                 "classes": measured.worst_first(),
             }
         )
@@ -177,8 +186,8 @@ def report(
         f"{found.run_name}, {found.split} ({measured.n_items} items), labels of dataset version {found.version}"
         + (IN_SAMPLE_NOTE if found.in_sample else "")
     )
-    for title, estimate in (("accuracy", measured.accuracy), ("macro F1", measured.macro_f1)):
-        print_line(f"{title}: {with_interval(estimate.value, estimate.low, estimate.high)}")
+    for name, estimate in totals.items():
+        print_line(f"{METRIC_NAMES[name]}: {with_interval(estimate.value, estimate.low, estimate.high)}")
     columns = {
         "class": "left",
         "precision": "right",
@@ -215,6 +224,9 @@ def rank(
     ] = 2,
     given: Annotated[str | None, typer.Option(help="Only items labelled with this class.")] = None,
     predicted: Annotated[str | None, typer.Option(help="Only items predicted as this class.")] = None,
+    suspect: Annotated[
+        Suspect | None, typer.Option(help="Of several labels: only items of which one may be so.")
+    ] = None,
     pair: Annotated[str | None, typer.Option(help="Only a confused pair of classes: A,B.")] = None,
     search: Annotated[str, typer.Option(help="Only paths that contain this text.")] = "",
     like: Annotated[
@@ -263,6 +275,7 @@ def rank(
     narrowing = {
         "--given": given,
         "--predicted": predicted,
+        "--suspect": suspect,
         "--pair": pair,
         "--like": like,
         "--search": search,
@@ -305,6 +318,7 @@ def rank(
         k=k,
         given=given,
         predicted=predicted,
+        suspect=suspect.value if suspect else None,
         pair=_pair(pair),
         like=like,
         decided="open" if undecided else "any",

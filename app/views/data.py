@@ -63,7 +63,7 @@ def _totals(project: Project) -> None:
 def _findings(project: Project) -> None:
     st.subheader("Findings", anchor=False)
     findings = project.findings
-    counts = count_findings(findings, project.modality.checks)
+    counts = count_findings(findings, project.checks)
     silent = counts[counts["n"] == 0]
     if findings.empty:
         st.success(
@@ -125,6 +125,8 @@ def _how_it_was_read(project: Project) -> None:
     lines = [
         f"- {escape(str(name))} column: {escape(str(value))}" for name, value in project.info.columns.items()
     ]
+    if str(project.info.label_form):
+        lines.append(f"- labels: {escape(str(project.info.label_form))}")
     if project.info.content:
         named = ", ".join(escape(name) for name in project.info.content)
         lines.append(f"- {project.modality.nouns} from: {named}")

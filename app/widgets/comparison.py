@@ -25,7 +25,12 @@ VERDICT_BOXES = {
     WORSE: (st.error, ":material/trending_down:"),
     CANNOT_TELL: (st.info, ":material/question_mark:"),
 }
-WHOLE_TITLES = {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
+WHOLE_TITLES = {
+    "accuracy": "Accuracy",
+    "subset_accuracy": "Whole sets right",
+    "micro_f1": "Micro F1",
+    "macro_f1": "Macro F1",
+}
 
 
 def verdict_box(comparison: Comparison) -> None:

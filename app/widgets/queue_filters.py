@@ -53,7 +53,7 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
             _select("by", "Ranked by", list(RANKERS), query.by, {}, titles, RANKERS[query.by].explanation)
     if "k" in columns:
         with columns["k"]:
-            _number("k", query.k, high=max(2, context.open_view(query).n_run_classes))
+            _number("k", query.k, high=context.open_view(query).max_k)
     with columns["given"]:
         _select("given", "Given label", classes, query.given or ANY, counts["given"], {ANY: "Any"})
     with columns["predicted"]:

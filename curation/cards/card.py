@@ -129,12 +129,13 @@ def _labels(
     """
     run_rows = table.index.row_of_item[rows]
     shown = (run_rows >= 0) & ~hidden
-    found = np.full(len(rows), NO_LABEL)
-    given = table.given(run_rows[shown])
-    found[shown] = np.where(given == NO_LABEL, table.predicted(run_rows[shown]), given)
+    names = names_now(project, table.run.info, project.classes)
+    named = table.in_classes(names, project.classes)
+    given = named.given(run_rows[shown])
+    found: Labels = np.full(len(rows), None, dtype=object)
+    found[shown] = named.labels.texts(np.where(given == NO_LABEL, named.predicted(run_rows[shown]), given))
     if codes is not None:
-        found[shown] = np.where(codes[run_rows[shown]] == NO_LABEL, found[shown], codes[run_rows[shown]])
-    names: Labels = np.array([*names_now(project, table.run.info, project.classes), None], dtype=object)[
-        found
-    ]
-    return names
+        meant = codes[run_rows]
+        asked = shown & (meant != NO_LABEL)
+        found[asked] = np.array(names, dtype=object)[meant[asked]]
+    return found

@@ -143,11 +143,9 @@ def _class_values(
     def build(folder: Path) -> None:
         table = run_table(project, run_id)
         rows = np.flatnonzero(table.index.codes["split"] == SPLITS.index("train")).astype(np.int32)
-        labels = np.array([*names, None], dtype=object)[table.given(rows)]
+        shown = table.in_classes(names, project.classes)
         items = _content(project, choices).iloc[table.index.item_rows[rows]]
-        write_class_values(
-            folder, class_values(items, pd.Series(labels, dtype=object), list(dict.fromkeys(names)))
-        )
+        write_class_values(folder, class_values(items, shown.given(rows).astype(np.int64), shown.labels))
 
     source = {"run": run_id, "stamp": stamp, "names": names, "choices": choices}
     values = read_class_values(derived_folder(project.cache_dir, "class_values", source, build))

@@ -1,9 +1,8 @@
 """Check rows and items: are their fields usable, do labels look alike, does an item or a group occur twice?"""
 
-import difflib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,9 @@ from diagnostics.errors import ImageError
 from diagnostics.image_files import check_relative
 from diagnostics.task import SPLITS
 
+if TYPE_CHECKING:
+    from curation.label_kinds.kind import LabelReader
+
 MAX_NAMED = 5
 PLAIN_PATH = r"(?!\.\.?(?:/|$))[\w.-][\w .()+=@,-]*(?:/(?!\.\.?(?:/|$))[\w.-][\w .()+=@,-]*)*"
 LABELLED_SPLITS = ("train", "val", "test")
@@ -25,23 +27,23 @@ Row = Any  # a named tuple of RAW_COLUMNS, as DataFrame.itertuples gives it
 
 
 def check_fields(
-    rows: pd.DataFrame, classes: tuple[str, ...] | None, *, needs_path: bool = True
+    rows: pd.DataFrame, labels: "LabelReader", *, needs_path: bool = True
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Set aside rows whose fields cannot be used; give the others a unique id and a split ("" = to be decided).
 
-    rows : RAW_COLUMNS; classes : the labels that may occur, None = any
+    rows : RAW_COLUMNS; labels : which labels can be used
     needs_path : whether a row without a path is set aside; if not, it has an id
     returns : the sound rows, with the index they have in `rows`, and all findings
     """
     sound = rows.assign(split=_split_of_value(rows), item_id=_asked_id(rows))
-    odd = _may_be_odd(rows, sound, classes, needs_path)
-    kept, findings = _check_one_by_one(rows[odd], classes, needs_path)
+    odd = _may_be_odd(rows, sound, labels, needs_path)
+    kept, findings = _check_one_by_one(rows[odd], labels, needs_path)
     sound.loc[kept.index, ["split", "item_id"]] = kept
     return sound[~odd | sound.index.isin(kept.index)], findings
 
 
 def _check_one_by_one(
-    rows: pd.DataFrame, classes: tuple[str, ...] | None, needs_path: bool
+    rows: pd.DataFrame, labels: "LabelReader", needs_path: bool
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """The split and the item_id of each sound row, by its index in `rows`, and all findings."""
     findings: list[Finding] = []
@@ -50,7 +52,7 @@ def _check_one_by_one(
     for position, row in zip(rows.index, rows.astype(object).itertuples(index=False), strict=True):
         split = _split_of_row(row)
         item_id = _unique_id(row, split, seen)
-        problem = _field_problem(row, split, classes, needs_path) or _id_problem(item_id, seen)
+        problem = _field_problem(row, split, labels, needs_path) or _id_problem(item_id, seen)
         if problem is not None:
             findings.append(_finding(problem.code, problem.message, row, item_id))
             if problem.code == "duplicate_id":
@@ -65,9 +67,7 @@ def _check_one_by_one(
     return pd.DataFrame.from_dict(kept, orient="index", columns=["split", "item_id"], dtype=object), findings
 
 
-def _may_be_odd(
-    rows: pd.DataFrame, read: pd.DataFrame, classes: tuple[str, ...] | None, needs_path: bool
-) -> pd.Series:
+def _may_be_odd(rows: pd.DataFrame, read: pd.DataFrame, labels: "LabelReader", needs_path: bool) -> pd.Series:
     """Which rows must be looked at one by one: all that may have a finding, and all that share an id with another.
 
     read : the rows with the split and the id that a row without oddities has
@@ -76,8 +76,7 @@ def _may_be_odd(
     odd = (rows["label"] == "") | (has_path & ~rows["path"].str.fullmatch(PLAIN_PATH))
     odd |= (rows["split"].str.strip() != "") & ~read["split"].isin(LABELLED_SPLITS)
     odd |= read["item_id"].duplicated(keep=False)
-    if classes is not None:
-        odd |= ~rows["label"].isin(classes)
+    odd |= labels.is_odd(rows["label"])
     while True:
         renamed = {f"{split}/{item_id}" for split in SPLITS for item_id in read.loc[odd, "item_id"]}
         clashing = ~odd & read["item_id"].isin(renamed)
@@ -153,9 +152,7 @@ def _place(row: Row) -> str:
     return f"{row.source}, row {row.row}" if row.row else str(row.source)
 
 
-def _field_problem(
-    row: Row, split: str, classes: tuple[str, ...] | None, needs_path: bool
-) -> Unusable | None:
+def _field_problem(row: Row, split: str, labels: "LabelReader", needs_path: bool) -> Unusable | None:
     if needs_path and not row.path.strip():
         return Unusable("empty_path", "The path is empty.")
     try:
@@ -166,20 +163,21 @@ def _field_problem(
         return Unusable("unknown_split", f"{row.split!r} is none of {', '.join(SPLIT_OF_VALUE)}.")
     if split in ("val", "test") and not row.label:
         return Unusable("label_missing", f"An item of the {split} set has no label.")
-    if classes is not None and row.label and split != "unlabelled" and row.label not in classes:
-        near = difflib.get_close_matches(row.label, classes, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        return Unusable("unknown_class", f"{row.label!r} is none of the {len(classes)} classes.{hint}")
-    return None
+    return labels.problem(row.label) if row.label and split != "unlabelled" else None
 
 
 def _finding(code: str, message: str, row: Row, item_id: str = "") -> Finding:
     return Finding(code, message, row.source, row.row, row.path, item_id)
 
 
-def check_labels(items: pd.DataFrame, classes: Sequence[str]) -> list[Finding]:
-    """Classes that are too small, and labels that differ only in case or blanks."""
-    counts = Counter(items.loc[items["split"].isin(["train", "val"]), "given_label"].dropna())
+def check_labels(
+    items: pd.DataFrame, classes: Sequence[str], counted: Callable[[pd.Series], Mapping[str, int]]
+) -> list[Finding]:
+    """Classes that are too small, and labels that differ only in case or blanks.
+
+    counted : (label texts) -> how many items have each class
+    """
+    counts = Counter(counted(items.loc[items["split"].isin(["train", "val"]), "given_label"]))
     findings = [
         Finding(
             "small_class", f"Class {label!r} has {_items(counts[label])} in train and validation together."
@@ -187,7 +185,7 @@ def check_labels(items: pd.DataFrame, classes: Sequence[str]) -> list[Finding]:
         for label in sorted(classes)
         if counts[label] < 2
     ]
-    all_counts = Counter(items["given_label"].dropna())
+    all_counts = counted(items["given_label"])
     spellings: dict[str, list[str]] = defaultdict(list)
     for label in sorted(all_counts):
         spellings["".join(label.split()).casefold()].append(label)

@@ -124,7 +124,13 @@ def checks_in_words_of(noun: str, nouns: str, *kinds: Mapping[str, Check]) -> di
         code: Check(check.severity, check.title.format(**words), check.remedy.format(**words))
         for code, check in checks.items()
     }
-    return dict(sorted(told.items(), key=lambda entry: SEVERITIES.index(entry[1].severity)))
+    return checks_of(told)
+
+
+def checks_of(*kinds: Mapping[str, Check]) -> dict[str, Check]:
+    """All these checks, the gravest first."""
+    checks = {code: check for kind in kinds for code, check in kind.items()}
+    return dict(sorted(checks.items(), key=lambda entry: SEVERITIES.index(entry[1].severity)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from curation.dataset.checks import (
@@ -20,18 +19,22 @@ from curation.dataset.checks import (
     check_likeness,
 )
 from curation.dataset.duplicates import leaks_of, units_of
-from curation.dataset.findings import SET_ASIDE, Finding, findings_table
+from curation.dataset.findings import SET_ASIDE, Finding, checks_of, findings_table
 from curation.dataset.image_checks import Unusable
 from curation.dataset.sources import RAW_COLUMNS, Columns, Source, open_source, read_source
-from curation.dataset.splits import check_fraction, split_off_validation
+from curation.dataset.splits import check_fraction
+from curation.label_kinds import label_kind_of
+from curation.label_kinds.kind import LabelForm, LabelKind, form_from_json
 from curation.modalities import guess_modality, modality_of
 from curation.modalities.modality import Asked, Content
+from curation.spreadsheet import read_manifest
 from diagnostics.errors import DataError
 from diagnostics.image_files import ImageRoot
 from diagnostics.progress import ProgressCallback
 from diagnostics.task import ITEM_COLUMNS
 
 MAX_SUMMARISED = 3
+ONE_CLASS_A_ROW = LabelForm()
 FINGERPRINTED = ("item_id", "path", "split", "given_label", "content_hash")
 
 
@@ -44,6 +47,7 @@ class IntakeSpec:
     group_column : what may not be in two splits, such as the patient or the product; None = there is no such thing
     classes : the labels that may occur; None = those that do
     modality : key of `curation.modalities.MODALITIES`; None = what the data look like
+    label_form : how labels are written; None = as an export of Winnow says, else one class a row
     text_columns : what the text is made of; feature_columns : the only ones that are features; ignored_columns : those
         that are none; () = what the columns look like
     val_fraction, seed : see `split_off_validation`; used only if no validation set is given
@@ -65,6 +69,7 @@ class IntakeSpec:
     seed: int = 0
     encoding: str = "utf-8"
     modality: str | None = None
+    label_form: LabelForm | None = None
     text_columns: tuple[str, ...] = ()
     feature_columns: tuple[str, ...] = ()
     ignored_columns: tuple[str, ...] = ()
@@ -79,6 +84,7 @@ class Intake:
     findings : FINDING_COLUMNS
     leaks : `curation.dataset.duplicates.LEAK_COLUMNS`
     columns : which columns of the main table were used, named or guessed; content : those that hold the content
+    label_form : how the source writes labels
     files : what else belongs into the project folder, by file name
     fingerprint : SHA-256 over what the items are; equal for equal data
     """
@@ -95,6 +101,7 @@ class Intake:
     val_fraction: float
     taken_as: str = ""
     content: tuple[str, ...] = ()
+    label_form: LabelForm = ONE_CLASS_A_ROW
     files: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -110,7 +117,10 @@ def take_in(spec: IntakeSpec, *, on_progress: ProgressCallback) -> Intake:
 
 def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
     classes_given = tuple(dict.fromkeys(spec.classes)) if spec.classes else None
-    sources = _sources(spec)
+    form = spec.label_form or form_from_json(read_manifest(spec.data).get("label_form", {}))
+    kind = label_kind_of(form.kind)
+    labels = kind.reader(form, classes_given)
+    sources = _sources(spec, form)
     opened = {source.role: open_source(source) for source in sources}
     asked = Asked(spec.text_columns, spec.feature_columns, spec.ignored_columns, spec.encoding)
     main = sources[0]
@@ -121,24 +131,26 @@ def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
     raws = {source.role: read_source(source, opened.pop(source.role), reading, roots) for source in sources}
     rows = pd.concat([raw.rows.assign(source_role=role) for role, raw in raws.items()], ignore_index=True)
     findings = [finding for raw in raws.values() for finding in raw.findings]
+    rows, more = labels.in_form(rows)
+    findings += more
     with modality.take_in(rows, roots, asked, on_progress) as taking:
         named = taking.rows[[*RAW_COLUMNS, "source_role"]]
-        sound, more = check_fields(named, classes_given, needs_path=reading.needs_path)
+        sound, more = check_fields(named, labels, needs_path=reading.needs_path)
         findings += more
         content = taking.finish()
     items, more = _with_content(sound, content)
     findings += [*more, *content.findings]
     likeness = content.alike(items, on_progress)
-    items = _with_splits(items.assign(unit=units_of(items, likeness)), spec)
+    items = _with_splits(items.assign(unit=units_of(items, likeness)), spec, kind)
     leaks = leaks_of(items, likeness)
-    classes = classes_given or tuple(sorted(set(items["given_label"].dropna())))
-    findings += check_labels(items, classes) + check_copies(items, modality.noun)
+    classes = labels.classes_of(items["given_label"])
+    findings += check_labels(items, classes, kind.counted) + check_copies(items, modality.noun)
     findings += check_leaks(items, leaks, modality.noun)
     if likeness is not None:
         findings += check_likeness(items, likeness, modality.noun, modality.nouns)
     if spec.group_column is not None:
         findings += check_groups(items)
-    table = findings_table(findings, modality.checks)
+    table = findings_table(findings, checks_of(modality.checks, kind.checks))
     _refuse_useless(items, classes, table)
     return Intake(
         modality=modality.key,
@@ -153,6 +165,7 @@ def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
         seed=spec.seed,
         val_fraction=spec.val_fraction,
         content=tuple(reading.content.values()),
+        label_form=form,
         files=content.files,
     )
 
@@ -176,8 +189,15 @@ def fingerprint_of(items: pd.DataFrame) -> str:
     return hashlib.sha256("\x1e".join(lines).encode()).hexdigest()
 
 
-def _sources(spec: IntakeSpec) -> list[Source]:
-    asked = Columns(spec.path_column, spec.label_column, spec.id_column, spec.split_column, spec.group_column)
+def _sources(spec: IntakeSpec, form: LabelForm) -> list[Source]:
+    asked = Columns(
+        spec.path_column,
+        spec.label_column,
+        spec.id_column,
+        spec.split_column,
+        spec.group_column,
+        form.columns,
+    )
     given = {"data": spec.data, "val": spec.val, "test": spec.test, "unlabelled": spec.unlabelled}
     return [
         Source(path, role, spec.images, asked, spec.label_from_name, spec.encoding)
@@ -206,7 +226,7 @@ def _content_finding(problem: Unusable, row: Row) -> Finding:
     return Finding(problem.code, problem.message, row.source, row.row, row.path, row.item_id)
 
 
-def _with_splits(items: pd.DataFrame, spec: IntakeSpec) -> pd.DataFrame:
+def _with_splits(items: pd.DataFrame, spec: IntakeSpec, kind: LabelKind) -> pd.DataFrame:
     """Items whose split is still to be decided become train, or validation if none was given.
 
     What belongs with test items does not go to validation, which is to tell something else than the test does.
@@ -217,13 +237,13 @@ def _with_splits(items: pd.DataFrame, spec: IntakeSpec) -> pd.DataFrame:
     if not given:
         of_test = items["unit"].isin(items.loc[items["split"] == "test", "unit"])
         train = items[(items["split"] == "train") & ~of_test]
-        held_out = split_off_validation(
+        held_out = kind.hold_out(
             train["unit"].tolist(),
             train["given_label"].tolist(),
             fraction=spec.val_fraction,
             seed=spec.seed,
         )
-        items.loc[train.index[np.array(held_out, dtype=bool)], "split"] = "val"
+        items.loc[train.index[held_out], "split"] = "val"
     return items
 
 

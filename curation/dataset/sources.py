@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pandas as pd
 
 from curation.dataset.findings import Finding
-from curation.spreadsheet import is_winnow_export, undo_safe
+from curation.spreadsheet import exported_name, is_winnow_export, undo_safe
 from diagnostics.errors import DataError
 from diagnostics.image_files import ImageRoot
+from diagnostics.multilabel.label_sets import HAS, HAS_NOT, LABELLED_WITH_NONE, SEPARATOR
 
 PATH_NAMES = ("path", "file_path", "filepath", "image_path", "file", "filename", "file_name", "image", "img")
 LABEL_NAMES = (
@@ -53,18 +55,28 @@ CONTENT_PREFIX = (
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns of a table hold what; None = there is no such column."""
+    """Which columns of a table hold what; None = there is no such column.
+
+    labels : one a class, which say whether an item has it; () = there are none. Of what is asked for, the classes.
+    """
 
     path: str | None = None
     label: str | None = None
     id: str | None = None
     split: str | None = None
     group: str | None = None
+    labels: tuple[str, ...] = ()
 
     @property
     def used(self) -> frozenset[str]:
         """The columns that hold something."""
-        return frozenset(name for name in _named(self) if name is not None)
+        return frozenset((*self.named.values(), *self.labels))
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The column of each role that one column alone has."""
+        roles = {name: getattr(self, name) for name in ("path", "label", "id", "split", "group")}
+        return {role: name for role, name in roles.items() if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,16 +221,59 @@ def _read_table(source: Source, table: Table, reading: Reading, roots: list[Imag
         | {CONTENT_PREFIX + name: table.column(column) for column, name in reading.content.items()},
         dtype=object,
     )
+    findings = list(table.findings)
+    if columns.labels:
+        frame["label"], unreadable = _labels_of_columns(table, columns.labels, source.asked.labels)
+        findings += [
+            Finding(
+                "unreadable_labels",
+                message,
+                source.path.name,
+                table.numbers[place],
+                frame["path"].iloc[place],
+            )
+            for place, message in unreadable.items()
+        ]
     frame["path"] = frame["path"].map(_plain)
     frame["label"] = frame["label"].map(lambda label: label if label.strip() else "")
     frame["group"] = frame["group"].map(str.strip)
-    findings = list(table.findings)
+    left_out = np.zeros(len(frame), dtype=np.bool_)
+    if columns.labels:
+        left_out[list(unreadable)] = True
     if table.exported:
         status = pd.Series(table.column("status"), dtype=object)
         frame.loc[status == "added", "split"] = "train"
         findings += _excluded(frame[status == "excluded"])
-        frame = frame[status != "excluded"].reset_index(drop=True)
+        left_out |= (status == "excluded").to_numpy(dtype=np.bool_)
+    frame = frame[~left_out].reset_index(drop=True)
     return _raw(frame, findings, columns, source)
+
+
+def _labels_of_columns(
+    table: Table, names: Sequence[str], classes: Sequence[str]
+) -> tuple[list[str], dict[int, str]]:
+    """The label text of each row of a table with one column a class, and what is wrong with those that have none.
+
+    names : of the columns; classes : what they say whether an item has
+    A row whose cells are all empty has no label; with some empty ones it cannot be read.
+    """
+    cells = np.array([table.column(name) for name in names], dtype=object).reshape(
+        len(names), len(table.rows)
+    )
+    values = np.char.lower(np.char.strip(cells.astype(str)))
+    has, empty = np.isin(values, HAS), values == ""
+    known = has | np.isin(values, HAS_NOT)
+    labelled = ~empty.all(axis=0)
+    wrong = ~known & labelled
+    unreadable = {}
+    for place in np.flatnonzero(wrong.any(axis=0)).tolist():
+        column = int(np.flatnonzero(wrong[:, place])[0])
+        unreadable[place] = f"Expected 1 or 0 in column {names[column]!r}, found {cells[column, place]!r}."
+    labels = [""] * len(table.rows)
+    for place in np.flatnonzero(labelled).tolist():
+        of_row = [name for name, is_so in zip(classes, has[:, place], strict=True) if is_so]
+        labels[place] = SEPARATOR.join(of_row) or LABELLED_WITH_NONE
+    return labels, unreadable
 
 
 def _cells(table: Table, column: str | None) -> list[str]:
@@ -372,20 +427,37 @@ def find_columns(source: Source, table: Table, *, needs_path: bool) -> Columns:
     """
     header, asked = table.header, source.asked
     usual_paths = PATH_NAMES if needs_path else PATH_NAMES[: int(table.exported)]
+    has_label = source.role != "unlabelled" and not asked.labels
     found = Columns(
         path=_column(source, header, asked.path, usual_paths, "path"),
-        label=None
-        if source.role == "unlabelled"
-        else _column(source, header, asked.label, LABEL_NAMES, "label"),
+        label=_column(source, header, asked.label, LABEL_NAMES, "label") if has_label else None,
         id=_column(source, header, asked.id, ID_NAMES, "id"),
         split=_column(source, header, asked.split, SPLIT_NAMES, "split") if source.role == "data" else None,
         group=_column(source, header, asked.group, (), "group"),
+        labels=_label_columns(source, table),
     )
     if found.path is None and needs_path:
         raise DataError(_no_column(source, header, "path"))
-    if found.label is None and source.role != "unlabelled":
+    if found.label is None and has_label:
         raise DataError(_no_column(source, header, "label"))
     return found
+
+
+def _label_columns(source: Source, table: Table) -> tuple[str, ...]:
+    """The columns of the classes that the user named; none in a source of unlabelled items."""
+    if source.role == "unlabelled":
+        return ()
+    header = table.header
+    columns = tuple(exported_name(name) if table.exported else name for name in source.asked.labels)
+    lost = [name for name in columns if name not in header]
+    if lost:
+        near = difflib.get_close_matches(lost[0], header, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise DataError(
+            f"{source.path.name} has no column {', '.join(map(repr, lost))} (--label-columns); "
+            f"it has {', '.join(header)}.{hint}"
+        )
+    return columns
 
 
 def _column(

@@ -153,14 +153,15 @@ def decision_for_label(state: ItemState, label: str) -> Decision:
     return Decision(state.item_id, verdict, label=label, expected_event=state.event)
 
 
-def resolve(decision: Decision, state: ItemState, classes: Container[str]) -> Decision:
+def resolve(decision: Decision, state: ItemState, labels: Container[str]) -> Decision:
     """The decision with the verdict that its label has on this item, and with the label that will hold.
 
+    labels : those that an item can have
     raises : DecisionError saying what is wrong with it
     """
     if decision.verdict not in VERDICTS:
         raise DecisionError(f"unknown verdict {decision.verdict!r}; known are {', '.join(VERDICTS)}")
-    if decision.label is not None and decision.label not in classes:
+    if decision.label is not None and decision.label not in labels:
         raise DecisionError(f"unknown class {decision.label!r}")
     label = decision.label if decision.label is not None else state.label
     if decision.verdict in (LABEL_WRONG, LABELLED):

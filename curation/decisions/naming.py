@@ -56,12 +56,12 @@ def stored_decision(resolved: Decision, state: ItemState, classes: ClassList) ->
         return replace(resolved, label=state.label)
     if resolved.label == shown.given_label:
         return replace(resolved, label=state.given_label)
-    return replace(resolved, label=classes.key_of(resolved.label))
+    return replace(resolved, label=classes.key_near(resolved.label, (state.label, state.given_label)))
 
 
 def shown_labels(labels: pd.Series, classes: ClassList) -> pd.Series:
     """A column of keys as names; what is missing stays so."""
-    return labels.map(classes.shown).astype(labels.dtype)
+    return labels.map(classes.names_of(labels.dropna().unique())).astype(labels.dtype)
 
 
 def shown_verdicts(verdicts: pd.Series, labels: pd.Series, given: npt.NDArray[Any]) -> pd.Series:

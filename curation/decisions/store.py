@@ -48,8 +48,10 @@ from curation.decisions.naming import (
     shown_verdicts,
     stored_decision,
 )
-from curation.item_index import ItemIndex
+from curation.item_index import CodeArray, ItemIndex
 from diagnostics.errors import DecisionError
+from diagnostics.label_kinds import label_kind_of
+from diagnostics.label_space import LabelSpace
 from diagnostics.task import NO_LABEL, SPLITS, IntArray, RowArray
 
 MAX_PROBLEMS_SHOWN = 20
@@ -137,6 +139,17 @@ class _Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class _KnownLabels:
+    """The labels that an item can have. names : of the classes"""
+
+    names: frozenset[str]
+    members: Callable[[str], tuple[str, ...]]
+
+    def __contains__(self, label: object) -> bool:
+        return label in self.names or (isinstance(label, str) and self.names.issuperset(self.members(label)))
+
+
+@dataclass(frozen=True, slots=True)
 class _Author:
     annotator: str
     now: datetime
@@ -165,18 +178,26 @@ class DecisionStore:
         self._engine = engine
         self._items = items
         self._class_log = class_log
-        self._keys = class_log.at(0).keys
+        self._named: tuple[ClassList, npt.NDArray[Any]] | None = None
 
     @property
     def class_list(self) -> ClassList:
         """The classes as they are now."""
         return self._class_log.now()
 
-    def given_codes(self, classes: ClassList, rows: RowArray) -> RowArray:
-        """The position in `classes.names` of the label that the source gave the items in these rows, -1 = none."""
-        place = {name: position for position, name in enumerate(classes.names)}
-        places = np.array([*(place[classes.shown[key]] for key in self._keys), NO_LABEL], dtype=np.int32)
-        codes: RowArray = places[self._items.given[rows]]
+    def label_space(self, classes: ClassList) -> LabelSpace:
+        """What labels can be in the names of these classes, those that the source gives among them."""
+        kind = label_kind_of(classes.kind.key)
+        return kind.space(classes.names, self._given_names(classes)[:-1].tolist())
+
+    def given_places(self, classes: ClassList, labels: LabelSpace) -> RowArray:
+        """The number in `labels` of each label of the source, and at the end -1 for none."""
+        places: RowArray = labels.codes(self._given_names(classes).tolist()).astype(np.int32)
+        return places
+
+    def given_codes(self, rows: RowArray) -> CodeArray:
+        """The label that the source gave the items in these rows, positions in `given_places`."""
+        codes: CodeArray = self._items.given[rows]
         return codes
 
     # ------------------------------------------------------------ writing
@@ -348,7 +369,8 @@ class DecisionStore:
         table = pd.DataFrame.from_records([tuple(row) for row in found], columns=names)
         table["decided_at"] = pd.to_datetime(table["decided_at"], utc=True)
         if not classes.is_plain:
-            given = self._given_names(self.rows_of(table["item_id"].tolist()), classes)
+            rows = self.rows_of(table["item_id"].tolist())
+            given = self._given_names(classes)[self._items.given[rows]]
             table["label"] = shown_labels(table["label"], classes)
             table["verdict"] = shown_verdicts(table["verdict"], table["label"], given)
         table["status"] = table["verdict"].map(STATUS_OF)
@@ -364,7 +386,7 @@ class DecisionStore:
         classes = classes or self._class_log.now()
         decided = self.state_table(event, classes=classes)
         rows = self.rows_of(decided["item_id"].tolist())
-        given = self._given_names(slice(None), classes)
+        given = self._given_names(classes)[self._items.given]
         columns = {
             "label": given.copy(),
             "verdict": np.full(len(given), None, dtype=object),
@@ -429,7 +451,7 @@ class DecisionStore:
             _Problem(item_id, "is decided more than once in one act") for item_id in _repeats(item_ids)
         ]
         resolved, states = [], []
-        known = frozenset(classes.names)
+        known = _KnownLabels(frozenset(classes.names), classes.kind.members)
         for decision, row in zip(decisions, rows.tolist(), strict=True):
             if row < 0:
                 problems.append(self._no_such_item(decision.item_id))
@@ -472,14 +494,15 @@ class DecisionStore:
 
     def _untouched(self, item_id: str, row: int) -> ItemState:
         code = self._items.given[row]
-        given = None if code == NO_LABEL else self._keys[code]
+        given = None if code == NO_LABEL else self._items.labels.names[code]
         return ItemState(item_id, given, given)
 
-    def _given_names(self, rows: IntArray | slice, classes: ClassList) -> npt.NDArray[Any]:
-        """The given labels of some rows of the item table in these names, None where there is none."""
-        names = np.array([*(classes.shown[key] for key in self._keys), None], dtype=object)
-        found: npt.NDArray[Any] = names[self._items.given[rows]]
-        return found
+    def _given_names(self, classes: ClassList) -> npt.NDArray[Any]:
+        """The labels that the source gives in these names, in the order of their numbers, and at the end None."""
+        if self._named is None or self._named[0] is not classes:
+            names = classes.names_of(self._items.labels.names)
+            self._named = classes, np.array([*names.values(), None], dtype=object)
+        return self._named[1]
 
     # ------------------------------------------------------------ steps
 

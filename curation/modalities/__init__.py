@@ -3,14 +3,12 @@
 A new modality is a module with a `Modality` and a place in MODALITIES.
 """
 
-import json
-
 from curation.dataset.sources import Opened, Source
 from curation.modalities.image import IMAGE
 from curation.modalities.modality import Asked, Modality
 from curation.modalities.tabular import TABULAR
 from curation.modalities.text import TEXT
-from curation.spreadsheet import MANIFEST_SUFFIX
+from curation.spreadsheet import read_manifest
 from diagnostics.errors import DataError, ProjectError
 
 MODALITIES: dict[str, Modality] = {
@@ -46,9 +44,4 @@ def guess_modality(source: Source, opened: Opened, asked: Asked) -> tuple[str, s
 
 def _of_export(source: Source) -> str:
     """The modality that the manifest beside an export names; "" if there is none."""
-    manifest = source.path.with_name(source.path.name + MANIFEST_SUFFIX)
-    try:
-        values = json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
-    return str(values.get("modality", "")) if isinstance(values, dict) else ""
+    return str(read_manifest(source.path).get("modality", ""))

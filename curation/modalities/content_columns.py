@@ -9,15 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.dataset.sources import Table
-from curation.spreadsheet import CURATED_COLUMNS
+from curation.spreadsheet import CURATED_COLUMNS, exported_name
 
 ID_LENGTH = 16
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
-def content_columns(table: Table) -> list[str]:
-    """The columns of an export of Winnow that are not its own."""
-    return [name for name in table.header if name not in CURATED_COLUMNS]
+def content_columns(table: Table, labels: Sequence[str]) -> list[str]:
+    """The columns of an export of Winnow that are neither its own nor those of these classes."""
+    own = {*CURATED_COLUMNS, *map(exported_name, labels)}
+    return [name for name in table.header if name not in own]
 
 
 def ids_of_content(rows: pd.DataFrame, content_hash: Sequence[str]) -> pd.Series:

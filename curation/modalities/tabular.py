@@ -81,7 +81,7 @@ def _claims(source: Source, opened: Opened, asked: Asked) -> str:
 def _reading(source: Source, opened: Opened, asked: Asked) -> Reading:
     if not isinstance(opened, Table):
         raise DataError(f"{source.path} is no table; rows are read from CSV, TSV, Parquet or JSONL.")
-    names = content_columns(opened)
+    names = content_columns(opened, source.asked.labels)
     if not opened.exported:
         used = find_columns(source, opened, needs_path=False).used
         names = [name for name in opened.header if name not in used]

@@ -153,7 +153,7 @@ def _is_text_file(name: str) -> bool:
 def _reading(source: Source, opened: Opened, asked: Asked) -> Reading:
     if not isinstance(opened, Table):
         return Reading(content={}, needs_path=True, suffixes=SUFFIXES)
-    names = content_columns(opened) if opened.exported else list(asked.text_columns)
+    names = content_columns(opened, source.asked.labels) if opened.exported else list(asked.text_columns)
     if not names and (column := _text_column(source, opened)) is not None:
         names = [column]
     lost = [name for name in names if name not in opened.header]

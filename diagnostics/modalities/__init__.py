@@ -87,7 +87,8 @@ class ToExplain:
 
     positions : (n,), most suspect first
     codes : (n,), of the label that is explained: the given one, else the one that the model predicts
-    rivals : (n,), the strongest other class by this model
+    rivals : (n,), the strongest other class by this model; the class itself where none stands against it, because an
+        item can have several
     n_models : how many models the run has: what is explained of each is to be bounded by it
     """
 
@@ -95,6 +96,11 @@ class ToExplain:
     codes: IntArray
     rivals: IntArray
     n_models: int
+
+    @property
+    def has_rivals(self) -> bool:
+        """Whether more of one class is less of the others."""
+        return bool((self.codes != self.rivals).any())
 
 
 class NetworkItems(OpenedItems, Protocol):
@@ -108,10 +114,13 @@ class NetworkItems(OpenedItems, Protocol):
     def phases(self, lr: float) -> "list[Phase]":
         """The schedule of a training whose largest learning rate is `lr`."""
 
-    def learner(self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, path: Path) -> Any:
+    def learner(
+        self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, loss_func: Any, path: Path
+    ) -> Any:
         """A fastai Learner with fresh weights whose loaders give the train and the held-out positions.
 
         learnt_codes : (n_items,), what the train positions are trained on; held-out ones keep the items' own labels
+        loss_func : of logits (n, n_classes) and codes (n,)
         The train loader tells in `batch_positions` which of `train` its last batch held, and draws by `order_rng`.
         """
 
@@ -155,6 +164,7 @@ class EstimatorItems(OpenedItems, Protocol):
         train: IntArray,
         codes: IntArray,
         *,
+        n_classes: int,
         weights: FloatArray,
         seed: int,
         should_stop: Callable[[], bool],

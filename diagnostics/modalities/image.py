@@ -28,7 +28,7 @@ from diagnostics.training.checkpoint import load_weights
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import IMBALANCE, count_classes
 from diagnostics.training.network import NetworkWay
-from diagnostics.training.recipe import DataFacts, Phase, loss_of, optimizer_of, phases_of, resolve_config
+from diagnostics.training.recipe import DataFacts, Phase, optimizer_of, phases_of, resolve_config
 
 N_LOOKED_AT = 100
 N_SAMPLED = 512
@@ -70,10 +70,11 @@ class ImageItems:
     def phases(self, lr: float) -> list[Phase]:
         return phases_of(self.config, lr)
 
-    def learner(self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, path: Path) -> Any:
+    def learner(
+        self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, loss_func: Any, path: Path
+    ) -> Any:
         """A fastai Learner with fresh weights; its model's layout is channels last."""
         config = self.config
-        counts = count_classes(learnt_codes[train], len(self._classes))
         learner = learner_for(
             self._architecture,
             self._loaders(train, held_out, learnt_codes),
@@ -81,7 +82,7 @@ class ImageItems:
             image_size_px=config.image_size_px or 0,
             pretrained=config.pretrained,
             weights_file=Path(config.weights_file) if config.weights_file else None,
-            loss_func=loss_of(config, counts, self._machine.device),
+            loss_func=loss_func,
             opt_func=optimizer_of(config),
             path=path,
         )
@@ -91,7 +92,8 @@ class ImageItems:
     def load_network(self, weights: Path) -> Any:
         """A network of the learner's kind with these weights, on the device."""
         codes = self._items.codes.numpy()
-        network = self.learner(np.arange(1), np.arange(1), learnt_codes=codes, path=weights.parent).model
+        one, unused = np.arange(1), torch.nn.Identity()
+        network = self.learner(one, one, learnt_codes=codes, loss_func=unused, path=weights.parent).model
         load_weights(weights, network)
         return network
 

@@ -31,7 +31,7 @@ from diagnostics.training.config import NETWORK_OPTIONS, TrainConfig, refuse_opt
 from diagnostics.training.estimator import EstimatorWay
 from diagnostics.training.imbalance import IMBALANCE, count_classes
 from diagnostics.training.network import NetworkWay
-from diagnostics.training.recipe import BATCH_SIZES, Phase, loss_of, optimizer_of
+from diagnostics.training.recipe import BATCH_SIZES, Phase, optimizer_of
 
 MODALITY = "tabular"
 GRADIENT_BOOSTING, TABULAR_NET = "gradient_boosting", "tabular_net"
@@ -82,7 +82,6 @@ class BoostingItems:
         features: FloatArray,
         config: TrainConfig,
         *,
-        n_classes: int,
         n_threads: int,
     ) -> None:
         self.config = config
@@ -91,7 +90,6 @@ class BoostingItems:
         self._names = encoding.names
         self._rows = rows
         self._values = in_bins(rows)
-        self._n_classes = n_classes
         self._n_threads = n_threads
 
     @property
@@ -103,6 +101,7 @@ class BoostingItems:
         train: IntArray,
         codes: IntArray,
         *,
+        n_classes: int,
         weights: FloatArray,
         seed: int,
         should_stop: Callable[[], bool],
@@ -112,7 +111,7 @@ class BoostingItems:
             self._values[train],
             self._rows.is_category,
             codes,
-            self._n_classes,
+            n_classes,
             weights=weights,
             seed=seed,
             n_threads=self._n_threads,
@@ -186,17 +185,17 @@ class NetItems:
     def phases(self, lr: float) -> list[Phase]:
         return [Phase("from scratch", self.config.epochs or 1, lr)]
 
-    def learner(self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, path: Path) -> Learner:
+    def learner(
+        self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, loss_func: Any, path: Path
+    ) -> Learner:
         """A fastai Learner whose network has looked at the columns of the training rows alone."""
-        config = self.config
-        counts = count_classes(learnt_codes[train], len(self._classes))
         network = self._network()
         network.learn_columns(self._rows.values[train])
         return Learner(
             self._loaders(train, held_out, learnt_codes),
             network.to(self._machine.device),
-            loss_func=loss_of(config, counts, self._machine.device),
-            opt_func=optimizer_of(config),
+            loss_func=loss_func,
+            opt_func=optimizer_of(self.config),
             path=path,
         )
 
@@ -215,7 +214,10 @@ class NetItems:
         def predict(values: FloatArray) -> FloatArray:
             with torch.inference_mode():
                 said = network(torch.from_numpy(values).to(self._machine.device))
-            probs: FloatArray = said.float().softmax(dim=1).cpu().numpy()
+            logits = said.float()
+            probs: FloatArray = (
+                (logits.softmax(dim=1) if asked.has_rivals else logits.sigmoid()).cpu().numpy()
+            )
             return probs
 
         network.eval()
@@ -331,7 +333,6 @@ def _open_boosting(
         encoding.encode(inputs.items),
         RowFeatures().embed(inputs).read()[0],
         replace(config, mixed_precision="off", n_threads=inputs.machine.n_threads),
-        n_classes=len(task.classes),
         n_threads=inputs.machine.n_threads,
     )
 

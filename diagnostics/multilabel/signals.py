@@ -163,6 +163,12 @@ class NeighbourSupport:
         have = (weights * self.targets[self.near[rows], columns[:, None]]).sum(axis=1, dtype=np.float64)
         return _share(have, weights.sum(axis=1))
 
+    def counts_at(self, rows: IntArray, columns: IntArray) -> tuple[IntArray, IntArray]:
+        """(n,) each, how many neighbours of single pairs' items have the label, and how many there are."""
+        known = self.weights[rows] > 0
+        have = self.targets[self.near[rows], columns[:, None]] & known
+        return have.sum(axis=1), known.sum(axis=1)
+
 
 def _share(have: FloatArray, total: FloatArray) -> FloatArray:
     share: FloatArray = np.divide(have, total, out=np.full_like(have, np.nan), where=total > 0)

@@ -24,7 +24,7 @@ from diagnostics.training.config import TrainConfig
 from diagnostics.training.device import autocast
 from diagnostics.training.imbalance import IMBALANCE, count_classes
 from diagnostics.training.network import NetworkWay
-from diagnostics.training.recipe import BATCH_SIZES, Phase, loss_of, optimizer_of
+from diagnostics.training.recipe import BATCH_SIZES, Phase, optimizer_of
 
 MAX_EXPLAINED = 2000
 OCCLUDED_BATCH = 256
@@ -104,14 +104,11 @@ class NetworkTexts:
     def phases(self, lr: float) -> list[Phase]:
         return self._network.phases(self.config, lr)
 
-    def learner(self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, path: Path) -> Any:
-        counts = count_classes(learnt_codes[train], len(self._classes))
-        return self._learner(
-            self._loaders(train, held_out, learnt_codes),
-            loss_of(self.config, counts, self._machine.device),
-            path,
-            with_weights=True,
-        )
+    def learner(
+        self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, loss_func: Any, path: Path
+    ) -> Any:
+        loaders = self._loaders(train, held_out, learnt_codes)
+        return self._learner(loaders, loss_func, path, with_weights=True)
 
     def in_order(self, positions: IntArray) -> IntArray:
         """The longest first, so that little is filled up."""
@@ -128,7 +125,7 @@ class NetworkTexts:
     def explain(
         self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]
     ) -> Explanations | None:
-        """By occlusion: how much less the label is supported, against the strongest other class, without each word.
+        """By occlusion: how much less the label is supported, against its rival if it has one, without each word.
 
         Of the MAX_EXPLAINED most suspect texts of the run; the others get no parts. Of a text of more than MAX_PARTS
         words several are left out at a time.
@@ -206,7 +203,7 @@ class NetworkTexts:
             batch = padded([tokens[place] for place in part], self._items.pad).to(self._machine.device)
             with torch.inference_mode(), autocast(self._machine.device, self._machine.precision):
                 said = self._network.logits(network, batch).float().cpu().numpy()
-            lead[part] = said[:, code] - said[:, rival]
+            lead[part] = said[:, code] - said[:, rival] if rival != code else said[:, code]
         return start, end, lead[0] - lead[1:]
 
 

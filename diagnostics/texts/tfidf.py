@@ -50,7 +50,6 @@ class TfidfItems:
         self.work = WORK_A_PIECE * n_classes * counted.matrix.nnz / max(1, counted.matrix.shape[0])
         self._counted = counted
         self._units = units
-        self._n_classes = n_classes
 
     @property
     def way(self) -> EstimatorWay:
@@ -61,6 +60,7 @@ class TfidfItems:
         train: IntArray,
         codes: IntArray,
         *,
+        n_classes: int,
         weights: FloatArray,
         seed: int,
         should_stop: Callable[[], bool],
@@ -69,12 +69,12 @@ class TfidfItems:
         """The strength of the penalty is the one at which a fifth of the training texts is most likely by a head on the
         others; of many texts a sample is tried."""
         matrix = self._counted.matrix[train]
-        strength, start = self._strength(matrix, train, codes, weights, seed, should_stop)
+        strength, start = self._strength(matrix, train, codes, n_classes, weights, seed, should_stop)
         on_share(0.5)
         head = fit_sparse_head(
             matrix,
             codes,
-            self._n_classes,
+            n_classes,
             weights=weights,
             strength=strength,
             start=start,
@@ -87,6 +87,7 @@ class TfidfItems:
         matrix: Any,
         train: IntArray,
         codes: IntArray,
+        n_classes: int,
         weights: FloatArray,
         seed: int,
         should_stop: Callable[[], bool],
@@ -103,7 +104,7 @@ class TfidfItems:
         strength, head = choose_strength(
             matrix[tried],
             codes[tried],
-            self._n_classes,
+            n_classes,
             weights=weights[tried],
             train=np.flatnonzero(parts != 0),
             held_out=np.flatnonzero(parts == 0),

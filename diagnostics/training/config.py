@@ -8,6 +8,8 @@ from typing import Any
 from diagnostics.errors import ConfigError
 from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY
 
+LABELS_OF = {"single": "one label an item", "multi": "several labels an item"}
+THRESHOLDS = ("best_f1", "0.5", "0.2")  # names of `diagnostics.multilabel.thresholds.THRESHOLD_RULES`
 STANDARD_FOCAL_GAMMA, STANDARD_LABEL_SMOOTHING = 2.0, 0.1
 
 
@@ -19,6 +21,7 @@ class Option:
     low, high : inclusive bounds of a number
     none_means : what is chosen when the field is None; "" if None is not allowed
     modalities : of the items that it is for; () = of all
+    label_kinds : of the labels that it is for; () = of all
     """
 
     kind: type
@@ -28,6 +31,7 @@ class Option:
     choices: tuple[str, ...] = ()
     none_means: str = ""
     modalities: tuple[str, ...] = ()
+    label_kinds: tuple[str, ...] = ()
 
 
 OPTIONS: dict[str, Option] = {
@@ -126,10 +130,17 @@ OPTIONS: dict[str, Option] = {
         0.0,
         0.2,
     ),
+    "thresholds": Option(
+        str,
+        "from which probability on an item is predicted to have a label. best_f1: of each class the one with the best "
+        "F1 where the items are held out; or the same for all classes",
+        choices=THRESHOLDS,
+        label_kinds=("multi",),
+    ),
     "n_threads": Option(int, "CPU threads of the model", 1, 1024, none_means="all cores"),
 }
 
-LATER_OPTIONS = {"imbalance", "focal_gamma", "lm_epochs"}
+LATER_OPTIONS = {"imbalance", "focal_gamma", "lm_epochs", "thresholds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +169,7 @@ class TrainConfig:
     keep_best: bool = False
     mixed_precision: str = "auto"
     planted: float = 0.02
+    thresholds: str = THRESHOLDS[0]
     n_threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -201,20 +213,21 @@ class TrainConfig:
         return {name: value for name, value in values.items() if name not in unused & LATER_OPTIONS}
 
 
-def options_for(modality: str) -> dict[str, Option]:
-    """The options that training on these items has."""
+def options_for(modality: str, label_kind: str = "single") -> dict[str, Option]:
+    """The options that training on these items and labels has."""
     return {
         name: option
         for name, option in OPTIONS.items()
-        if not option.modalities or modality in option.modalities
+        if (not option.modalities or modality in option.modalities)
+        and (not option.label_kinds or label_kind in option.label_kinds)
     }
 
 
-def check_fits(config: TrainConfig, modality: str) -> None:
-    """raises : ConfigError if options are set that training on these items does not have"""
-    usable, usual = options_for(modality), TrainConfig()
+def check_fits(config: TrainConfig, modality: str, label_kind: str = "single") -> None:
+    """raises : ConfigError if options are set that training on these items and labels does not have"""
+    usable, usual = options_for(modality, label_kind), TrainConfig()
     strange = [
-        f"{name} (for {', '.join(option.modalities)})"
+        f"{name} (for {', '.join((*option.modalities, *map(LABELS_OF.__getitem__, option.label_kinds)))})"
         for name, option in OPTIONS.items()
         if name not in usable and getattr(config, name) != getattr(usual, name)
     ]

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from diagnostics.errors import DataError
-from diagnostics.task import NO_LABEL, FloatArray, IntArray
+from diagnostics.label_space import LabelSpace
+from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 
 NO_FOLD = -1
 
@@ -54,16 +55,25 @@ def _deal(codes: pd.Series, sizes: pd.Series, n_folds: int) -> list[int]:
     return folds
 
 
-def absent_classes(codes: IntArray, folds: IntArray, classes: Sequence[str], *, n_folds: int) -> list[str]:
-    """A sentence for each fold whose training part lacks a class that occurs among the labelled items."""
-    present = np.unique(codes[codes != NO_LABEL])
+def absent_classes(space: LabelSpace, codes: IntArray, folds: IntArray, *, n_folds: int) -> list[str]:
+    """A sentence for each fold whose training part lacks a class that occurs among the labelled items.
+
+    codes : (n_items,) in `space`, -1 = no label
+    """
+    present = _present(space, codes)
     notes = []
     for fold in range(n_folds):
-        seen = np.unique(codes[(codes != NO_LABEL) & (folds != fold)])
-        absent = [classes[code] for code in np.setdiff1d(present, seen)]
+        unseen = present & ~_present(space, codes[folds != fold])
+        absent = [space.classes[place] for place in np.flatnonzero(unseen)]
         if absent:
             notes.append(f"The model of fold {fold} never saw {', '.join(absent)}: too few items of it.")
     return notes
+
+
+def _present(space: LabelSpace, codes: IntArray) -> BoolArray:
+    """(n_classes,), the classes that some labelled item has."""
+    present: BoolArray = space.members[np.unique(codes[codes != NO_LABEL])].any(axis=0)
+    return present
 
 
 def combine_folds(fold_values: Sequence[FloatArray], *, folds: IntArray) -> FloatArray:

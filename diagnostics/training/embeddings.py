@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from diagnostics.errors import RunError
 from diagnostics.fold_arrays import CHUNK_CELLS, FoldArray
@@ -159,6 +160,7 @@ def _embed(
             opened,
             positions,
             probabilities=None,
+            activation=nn.Identity(),
             embeddings=out[model],
             machine=inputs.machine,
             batch_size=BATCH_SIZE,

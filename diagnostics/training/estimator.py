@@ -1,23 +1,24 @@
 """Models that are fitted at once, such as scikit-learn's: no epochs, no learning rate, no weights to go on from."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from diagnostics.errors import Cancelled
-from diagnostics.modalities import EstimatorItems, FittedEstimator
+from diagnostics.explanations import Explanations, place_explanations
+from diagnostics.modalities import EstimatorItems, FittedEstimator, ToExplain
 from diagnostics.progress import ProgressCallback
 from diagnostics.run_folder import FITTED_AT_ONCE, HISTORY_COLUMNS
 from diagnostics.signals import DYNAMICS, TRAINED
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.checkpoint import FoldPredictions
 from diagnostics.training.fold import HistoryRow, OpenRun, Teller, n_threads_of_model, to_explain
-from diagnostics.training.imbalance import item_weights
 
 PREDICT_BATCH_SIZE = 8192
-SMALLEST_PROBABILITY = 1e-7
 ONLY_EPOCH = 0
 
 
@@ -42,7 +43,8 @@ class EstimatorWay:
         self, run: OpenRun, *, on_progress: ProgressCallback, should_stop: Callable[[], bool]
     ) -> OpenRun:
         """Nothing is left to be looked for. raises : ConfigError for a remedy for imbalance that needs epochs"""
-        item_weights(run.config.imbalance, np.empty(0, dtype=np.int64), 1, trained=run.config.arch)
+        plan, nobody = run.plan, np.empty(0, dtype=np.int64)
+        plan.kind.item_weights(run.config.imbalance, plan.space, nobody, trained=run.config.arch)
         torch.set_num_threads(n_threads_of_model(run))
         return run
 
@@ -56,14 +58,14 @@ class EstimatorWay:
         kept = run.checkpoints.open_fold(
             model, n_items=len(plan.items), n_classes=run.n_classes, n_features=0
         )
-        fitted = self._fit(run, teller, train, learnt[train], should_stop)
+        fitted = list(self._fit(run, teller, train, learnt[train], should_stop))
         fitted_s = time.monotonic() - started_s
-        self._predict(fitted, kept.probabilities, teller, should_stop)
+        self._predict(run, fitted, kept.probabilities, teller, should_stop)
         kept.train_logits[:] = np.nan
         teller.on_epoch(_history_row(run, model, kept, learnt, fitted_s, time.monotonic() - started_s))
         asked = to_explain(run, model, kept.probabilities)
         if asked is not None:
-            explained = fitted.explain(asked, should_stop=should_stop)
+            explained = _explain(run, fitted, asked, should_stop)
             run.checkpoints.keep_explanations(model, asked.positions, explained)
         run.checkpoints.keep_fold(model)
 
@@ -74,10 +76,11 @@ class EstimatorWay:
         train: IntArray,
         codes: IntArray,
         should_stop: Callable[[], bool],
-    ) -> FittedEstimator:
-        if should_stop():
-            raise Cancelled("Training was stopped.")
-        weights = item_weights(run.config.imbalance, codes, run.n_classes, trained=run.config.arch)
+    ) -> Iterator[FittedEstimator]:
+        """One for each problem that the labels pose."""
+        kind, space = run.plan.kind, run.plan.space
+        weights = kind.item_weights(run.config.imbalance, space, codes, trained=run.config.arch)
+        problems = kind.problems(space, codes)
         n_shown = run.plan.n_shown(teller.model, run.config)
         n_told = 0
 
@@ -87,20 +90,27 @@ class EstimatorWay:
             n_told += n_more
             teller.on_trained(ONLY_EPOCH, n_more, 0.0)
 
-        fitted = self.items.fit(
-            train,
-            codes,
-            weights=weights,
-            seed=run.config.seed + teller.model,
-            should_stop=should_stop,
-            on_share=on_share,
-        )
+        def on_share_of(number: int, share: float) -> None:
+            on_share((number + share) / len(problems))
+
+        for number, problem in enumerate(problems):
+            if should_stop():
+                raise Cancelled("Training was stopped.")
+            yield self.items.fit(
+                train,
+                problem.codes,
+                n_classes=problem.n_classes,
+                weights=weights,
+                seed=run.config.seed + teller.model,
+                should_stop=should_stop,
+                on_share=partial(on_share_of, number),
+            )
         on_share(1.0)
-        return fitted
 
     def _predict(
         self,
-        fitted: FittedEstimator,
+        run: OpenRun,
+        fitted: Sequence[FittedEstimator],
         probabilities: FloatArray,
         teller: Teller,
         should_stop: Callable[[], bool],
@@ -109,7 +119,7 @@ class EstimatorWay:
             if should_stop():
                 raise Cancelled("Stopped while predicting.")
             part = np.arange(start, min(start + PREDICT_BATCH_SIZE, len(probabilities)))
-            probabilities[part] = fitted.predict(part)
+            probabilities[part] = run.plan.kind.join([each.predict(part) for each in fitted])
             teller.on_predicted(len(part))
 
 
@@ -117,14 +127,14 @@ def _history_row(
     run: OpenRun, model: int, kept: FoldPredictions, learnt: IntArray, fitted_s: float, seconds: float
 ) -> HistoryRow:
     train, held_out = run.plan.trained_on(model), run.plan.evaluated[model]
-    codes = run.plan.codes[held_out]
+    kind, space, codes = run.plan.kind, run.plan.space, run.plan.codes[held_out]
     values = (
         model,
         ONLY_EPOCH,
         FITTED_AT_ONCE,
-        _loss(kept.probabilities[train], learnt[train]),
-        _loss(kept.probabilities[held_out], codes),
-        float(np.mean(kept.probabilities[held_out].argmax(axis=1) == codes)) if len(codes) else 0.0,
+        kind.mean_loss(space, learnt[train], kept.probabilities[train]),
+        kind.mean_loss(space, codes, kept.probabilities[held_out]),
+        kind.share_right(space, codes, kept.probabilities[held_out]),
         run.plan.held_out,
         len(train) / max(1e-9, fitted_s),
         seconds,
@@ -132,7 +142,20 @@ def _history_row(
     return dict(zip(HISTORY_COLUMNS, values, strict=True))
 
 
-def _loss(probabilities: FloatArray, codes: IntArray) -> float:
-    """The mean cross-entropy; 0 without items, as for networks."""
-    said = probabilities[np.arange(len(codes)), codes]
-    return float(-np.log(np.maximum(said, SMALLEST_PROBABILITY)).mean()) if len(codes) else 0.0
+def _explain(
+    run: OpenRun, fitted: Sequence[FittedEstimator], asked: ToExplain, should_stop: Callable[[], bool]
+) -> Explanations | None:
+    """What the models of the problems say of the labels; None if the items have no parts."""
+    found = []
+    for question in run.plan.kind.questions(asked.codes, asked.rivals):
+        of_problem = replace(
+            asked,
+            positions=asked.positions[question.places],
+            codes=question.codes,
+            rivals=question.rivals,
+        )
+        explained = fitted[question.problem].explain(of_problem, should_stop=should_stop)
+        if explained is None:
+            return None
+        found.append((question.places, explained))
+    return place_explanations(found, n_items=len(asked.positions), parts=found[0][1].parts)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everyone knows it by
 from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.progress import ProgressCallback
@@ -15,6 +14,7 @@ from fastai.callback.schedule import SuggestionMethod
 from fastai.learner import Learner, Recorder
 
 from diagnostics.errors import Cancelled, RunError, WinnowError
+from diagnostics.label_kinds.kind import Learning
 from diagnostics.modalities import Machine
 from diagnostics.run_folder import HISTORY_COLUMNS, LR_FINDER_COLUMNS
 from diagnostics.task import FloatArray
@@ -110,12 +110,14 @@ def fit_fold(
     held_out: str,
     history: Sequence[HistoryRow],
     logits: LogitRecord,
+    learning: Learning,
     checkpoints: Checkpoints,
     report: FoldReport,
 ) -> None:
     """Train the learner's model through all phases, from the last checkpoint of this fold if there is one.
 
     logits : filled with what the model says of its training batches in the second half of the epochs
+    learning : how the labels are learnt
     held_out : the name of the items behind valid_loss and accuracy
     history : the rows of this fold's epochs up to the checkpoint
     raises : Cancelled if asked to stop, RunError if the loss is no number any more
@@ -126,7 +128,9 @@ def fit_fold(
         checkpoints.load_record(fold, done, logits)
     n_before = 0
     n_epochs = sum(phase.n_epochs for phase in phases)
-    record = _FoldRecord(fold, held_out, config, list(history), logits, n_epochs // 2, checkpoints, report)
+    record = _FoldRecord(
+        fold, held_out, config, list(history), logits, n_epochs // 2, learning, checkpoints, report
+    )
     for number, phase in enumerate(phases):
         if record.stopped_early:
             break
@@ -220,6 +224,7 @@ class _FoldRecord:
         history: list[HistoryRow],
         logits: LogitRecord,
         record_from: int,
+        learning: Learning,
         checkpoints: Checkpoints,
         report: FoldReport,
     ) -> None:
@@ -229,6 +234,7 @@ class _FoldRecord:
         self.history = history
         self.logits = logits
         self.record_from = record_from
+        self.learning = learning
         self.checkpoints = checkpoints
         self.report = report
         self.best_path = checkpoints.folder / f"best-{fold}.safetensors"
@@ -311,9 +317,10 @@ class _EpochWatch(Callback):  # type: ignore[misc]
     def _evaluate(self, n_items: int) -> None:
         codes = self.yb[0]
         self.n_evaluated += n_items
-        loss = F.cross_entropy(self.pred.float(), codes, reduction="sum")
+        learning = self.record.learning
+        loss = learning.loss_sum(self.pred.float(), codes)
         self.valid_loss_sum = self.valid_loss_sum.to(loss.device) + loss
-        self.n_correct = self.n_correct.to(loss.device) + (self.pred.argmax(dim=1) == codes).sum()
+        self.n_correct = self.n_correct.to(loss.device) + learning.n_right(self.pred, codes)
 
     def after_train(self) -> None:
         self.train_s = time.monotonic() - self.started_s

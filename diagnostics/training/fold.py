@@ -12,6 +12,7 @@ import pandas as pd
 
 from diagnostics.chunks import n_cores
 from diagnostics.image_files import ImageRoot
+from diagnostics.label_kinds.kind import Learning, learning_of
 from diagnostics.modalities import Machine, OpenedItems, ToExplain, open_items_of
 from diagnostics.progress import ProgressCallback
 from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
@@ -72,10 +73,15 @@ class OpenRun:
     run_dir: Path
     checkpoints: Checkpoints
 
+    @property
+    def learning(self) -> Learning:
+        """How the labels of this run are learnt."""
+        return learning_of(self.plan.kind, self.plan.space)
+
 
 def open_run(inputs: RunInputs, *, on_progress: ProgressCallback) -> OpenRun:
     """Decide the folds, take in the items, fix device and number format."""
-    check_fits(inputs.config, inputs.task.modality)
+    check_fits(inputs.config, inputs.task.modality, inputs.task.label_kind)
     plan = make_plan(inputs.items, inputs.task, inputs.config)
     machine = _machine(inputs.config)
     opened = open_items_of(inputs.task.modality)(
@@ -175,25 +181,18 @@ def to_explain(run: OpenRun, model: int, probabilities: FloatArray) -> ToExplain
     if not len(positions) or probabilities.shape[1] < 2:
         return None
     probs = np.array(probabilities[positions], dtype=np.float32)
-    rows = np.arange(len(positions))
-    explained = explained_codes(codes, probabilities, positions)
-    support = probs[rows, explained]
-    probs[rows, explained] = -1
+    explained, rivals, support = run.plan.kind.asked(run.plan.space, codes[positions], probs)
     order = np.lexsort((support, codes[positions] == NO_LABEL))
-    return ToExplain(
-        positions[order], explained[order], probs.argmax(axis=1)[order], n_models=run.plan.n_models
-    )
+    return ToExplain(positions[order], explained[order], rivals[order], n_models=run.plan.n_models)
 
 
-def explained_codes(codes: IntArray, probabilities: FloatArray, positions: IntArray) -> IntArray:
-    """(n,), which label of each item is explained: the given one, else what the model that explains it predicts.
+def explained_classes(run: OpenRun, probabilities: FloatArray, positions: IntArray) -> IntArray:
+    """(n,), which class of each item is explained, see `diagnostics.label_kinds.kind.LabelKind.asked`.
 
-    codes : (n_items,), given labels; probabilities : (n_items, n_classes), of that model
+    probabilities : (n_items, n_classes), of the model that explains
     """
-    given = codes[positions]
-    predicted = np.asarray(probabilities[positions]).argmax(axis=1)
-    chosen: IntArray = np.where(given == NO_LABEL, predicted, given)
-    return chosen
+    plan = run.plan
+    return plan.kind.asked(plan.space, plan.codes[positions], np.array(probabilities[positions]))[0]
 
 
 class Teller:

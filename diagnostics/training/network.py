@@ -67,6 +67,7 @@ class NetworkWay:
             held_out=run.plan.held_out,
             history=teller.history,
             logits=logits,
+            learning=run.learning,
             checkpoints=run.checkpoints,
             report=FoldReport(should_stop=should_stop, on_batch=on_batch, on_epoch=teller.on_epoch),
         )
@@ -79,6 +80,7 @@ class NetworkWay:
             np.arange(n_items),
             probabilities=kept.probabilities,
             embeddings=kept.embeddings,
+            activation=run.learning.probabilities,
             machine=run.machine,
             batch_size=PREDICT_BATCH_SIZE,
             should_stop=should_stop,
@@ -104,10 +106,12 @@ class NetworkWay:
 
     def _learner(self, run: OpenRun, model: int) -> Any:
         seed_everything(run.config.seed, 1 + model, 0)
+        train, codes = run.plan.trained_on(model), run.plan.learnt_codes(model)
         return self.items.learner(
-            run.plan.trained_on(model),
+            train,
             run.plan.evaluated[model],
-            learnt_codes=run.plan.learnt_codes(model),
+            learnt_codes=codes,
+            loss_func=run.learning.loss(run.config, codes[train], run.machine.device),
             path=run.checkpoints.folder,
         )
 

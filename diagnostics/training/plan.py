@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 
 from diagnostics.errors import DataError
+from diagnostics.label_kinds import label_kind_of
+from diagnostics.label_kinds.kind import LabelKind
+from diagnostics.label_space import LabelSpace
 from diagnostics.predictions import IN_SAMPLE, MEAN_OF_FOLDS, OUT_OF_FOLD, SINGLE_MODEL, ObjectArray
-from diagnostics.task import NO_LABEL, IntArray, Task, label_codes
+from diagnostics.task import NO_LABEL, IntArray, Task
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.crossval import NO_FOLD, absent_classes, make_folds
+from diagnostics.training.crossval import NO_FOLD, absent_classes
 from diagnostics.training.imbalance import IMBALANCE
-from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels, plant_labels
+from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels
 
 TRAIN_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit")
 HELD_BACK = "held_back"
@@ -24,13 +27,16 @@ class Plan:
     """Which model trains on what; every model predicts all items. Positions are rows of `items`.
 
     items : sorted by item_id, so that nothing depends on the order in which they came
-    codes : (n_items,) of the labels, -1 = none
+    kind, space : of the labels
+    codes : (n_items,) of the labels in that space, -1 = none
     folds : (n_items,), -1 for what no model holds out
     evaluated : per model the positions behind valid_loss and accuracy; held_out : their name
     planted : per model the labels that are swapped in its training; none if one model is trained on all items
     """
 
     items: pd.DataFrame
+    kind: LabelKind
+    space: LabelSpace
     codes: IntArray
     folds: IntArray
     n_models: int
@@ -59,19 +65,22 @@ def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
     """Decide folds and what is evaluated after each epoch: labelled validation items if there are any, else the fold.
 
     items : columns TRAIN_COLUMNS, and perhaps HELD_BACK: True for labelled train items that are only predicted
-    raises : DataError if there is not enough to train on
+    raises : DataError if there is not enough to train on; ConfigError for what such labels cannot be trained with
     """
     missing = [name for name in TRAIN_COLUMNS if name not in items]
     if missing:
         raise DataError(f"The items to train on lack the columns {', '.join(missing)}.")
     ordered = items.sort_values("item_id", ignore_index=True)
-    codes = label_codes(ordered["label"], task.classes)
+    kind = label_kind_of(task.label_kind)
+    kind.refuse(config)
+    space = kind.space(task.classes, ordered["label"])
+    codes = space.codes(ordered["label"])
     train = _labelled_train(ordered, codes)
-    _check_trainable(codes[train], task)
+    kind.check_trainable(space, codes[train])
     folds = np.full(len(ordered), NO_FOLD, dtype=np.int64)
     if config.folds:
         units = ordered["unit"].iloc[train].tolist()
-        folds[train] = make_folds(codes[train], units, n_folds=config.folds, seed=config.seed)
+        folds[train] = kind.make_folds(space, codes[train], units, n_folds=config.folds, seed=config.seed)
     n_models = config.folds or 1
     held_out, evaluated = _evaluated(
         ordered["split"].to_numpy(dtype=object), codes, train, folds, n_models, config.seed
@@ -79,8 +88,8 @@ def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
     planted = (NOTHING_PLANTED,) * n_models
     if config.folds:
         seen = [_trained_on(train, folds, model) for model in range(n_models)]
-        planted = plant_labels(seen, codes, share=config.planted, seed=config.seed)
-    return Plan(ordered, codes, folds, n_models, held_out, evaluated, planted)
+        planted = kind.plant_labels(seen, codes, share=config.planted, seed=config.seed)
+    return Plan(ordered, kind, space, codes, folds, n_models, held_out, evaluated, planted)
 
 
 def _labelled_train(items: pd.DataFrame, codes: IntArray) -> IntArray:
@@ -94,15 +103,6 @@ def _labelled_train(items: pd.DataFrame, codes: IntArray) -> IntArray:
 def _trained_on(positions: IntArray, folds: IntArray, model: int) -> IntArray:
     seen: IntArray = positions[folds[positions] != model]
     return seen
-
-
-def _check_trainable(codes: IntArray, task: Task) -> None:
-    n_present = len(np.unique(codes))
-    if n_present < 2:
-        raise DataError(
-            f"Training needs labelled train items of at least 2 classes; found {len(codes)} items of {n_present}. "
-            f"The classes are {', '.join(task.classes[:10])}."
-        )
 
 
 def _evaluated(
@@ -132,11 +132,12 @@ def kinds_of(plan: Plan) -> ObjectArray:
     return kinds
 
 
-def notes_of(plan: Plan, task: Task, config: TrainConfig) -> list[str]:
+def notes_of(plan: Plan, config: TrainConfig) -> list[str]:
     """What a reader of the run's numbers should know."""
     notes = []
     if config.folds:
-        notes += absent_classes(plan.codes, plan.folds, task.classes, n_folds=config.folds)
+        notes += absent_classes(plan.space, plan.codes, plan.folds, n_folds=config.folds)
+        notes += plan.kind.notes
     notes += held_back_notes(plan)
     n_planted = sum(len(planted.positions) for planted in plan.planted)
     if n_planted:

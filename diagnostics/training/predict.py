@@ -22,6 +22,7 @@ def predict(
     *,
     probabilities: FloatArray | None,
     embeddings: FloatArray,
+    activation: Callable[[Tensor], Tensor],
     machine: Machine,
     batch_size: int,
     should_stop: Callable[[], bool],
@@ -31,6 +32,7 @@ def predict(
 
     probabilities, embeddings : (n, n_classes) and (n, n_features), see `output_sizes`; row i is for positions[i];
         probabilities that are not wanted are None
+    activation : logits (n, n_classes) → the probabilities that they mean
     should_stop : asked before every batch; if it says so, raises Cancelled
     on_batch : told how many items were predicted
     """
@@ -43,7 +45,7 @@ def predict(
         part = order[start : start + batch_size]
         views = opened.views(positions[part])
         logits = partial(opened.logits, model)
-        probs, embeddings[part] = _mean_over_views(logits, linear, views, machine)
+        probs, embeddings[part] = _mean_over_views(logits, activation, linear, views, machine)
         if probabilities is not None:
             probabilities[part] = probs
         on_batch(len(part))
@@ -61,13 +63,17 @@ def last_linear(model: nn.Module) -> nn.Linear:
 
 
 def _mean_over_views(
-    logits: Callable[[Tensor], Tensor], linear: nn.Linear, views: list[Tensor], machine: Machine
+    logits: Callable[[Tensor], Tensor],
+    activation: Callable[[Tensor], Tensor],
+    linear: nn.Linear,
+    views: list[Tensor],
+    machine: Machine,
 ) -> tuple[FloatArray, FloatArray]:
     seen: list[Tensor] = []
     hook = linear.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].float()))
     try:
         with torch.inference_mode(), autocast(machine.device, machine.precision):
-            probabilities = torch.stack([logits(view).float().softmax(dim=1) for view in views]).mean(dim=0)
+            probabilities = torch.stack([activation(logits(view).float()) for view in views]).mean(dim=0)
     finally:
         hook.remove()
     embedding = torch.stack(seen).mean(dim=0).clamp(-LARGEST_FLOAT16, LARGEST_FLOAT16)

@@ -21,7 +21,8 @@ from diagnostics.chunks import n_cores
 from diagnostics.errors import RunError
 from diagnostics.fold_arrays import FoldArray
 from diagnostics.image_files import ImageRoot
-from diagnostics.label_quality import write_label_quality
+from diagnostics.label_kinds.kind import learning_of
+from diagnostics.label_kinds.scoring import scoring_of, write_scored
 from diagnostics.modalities import EmbedInputs, Machine, QuickFeatures, quick_features_of
 from diagnostics.predictions import (
     MEAN_OF_FOLDS,
@@ -33,10 +34,10 @@ from diagnostics.predictions import (
     write_predictions,
 )
 from diagnostics.progress import Progress, ProgressCallback
-from diagnostics.run_folder import SCORES_FILE, QuickInfo, Run, RunInfo, write_run_info, write_table
+from diagnostics.run_folder import QuickInfo, Run, RunInfo, write_run_info
 from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.crossval import NO_FOLD, absent_classes, combine_folds, make_folds
+from diagnostics.training.crossval import NO_FOLD, absent_classes, combine_folds
 from diagnostics.training.device import (
     describe_device,
     package_versions,
@@ -44,10 +45,10 @@ from diagnostics.training.device import (
     resolve_precision,
 )
 from diagnostics.training.embeddings import embed_with_run
-from diagnostics.training.heads import HeadFold, Heads, fit_heads
+from diagnostics.training.heads import HeadFold, Heads, fit_linear_heads
 from diagnostics.training.imbalance import NO_REMEDY, item_weights
 from diagnostics.training.plan import Plan, held_back_notes, make_plan
-from diagnostics.training.quick_scores import same_features, score_quick_round
+from diagnostics.training.quick_scores import same_features
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,6 @@ def prepare_quick(inputs: QuickInputs) -> Prepared:
 
 def fit_quick(
     prepared: Prepared,
-    n_classes: int,
     *,
     imbalance: str = NO_REMEDY,
     should_stop: Callable[[], bool],
@@ -130,10 +130,10 @@ def fit_quick(
     imbalance : one of those that heads can be trained with, see `diagnostics.training.imbalance`
     raises : ConfigError for another
     """
-    features = prepared.shared.read()
-    folds = prepared.plan.folds
+    plan, features = prepared.plan, prepared.shared.read()
+    folds = plan.folds
     train = np.zeros(len(folds), dtype=np.bool_)
-    train[prepared.plan.labelled_train] = True
+    train[plan.labelled_train] = True
     parts = [
         HeadFold(
             read_features=partial(features.__getitem__, model_of(features, fold)),
@@ -146,12 +146,12 @@ def fit_quick(
     def tell(n_done: int) -> None:
         on_progress(Progress("heads", n_done, prepared.n_folds, f"head {n_done} of {prepared.n_folds}"))
 
-    return fit_heads(
+    return fit_linear_heads(
         parts,
-        prepared.plan.codes,
-        n_classes,
+        learning_of(plan.kind, plan.space).outcome(plan.codes, prepared.machine.device),
+        n_items=len(plan.codes),
         device=prepared.machine.device,
-        weights=item_weights(imbalance, np.where(train, prepared.plan.codes, NO_LABEL), n_classes),
+        weights=plan.kind.item_weights(imbalance, plan.space, np.where(train, plan.codes, NO_LABEL)),
         should_stop=should_stop,
         on_fold=tell,
     )
@@ -163,7 +163,6 @@ def predict_quick(inputs: QuickInputs) -> FloatArray:
     plan = prepared.plan
     heads = fit_quick(
         prepared,
-        len(inputs.task.classes),
         imbalance=inputs.config.imbalance,
         should_stop=inputs.should_stop,
         on_progress=inputs.on_progress,
@@ -197,7 +196,6 @@ def train_quick_run(
     prepared = prepare_quick(inputs)
     heads = fit_quick(
         prepared,
-        len(inputs.task.classes),
         imbalance=inputs.config.imbalance,
         should_stop=inputs.should_stop,
         on_progress=inputs.on_progress,
@@ -205,16 +203,15 @@ def train_quick_run(
     predictions = _predictions(prepared, heads, inputs)
     run_dir.mkdir(parents=True, exist_ok=True)
     write_predictions(run_dir, predictions, home=home)
-    scores, quality = score_quick_round(
+    scored = scoring_of(predictions.label_kind).score_quick_run(
         predictions,
         inputs.base if prepared.base_run is not None else None,
         content_hashes=inputs.content_of.reindex(predictions.item_ids),
         decided=inputs.decided,
-        seed=inputs.config.seed,
+        config=inputs.config,
         in_space_of=inputs.base if same_features(inputs.base, predictions) else None,
     )
-    write_label_quality(run_dir, quality)
-    write_table(run_dir / SCORES_FILE, scores)
+    write_scored(run_dir, scored)
     seconds = time.monotonic() - started_s
     info = RunInfo(
         run_id=run_id,
@@ -226,6 +223,7 @@ def train_quick_run(
             inputs.config, arch=prepared.arch, folds=prepared.n_folds, n_threads=prepared.machine.n_threads
         ),
         classes=inputs.task.classes,
+        label_kind=inputs.task.label_kind,
         dataset_version=dict(dataset_version),
         device=describe_device(prepared.machine.device),
         n_threads=prepared.machine.n_threads,
@@ -248,7 +246,9 @@ def _prepare_with_features(inputs: QuickInputs, features: QuickFeatures, machine
     folds = np.full(len(plan.items), NO_FOLD, dtype=np.int64)
     units = plan.items["unit"].iloc[train].tolist()
     n_folds = max(2, inputs.config.folds)
-    folds[train] = make_folds(plan.codes[train], units, n_folds=n_folds, seed=inputs.config.seed)
+    folds[train] = plan.kind.make_folds(
+        plan.space, plan.codes[train], units, n_folds=n_folds, seed=inputs.config.seed
+    )
     return Prepared(
         plan=replace(plan, folds=folds, n_models=n_folds),
         shared=features.embed(_embed_inputs(inputs, plan.items, machine)),
@@ -343,10 +343,11 @@ def _predictions(prepared: Prepared, heads: Heads, inputs: QuickInputs) -> Predi
         splits=object_array(plan.items["split"])[order],
         folds=folds,
         kinds=kinds,
-        given_labels=object_array(plan.items["label"])[order],
+        given_labels=plan.space.texts(plan.codes)[order],
         pred_probs=combine_folds(list(heads.fold_probs), folds=plan.folds)[order],
         embeddings=pick_embeddings(features, kinds, folds),
         classes=inputs.task.classes,
+        label_kind=inputs.task.label_kind,
         fold_probs=heads.fold_probs[:, order],
         fold_embeddings=features,
         shared_embeddings=shared,
@@ -360,9 +361,9 @@ def _notes(prepared: Prepared, heads: Heads, inputs: QuickInputs) -> Sequence[st
         "training confirms them.",
         *held_back_notes(plan),
         *absent_classes(
+            plan.space,
             np.where(plan.items["split"] == "train", plan.codes, NO_LABEL),
             plan.folds,
-            inputs.task.classes,
             n_folds=prepared.n_folds,
         ),
     ]

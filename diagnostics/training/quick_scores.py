@@ -50,7 +50,9 @@ def score_quick_round(
     decided : the items on which a person has said that their present label is right
     seed : of the labels that are drawn to learn the weights
     """
-    now = signals_of(predictions, near=_near(predictions, base or in_space_of, content_hashes, seed))
+    now = signals_of(
+        predictions, near=near_of_quick_run(predictions, base or in_space_of, content_hashes, seed)
+    )
     before = now if base is None else with_training_of(base, predictions.item_ids, now)
     changed = before.codes != now.codes
     is_decided = np.isin(predictions.item_ids.astype(str), np.array(sorted(decided), dtype=str))
@@ -77,7 +79,7 @@ def same_features(run: Run | None, predictions: Predictions) -> bool:
     return len(both) > 0 and np.array_equal(theirs[0, rows[both]], ours[0, both])
 
 
-def _near(
+def near_of_quick_run(
     predictions: Predictions, base: Run | None, content_hashes: pd.Series, seed: int
 ) -> NearItems | None:
     """Those that the base run has found, because the features are the same; items that it did not have get none."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
 
 from diagnostics.dynamics import Dynamics, write_dynamics
 from diagnostics.explanations import Explanations, place_explanations, write_explanations
@@ -42,7 +41,7 @@ from diagnostics.training.fold import (
     HistoryRow,
     OpenRun,
     RunInputs,
-    explained_codes,
+    explained_classes,
     n_beside,
     open_run,
 )
@@ -97,7 +96,7 @@ def train_run(
     if explanations is not None:
         write_explanations(run_dir, explanations)
     contents = items["content_hash"].astype(str).tolist()
-    write_scores(run_dir, contents, seed=config.seed, why_missing=run.opened.way.why_missing)
+    write_scores(run_dir, contents, config=config, why_missing=run.opened.way.why_missing)
     info = _info(run, inputs, clock, run_id, dataset_version)
     checkpoints.remove()
     write_run_info(run_dir, info)
@@ -216,6 +215,7 @@ def _info(
         config=inputs.config,
         resolved=run.config,
         classes=inputs.task.classes,
+        label_kind=inputs.task.label_kind,
         dataset_version=dict(dataset_version),
         device=describe_device(run.machine.device),
         n_threads=run.config.n_threads or run.machine.n_threads,
@@ -225,7 +225,7 @@ def _info(
         in_sample=inputs.config.folds == 0,
         arch=run.config.arch,
         pretrained=run.config.pretrained,
-        notes=(*notes_of(run.plan, inputs.task, inputs.config), *run.opened.notes),
+        notes=(*notes_of(run.plan, inputs.config), *run.opened.notes),
     )
 
 
@@ -248,10 +248,11 @@ def _predictions(run: OpenRun, task: Task, order: IntArray) -> Predictions:
         splits=object_array(plan.items["split"])[order],
         folds=folds,
         kinds=kinds,
-        given_labels=object_array(plan.items["label"])[order],
+        given_labels=plan.space.texts(plan.codes)[order],
         pred_probs=combine_folds(probabilities, folds=plan.folds)[order],
         embeddings=pick_embeddings(fold_embeddings, kinds, folds),
         classes=task.classes,
+        label_kind=task.label_kind,
         fold_probs=FoldRows(probabilities, order),
         fold_embeddings=fold_embeddings,
     )
@@ -265,13 +266,13 @@ def _dynamics(run: OpenRun, order: IntArray) -> Dynamics:
     positions = np.concatenate([planted.positions for planted in plan.planted])
     said = [logits[planted.positions] for logits, planted in zip(train_logits, plan.planted, strict=True)]
     return Dynamics(
-        probs=softmax(learnt[order], axis=1),
+        probs=plan.kind.probabilities(learnt[order]),
         planted_rows=np.argsort(order)[positions],
         planted_codes=np.concatenate([planted.codes for planted in plan.planted]),
         planted_models=np.repeat(
             np.arange(plan.n_models), [len(planted.positions) for planted in plan.planted]
         ),
-        planted_probs=softmax(np.concatenate(said), axis=1),
+        planted_probs=plan.kind.probabilities(np.concatenate(said)),
     )
 
 
@@ -282,7 +283,7 @@ def _explanations(run: OpenRun, order: IntArray) -> Explanations | None:
     for model, fold in enumerate(_kept_folds(run)):
         if (kept := run.checkpoints.load_explanations(model)) is not None:
             positions, explained = kept
-            codes[place[positions]] = explained_codes(run.plan.codes, fold.probabilities, positions)
+            codes[place[positions]] = explained_classes(run, fold.probabilities, positions)
             found.append((place[positions], explained))
     if not found:
         return None

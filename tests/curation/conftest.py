@@ -1,6 +1,7 @@
 """Small projects and runs made by hand: no images, no training."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -11,8 +12,9 @@ import pytest
 
 from curation.dataset.duplicates import leaks_of, units_of
 from curation.dataset.findings import FINDING_COLUMNS
-from curation.dataset.intake import Intake
+from curation.dataset.intake import ONE_CLASS_A_ROW, Intake
 from curation.dataset.sources import Columns
+from curation.label_kinds.kind import LabelForm
 from curation.project import Project
 from diagnostics.image_files import ImageRoot
 from diagnostics.predictions import Predictions, object_array, write_predictions
@@ -29,6 +31,16 @@ ROWS = (
     ("c", "train", "fox"),
     ("d", "train", "cat"),
     ("v", "val", "dog"),
+    ("t", "test", "fox"),
+    ("u", "unlabelled", None),
+    ("w", "unlabelled", None),
+)
+SET_ROWS = (
+    ("a", "train", "cat|dog"),
+    ("b", "train", "dog"),
+    ("c", "train", "(none)"),
+    ("d", "train", "cat|dog|fox"),
+    ("v", "val", "cat|dog"),
     ("t", "test", "fox"),
     ("u", "unlabelled", None),
     ("w", "unlabelled", None),
@@ -60,9 +72,11 @@ def make_project(tmp_path) -> MakeProject:
         classes: Sequence[str] = CLASSES,
         contents: Mapping[str, str] = NOTHING_SHARED,
         groups: Mapping[str, str] = NOTHING_SHARED,
+        label_form: LabelForm = ONE_CLASS_A_ROW,
     ) -> Project:
         folder = tmp_path / f"project-{next(numbers)}"
-        return Project.create(folder, _intake(rows, classes, tmp_path, contents, groups), now=NOW)
+        intake = _intake(rows, classes, tmp_path, contents, groups)
+        return Project.create(folder, replace(intake, label_form=label_form), now=NOW)
 
     return make
 
@@ -71,6 +85,12 @@ def make_project(tmp_path) -> MakeProject:
 def project(make_project) -> Project:
     """Items a, b, c, d (train), v (val), t (test), u, w (unlabelled) of cat, dog and fox."""
     return make_project()
+
+
+@pytest.fixture
+def set_project(make_project) -> Project:
+    """The same items with any of cat, dog and fox each; c is labelled with none."""
+    return make_project(SET_ROWS, label_form=LabelForm(separator="|"))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from curation.item_index import contain, offsets_and_bytes, open_items
 from curation.modalities.image import IMAGE
 from curation.project import ITEMS_FILE, Project
 from diagnostics.errors import ProjectError
+from diagnostics.task import Task
 
 ids = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=60)
 
@@ -68,7 +69,12 @@ def test_the_files_are_made_once_and_again_for_another_table(project, monkeypatc
 
 def test_a_label_that_is_no_class_is_told(project):
     with pytest.raises(ProjectError, match="none of the 1 classes: cat, dog"):
-        open_items(project.folder / ITEMS_FILE, ["fox"], project.cache_dir, searched=IMAGE.searched)
+        open_items(
+            project.folder / ITEMS_FILE,
+            Task("image", "single", ("fox",)),
+            project.cache_dir,
+            searched=IMAGE.searched,
+        )
     assert not [path for path in project.cache_dir.iterdir() if path.name.endswith("partial")]
 
 

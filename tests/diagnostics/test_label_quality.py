@@ -9,16 +9,17 @@ from sklearn.metrics import average_precision_score
 from diagnostics.dynamics import Dynamics
 from diagnostics.errors import DataError, RunError
 from diagnostics.label_quality import (
+    FILE,
     LABEL_RIGHT,
     LABEL_WRONG,
     LabelQuality,
     fit_label_quality,
     read_label_quality,
-    write_label_quality,
     wrong_share,
 )
 from diagnostics.neighbours import nearest_items
 from diagnostics.predictions import Predictions, object_array
+from diagnostics.run_folder import write_text
 from diagnostics.scores import scores_table
 from diagnostics.signals import signals_of
 
@@ -244,7 +245,7 @@ def test_too_few_items_to_learn_from_give_no_probability():
 
 
 def test_weights_come_back_as_they_were_written(tmp_path, quality):
-    write_label_quality(tmp_path, quality)
+    write_text(tmp_path / FILE, json.dumps(quality.to_json()))
     assert read_label_quality(tmp_path) == quality
     assert read_label_quality(tmp_path / "older") is None
 

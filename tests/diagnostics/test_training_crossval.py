@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagnostics.errors import DataError
+from diagnostics.label_space import single_space
 from diagnostics.training.crossval import absent_classes, combine_folds, make_folds
 
 
@@ -64,7 +65,7 @@ def test_too_few_items_for_the_folds_are_refused():
 
 def test_a_class_that_a_model_never_saw_is_noted():
     codes, folds = np.array([0, 0, 1]), np.array([0, 1, 1])
-    notes = absent_classes(codes, folds, ["cat", "dog"], n_folds=2)
+    notes = absent_classes(single_space(["cat", "dog"]), codes, folds, n_folds=2)
     assert notes == ["The model of fold 1 never saw dog: too few items of it."]
 
 

@@ -78,7 +78,7 @@ def test_items_that_are_held_back_are_predicted_by_all_models_and_trained_on_by_
     assert kinds_of(plan).tolist() == [
         MEAN_OF_FOLDS if item_id in ("a", "c") else OUT_OF_FOLD for item_id in IDS
     ]
-    assert notes_of(plan, TASK, CONFIG) == [
+    assert notes_of(plan, CONFIG) == [
         "2 labelled train items are above the cap on their class: predicted, not trained on."
     ]
 
@@ -86,4 +86,4 @@ def test_items_that_are_held_back_are_predicted_by_all_models_and_trained_on_by_
 def test_without_anything_held_back_nothing_is_said_of_it():
     plan = make_plan(make_items(), TASK, CONFIG)
     assert len(plan.labelled_train) == len(IDS)
-    assert notes_of(plan, TASK, CONFIG) == []
+    assert notes_of(plan, CONFIG) == []

@@ -1,0 +1,115 @@
+"""Each item has any number of the classes, none among them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import expit
+
+from diagnostics.errors import ConfigError, DataError
+from diagnostics.label_kinds.kind import Problem, Question
+from diagnostics.label_space import LabelSpace, Texts, set_space
+from diagnostics.measures import Measure, sets_measure
+from diagnostics.multilabel.splits import make_multilabel_folds
+from diagnostics.task import NO_LABEL, FloatArray, IntArray
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, item_weights
+from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels
+
+SMALLEST_PROBABILITY = 1e-7
+HALF = 0.5
+REMEDIES = (NO_REMEDY, FOCAL_LOSS)
+
+
+class SeveralLabels:
+    """See `diagnostics.label_kinds.kind.LabelKind`. Each class is a question of its own: has the item the label?"""
+
+    key = "multi"
+    learning = "diagnostics.label_kinds.multi_learning"
+    scoring = "diagnostics.label_kinds.multi_scoring"
+    notes: tuple[str, ...] = (
+        "No labels were planted: with several labels an item, label quality is learnt from held-out predictions and "
+        "neighbours alone.",
+    )
+
+    def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
+        return set_space(classes, texts)
+
+    def refuse(self, config: TrainConfig) -> None:
+        """Remedies that give each item the weight of its class, which it has no single one of."""
+        if config.imbalance not in REMEDIES:
+            raise ConfigError(
+                f"{IMBALANCE[config.imbalance].title} goes by the one class of each item, and these items can have "
+                f"several. Use imbalance={' or '.join(REMEDIES)}."
+            )
+
+    def check_trainable(self, space: LabelSpace, codes: IntArray) -> None:
+        targets = space.targets(codes)
+        if not (targets.any(axis=0) & ~targets.all(axis=0)).any():
+            raise DataError(
+                f"Training needs a class that some labelled train items have and some have not; found {len(codes)} "
+                f"items, and none of the classes {', '.join(space.classes[:10])} is so."
+            )
+
+    def make_folds(
+        self, space: LabelSpace, codes: IntArray, units: Sequence[str], *, n_folds: int, seed: int
+    ) -> IntArray:
+        return make_multilabel_folds(space.label_sets(codes), units, n_folds=n_folds, seed=seed)
+
+    def plant_labels(
+        self, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
+    ) -> tuple[PlantedLabels, ...]:
+        """None: the quality of sets is not learnt from what models say in training, see
+        `diagnostics.multilabel.signals`, so planted labels would cost and give nothing."""
+        return (NOTHING_PLANTED,) * len(trained_on)
+
+    def item_weights(
+        self, imbalance: str, space: LabelSpace, codes: IntArray, *, trained: str = "the quick estimate"
+    ) -> FloatArray:
+        return item_weights(imbalance, codes, len(space), trained=trained)
+
+    def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
+        """One a class: 0 = has it not, 1 = has it."""
+        targets = space.targets(codes).astype(np.int64)
+        return [Problem(targets[:, place], 2) for place in range(len(space.classes))]
+
+    def join(self, answers: Sequence[FloatArray]) -> FloatArray:
+        return np.column_stack([probs[:, 1] for probs in answers])
+
+    def probabilities(self, logits: FloatArray) -> FloatArray:
+        probs: FloatArray = expit(logits)
+        return probs
+
+    def mean_loss(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
+        """Binary cross-entropy, the mean over the classes."""
+        said = np.where(space.targets(codes), probs, 1 - probs)
+        return float(-np.log(np.maximum(said, SMALLEST_PROBABILITY)).mean()) if len(codes) else 0.0
+
+    def share_right(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
+        """Of the pairs of item and class, with a label predicted from a half on."""
+        return float(np.mean((probs >= HALF) == space.targets(codes))) if len(codes) else 0.0
+
+    def measure(self, space: LabelSpace, *, rule: str) -> Measure:
+        return sets_measure(space, rule=rule)
+
+    def questions(self, explained: IntArray, rivals: IntArray) -> list[Question]:
+        """What speaks for having a class, and against it."""
+        return [
+            Question(
+                int(place),
+                places,
+                np.ones(len(places), dtype=np.int64),
+                np.zeros(len(places), dtype=np.int64),
+            )
+            for place in np.unique(explained)
+            for places in [np.flatnonzero(explained == place)]
+        ]
+
+    def asked(
+        self, space: LabelSpace, codes: IntArray, probs: FloatArray
+    ) -> tuple[IntArray, IntArray, FloatArray]:
+        """The class whose given value the model supports least, of items without a label the most probable one; a
+        label's rival is that the item has it not, so the class itself."""
+        support = np.where(space.targets(codes), probs, 1 - probs)
+        support[codes == NO_LABEL] = 1 - probs[codes == NO_LABEL]
+        explained = support.argmin(axis=1)
+        return explained, explained, support[np.arange(len(codes)), explained]

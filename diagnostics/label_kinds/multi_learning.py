@@ -1,0 +1,63 @@
+"""Learning several labels an item: a sigmoid for each class, and the mean of their binary cross-entropies."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone knows it by
+from torch import Tensor, nn
+
+from diagnostics.label_space import LabelSpace
+from diagnostics.task import IntArray
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.heads import Outcome
+from diagnostics.training.imbalance import FOCAL_LOSS
+from diagnostics.training.set_heads import SeveralLabels
+
+HALF = 0.5
+
+
+class SetLoss(nn.Module):
+    """The mean binary cross-entropy over items and classes of what labels mean.
+
+    members : (n_labels, n_classes) of 0 and 1; a share `smoothing` of each is spread over both
+    gamma : above 0 the focal loss of Lin et al. (Focal Loss for Dense Object Detection, 2017), without class weights
+    """
+
+    def __init__(self, members: Tensor, *, smoothing: float, gamma: float) -> None:
+        super().__init__()
+        self._members = members
+        self._smoothing = smoothing
+        self._gamma = gamma
+
+    def forward(self, logits: Tensor, codes: Tensor) -> Tensor:
+        targets = self._members[codes]
+        smoothed = targets * (1 - self._smoothing) + self._smoothing * HALF
+        losses = F.binary_cross_entropy_with_logits(logits, smoothed, reduction="none")
+        if self._gamma:
+            probs = logits.sigmoid()
+            losses = losses * (targets - probs).abs() ** self._gamma
+        return losses.mean()
+
+
+class Learning:
+    """See `diagnostics.label_kinds.kind.Learning`."""
+
+    def __init__(self, space: LabelSpace) -> None:
+        self._space = space
+        self._members = torch.from_numpy(space.members).float()
+
+    def loss(self, config: TrainConfig, codes: IntArray, device: torch.device) -> SetLoss:
+        gamma = config.focal_gamma if config.imbalance == FOCAL_LOSS else 0.0
+        return SetLoss(self._members.to(device), smoothing=config.smoothing, gamma=gamma)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid()
+
+    def loss_sum(self, logits: Tensor, codes: Tensor) -> Tensor:
+        targets = self._members.to(logits.device)[codes]
+        return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(dim=1).sum()
+
+    def n_right(self, logits: Tensor, codes: Tensor) -> Tensor:
+        targets = self._members.to(logits.device)[codes]
+        return ((logits >= 0) == (targets > 0)).float().mean(dim=1).sum()
+
+    def outcome(self, codes: IntArray, device: torch.device) -> Outcome:
+        return SeveralLabels(torch.from_numpy(self._space.targets(codes)).to(device))
