@@ -17,16 +17,8 @@ from scipy import sparse, stats
 
 from diagnostics.errors import DataError
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.influence import (
-    CLASS_METRICS,
-    WHOLE_METRICS,
-    Metrics,
-    Ratios,
-    divide,
-    mean_of_parts,
-    ratios_of,
-    squares,
-)
+from diagnostics.influence import CLASS_METRICS, AnyRatios, divide, mean_of_parts, squares
+from diagnostics.measures import AnyMetrics, Measure, classes_measure
 from diagnostics.metrics import CONFIDENCE
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
 from diagnostics.training_noise import (
@@ -34,11 +26,11 @@ from diagnostics.training_noise import (
     NONE,
     SEEDS,
     TYPICAL,
+    Training,
     TrainingNoise,
     in_units,
     influence_of,
     measure_noise,
-    read_trainings,
 )
 
 IMPROVED, WORSE, CANNOT_TELL = "improved", "worse", "cannot tell"
@@ -58,15 +50,20 @@ CLASS_COLUMNS = (
     "p_value", "p_adjusted", "verdict", "n_needed",
 )  # fmt: skip
 VERDICT_RULE = (
-    "A row is called improved or worse when its p-value, corrected by Holm's method over accuracy and macro F1, or "
-    f"over the F1 of all classes, is below {ALPHA:.2f}. Intervals are 95 % each and not corrected."
+    "A row is called improved or worse when its p-value, corrected by Holm's method over the numbers of all classes "
+    f"together, or over the F1 of all classes, is below {ALPHA:.2f}. Intervals are 95 % each and not corrected."
 )
 SOURCE_TEXTS = {
     FOLDS: "how far the models of the folds are apart",
     SEEDS: "how far the trainings are apart",
     TYPICAL: "how far models are apart in another run, because one model alone does not say",
 }
-METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1"}
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "subset_accuracy": "subset accuracy",
+    "micro_f1": "micro F1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +105,10 @@ class NoiseInIntervals:
 class Comparison:
     """Two sides on the same labelled items.
 
-    whole : WHOLE_COLUMNS, one row for accuracy and one for macro F1 (the mean F1 of the classes with a labelled item).
+    whole : WHOLE_COLUMNS, one row for accuracy and one for macro F1 (the mean F1 of the classes with a labelled item);
+        with several labels an item for subset accuracy (the whole set is right), micro F1 and macro F1.
         low, high : the 95 % interval of the difference; item_se, training_se : the two parts of its standard error;
-        p_adjusted : by Holm's method over both; n_needed : the fewest labelled items with which a difference of 1 point
+        p_adjusted : by Holm's method over them; n_needed : the fewest labelled items with which a difference of 1 point
         would be seen with 80 % power, NaN where no number of items does because the training moves the numbers too
         much, or where nothing is known of that
     classes : CLASS_COLUMNS, one row a class. <metric>_low, <metric>_high : the 95 % interval of the difference; the
@@ -135,7 +133,7 @@ class Comparison:
         return int((self.flips["change"] == change).sum())
 
     def of(self, metric: str) -> pd.Series:
-        """The row of "accuracy" or "macro_f1"."""
+        """The row of "accuracy", "macro_f1" or another one of `whole`."""
         return self.whole[self.whole["metric"] == metric].iloc[0]
 
 
@@ -151,12 +149,13 @@ def compare_sides(
     units: np.ndarray | None = None,
     macro_over: Sequence[str] | None = None,
     confounded: str = "",
+    measure: Measure | None = None,
 ) -> Comparison:
     """Compare trainings with others on the same items and labels; items without a label are left out.
 
-    item_ids, codes : (n_items,); codes are positions in `classes`, -1 = no label
-    before, after : one array a training, (n_models, n_items, n_classes) probabilities; a training predicts the class of
-        the largest mean over its models
+    item_ids, codes : (n_items,); codes are positions in `classes`, or those that the measure knows, -1 = no label
+    before, after : one array a training, (n_models, n_items, n_classes) probabilities; a training predicts by the mean
+        over its models
     typical_noise : for a side with one model only, what `noise_of` found in other runs on the same items; without it
         the verdict is "cannot tell" then
     shared_noise : of trainings of this kind on the same items, measured on more of them than the sides have, see
@@ -164,10 +163,11 @@ def compare_sides(
     units : (n_items,), equal values are one unit of chance: copies of one picture, photos of one product
     macro_over : the classes whose mean F1 macro F1 is; all that have a labelled item if not given
     confounded : what else than the thing compared sets the sides apart, in a sentence; no verdict is given then
+    measure : of the kind of label, see `diagnostics.label_kinds`; one label an item if not given
     raises : DataError if the arrays do not fit the items, or a side has no training
     """
     _check(item_ids, codes, before, after, classes)
-    ruler = _ruler(codes, classes, units, macro_over)
+    ruler = _ruler(codes, classes, units, macro_over, measure)
     first, second = (_side(trainings, ruler, typical_noise, shared_noise) for trainings in (before, after))
     noise = NoiseInIntervals(first.source, second.source, (len(before), len(after)), confounded)
     found = _difference(first, second, ruler)
@@ -178,7 +178,7 @@ def compare_sides(
         classes=_class_table(found, ruler, classes, noise),
         verdict=_verdict_of_whole(whole["verdict"]),
         noise=noise,
-        flips=_flips(item_ids[ruler.rows], ruler.codes, first.together, second.together, classes),
+        flips=_flips(item_ids[ruler.rows], first.together, second.together, ruler),
     )
 
 
@@ -188,13 +188,14 @@ def noise_of(
     classes: tuple[str, ...],
     *,
     units: np.ndarray | None = None,
+    measure: Measure | None = None,
 ) -> TrainingNoise | None:
     """How far apart trainings of one kind come out on these items; None if there is one model in all.
 
-    codes, trainings, units : as in `compare_sides`
+    codes, trainings, units, measure : as in `compare_sides`
     """
-    ruler = _ruler(codes, classes, units)
-    read, _ = read_trainings(trainings, ruler.rows)
+    ruler = _ruler(codes, classes, units, measure=measure)
+    read, _ = ruler.read(trainings)
     return measure_noise(read, ruler.codes, ruler.metrics, ruler.units)
 
 
@@ -214,7 +215,7 @@ def pooled_noise(
     ruler = _ruler(codes, classes, units, macro_over)
     found = []
     for trainings in sides:
-        read, _ = read_trainings(trainings, ruler.rows)
+        read, _ = ruler.read(trainings)
         noise = measure_noise(read, ruler.codes, ruler.metrics, ruler.units)
         found += [] if noise is None else [noise]
     if not found:
@@ -323,18 +324,28 @@ class _Ruler:
 
     rows: IntArray
     codes: IntArray
-    metrics: Metrics
+    metrics: AnyMetrics
     units: sparse.csr_array | None
+    unit_names: np.ndarray
+
+    def read(self, trainings: Sequence[FoldArray]) -> tuple[list[Training], Any]:
+        """What trainings predict for these items, and what all of them predict together."""
+        return self.metrics.read(trainings, self.rows, self.codes, self.unit_names)
 
 
 def _ruler(
-    codes: IntArray, classes: Sequence[str], units: np.ndarray | None, macro_over: Sequence[str] | None = None
+    codes: IntArray,
+    classes: Sequence[str],
+    units: np.ndarray | None,
+    macro_over: Sequence[str] | None = None,
+    measure: Measure | None = None,
 ) -> _Ruler:
     rows = np.flatnonzero(codes != NO_LABEL)
     labels = codes[rows]
-    present = np.bincount(labels, minlength=len(classes)) > 0
-    metrics = Metrics(present if macro_over is None else present & np.isin(classes, macro_over))
-    return _Ruler(rows, labels, metrics, None if units is None else _unit_matrix(units[rows]))
+    asked = np.ones(len(classes), dtype=bool) if macro_over is None else np.isin(classes, macro_over)
+    metrics = (measure or classes_measure(tuple(classes)))(labels, asked)
+    matrix = None if units is None else _unit_matrix(units[rows])
+    return _Ruler(rows, labels, metrics, matrix, rows if units is None else units[rows])
 
 
 def _unit_matrix(units: np.ndarray) -> sparse.csr_array:
@@ -351,14 +362,14 @@ class _Side:
 
     totals : (2, n_columns), numerators and denominators, the mean over the trainings
     values : the mean over the trainings
-    together : (n_items,), what all models of the side predict together
+    together : (n_items, …), what all models of the side predict together
     spread, by_items, df : of `values`, see TrainingNoise; spread is 0 if nothing is known
     """
 
-    ratios: list[Ratios]
+    ratios: list[AnyRatios]
     totals: FloatArray
     values: FloatArray
-    together: IntArray
+    together: Any
     spread: FloatArray
     by_items: FloatArray
     df: float
@@ -371,8 +382,8 @@ def _side(
     typical: TrainingNoise | None,
     shared: TrainingNoise | None,
 ) -> _Side:
-    read, together = read_trainings(trainings, ruler.rows)
-    ratios = [ratios_of(ruler.codes, training.predicted, ruler.metrics) for training in read]
+    read, together = ruler.read(trainings)
+    ratios = [ruler.metrics.ratios(ruler.codes, training.predicted) for training in read]
     own = shared or measure_noise(read, ruler.codes, ruler.metrics, ruler.units)
     noise = own or typical
     nothing = np.zeros(ruler.metrics.n_columns)
@@ -499,14 +510,15 @@ def _harmonic_mean(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def _whole_table(found: _Difference, ruler: _Ruler, noise: NoiseInIntervals) -> pd.DataFrame:
-    whole = slice(0, len(WHOLE_METRICS))
+    names = ruler.metrics.whole
+    whole = slice(0, len(names))
     low, high = found.interval()
     p_values = found.p_values[whole]
     adjusted = holm(p_values)
-    n_needed = found.n_needed(whole, len(ruler.codes), ALPHA / len(WHOLE_METRICS))
+    n_needed = found.n_needed(whole, len(ruler.codes), ALPHA / len(names))
     table = pd.DataFrame(
         {
-            "metric": WHOLE_METRICS,
+            "metric": names,
             "before": found.before[whole],
             "after": found.after[whole],
             "difference": found.value[whole],
@@ -526,7 +538,7 @@ def _whole_table(found: _Difference, ruler: _Ruler, noise: NoiseInIntervals) -> 
 def _class_table(
     found: _Difference, ruler: _Ruler, classes: tuple[str, ...], noise: NoiseInIntervals
 ) -> pd.DataFrame:
-    support = np.bincount(ruler.codes, minlength=len(classes))
+    support = ruler.metrics.support(ruler.codes)
     columns: dict[str, object] = {"label": list(classes), "support": support}
     low, high = found.interval()
     for metric in CLASS_METRICS:
@@ -574,23 +586,22 @@ def _verdicts(differences: FloatArray, adjusted: FloatArray, noise: NoiseInInter
 
 
 def _verdict_of_whole(verdicts: pd.Series) -> str:
-    """What is said of one of accuracy and macro F1 holds unless the other says the opposite."""
+    """What is said of one of the numbers holds unless another says the opposite."""
     said = set(verdicts) - {CANNOT_TELL}
     return str(said.pop()) if len(said) == 1 else CANNOT_TELL
 
 
-def _flips(
-    item_ids: np.ndarray, codes: IntArray, before: IntArray, after: IntArray, classes: tuple[str, ...]
-) -> pd.DataFrame:
-    changed = before != after
-    names = np.asarray(classes, dtype=object)
-    kinds = np.where(after == codes, FIXED, np.where(before == codes, BROKEN, STILL_WRONG))
+def _flips(item_ids: np.ndarray, before: Any, after: Any, ruler: _Ruler) -> pd.DataFrame:
+    metrics, codes = ruler.metrics, ruler.codes
+    changed = ~metrics.same(before, after)
+    is_right, was_right = metrics.right(codes, after), metrics.right(codes, before)
+    kinds = np.where(is_right, FIXED, np.where(was_right, BROKEN, STILL_WRONG))
     return pd.DataFrame(
         {
             "item_id": item_ids[changed],
-            "label": names[codes[changed]],
-            "predicted_before": names[before[changed]],
-            "predicted_after": names[after[changed]],
+            "label": metrics.label_texts(codes[changed]),
+            "predicted_before": metrics.texts(before[changed]),
+            "predicted_after": metrics.texts(after[changed]),
             "change": kinds[changed],
         }
     )

@@ -9,6 +9,7 @@ models are subtracted on the same items.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy import sparse
@@ -19,6 +20,18 @@ WHOLE_METRICS = ("accuracy", "macro_f1")
 CLASS_METRICS = ("precision", "recall", "f1")
 ACCURACY, MACRO_F1 = 0, 1
 N_RATIOS_OF_ITEM, F1_OF_LABEL, F1_OF_PREDICTED = 6, 4, 5
+
+
+class AnyRatios(Protocol):
+    """One prediction of the items, see `Ratios`."""
+
+    def totals(self) -> FloatArray: ...
+
+    def values(self) -> FloatArray: ...
+
+    def influences(self) -> sparse.csr_array: ...
+
+    def around(self, values: FloatArray, denominators: FloatArray) -> sparse.csr_array: ...
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,10 @@ class Metrics:
         filled = self.with_macro(steps)
         filled[MACRO_F1] /= max(1, self.n_present)
         return filled
+
+    def ratios(self, codes: IntArray, predicted: IntArray) -> "Ratios":
+        """See `ratios_of`."""
+        return ratios_of(codes, predicted, self)
 
 
 @dataclass(frozen=True)

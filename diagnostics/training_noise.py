@@ -11,29 +11,40 @@ of items alone would make of it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
 
 from diagnostics.chunks import chunks_of
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.influence import WHOLE_METRICS, Metrics, Ratios, mean_of_parts, ratios_of, squares
+from diagnostics.influence import AnyRatios, mean_of_parts, squares
 from diagnostics.task import FloatArray, IntArray
 
 FOLDS, SEEDS, TYPICAL, NONE = "folds", "seeds", "typical", "none"
 MAX_GROUPS = 5
 
 
+class Measured(Protocol):
+    """What makes numbers of predictions, see `diagnostics.measures.AnyMetrics`."""
+
+    @property
+    def whole(self) -> tuple[str, ...]: ...
+
+    def ratios(self, codes: IntArray, predicted: Any) -> AnyRatios: ...
+
+
 @dataclass(frozen=True)
 class Training:
     """What the models of one training predict, all together and some of them together.
 
-    predicted : (n_items,) positions of classes, by the mean of the models' probabilities
-    by_some : (n_subsets, n_items), the same for each of `subsets_of` the models; no rows if there is one model
+    predicted : (n_items,) positions of classes, or (n_items, n_classes) of booleans, by the mean of the models'
+        probabilities
+    by_some : (n_subsets, …), the same for each of `subsets_of` the models; no rows if there is one model
     """
 
-    predicted: IntArray
-    by_some: IntArray
+    predicted: Any
+    by_some: Any
     n_models: int
 
 
@@ -45,17 +56,19 @@ class TrainingNoise:
     by_items : the part of it that the sample of items alone makes
     df : degrees of freedom behind `spread`
     source : FOLDS or SEEDS
+    n_whole : how many of the columns are numbers of all classes together
     """
 
     spread: FloatArray
     by_items: FloatArray
     df: float
     source: str
+    n_whole: int
 
     @property
     def main_of_whole(self) -> float:
-        """The main effect of training on accuracy and macro F1, the mean of both variances; can be below 0."""
-        return float((self.spread - self.by_items)[: len(WHOLE_METRICS)].mean())
+        """The main effect of training on accuracy and macro F1, the mean of their variances; can be below 0."""
+        return float((self.spread - self.by_items)[: self.n_whole].mean())
 
 
 def read_trainings(trainings: Sequence[FoldArray], rows: IntArray) -> tuple[list[Training], IntArray]:
@@ -110,7 +123,7 @@ def _size_of_subsets(n_groups: int) -> int:
 
 
 def measure_noise(
-    trainings: Sequence[Training], codes: IntArray, metrics: Metrics, units: sparse.csr_array | None = None
+    trainings: Sequence[Training], codes: IntArray, metrics: Measured, units: sparse.csr_array | None = None
 ) -> TrainingNoise | None:
     """The noise of one model, from the fold models of each training and from the trainings; None if there is one model.
 
@@ -125,12 +138,13 @@ def measure_noise(
         _of_subsets(training, codes, metrics, units) for training in trainings if training.n_models > 1
     ]
     if len(trainings) < 2:
-        return _noise(of_folds, FOLDS) if of_folds else None
+        return _noise(of_folds, FOLDS, metrics) if of_folds else None
     n_models = 1 / float(np.mean([1 / training.n_models for training in trainings]))
     predicted = np.array([training.predicted for training in trainings])
     spread, by_items = _spread(predicted, codes, metrics, units)
     of_seeds = _Estimate(n_models * spread, n_models * by_items, len(trainings) - 1)
-    alone, together = _noise([of_seeds], SEEDS), _noise([of_seeds, *of_folds], SEEDS)
+    alone = _noise([of_seeds], SEEDS, metrics)
+    together = _noise([of_seeds, *of_folds], SEEDS, metrics)
     return alone if alone.main_of_whole > together.main_of_whole else together
 
 
@@ -142,7 +156,7 @@ class _Estimate:
 
 
 def _of_subsets(
-    training: Training, codes: IntArray, metrics: Metrics, units: sparse.csr_array | None
+    training: Training, codes: IntArray, metrics: Measured, units: sparse.csr_array | None
 ) -> _Estimate:
     """The noise of one model from subsets of the models of a training: the delete-d jackknife (J. Shao and C. F. J. Wu,
     Annals of Statistics 17, 1989).
@@ -158,25 +172,26 @@ def _of_subsets(
     return _Estimate(factor * spread, factor * by_items, n_groups - 1)
 
 
-def _noise(estimates: Sequence[_Estimate], source: str) -> TrainingNoise:
+def _noise(estimates: Sequence[_Estimate], source: str, metrics: Measured) -> TrainingNoise:
     dfs = [estimate.df for estimate in estimates]
     return TrainingNoise(
         spread=np.average([estimate.spread for estimate in estimates], axis=0, weights=dfs),
         by_items=np.average([estimate.by_items for estimate in estimates], axis=0, weights=dfs),
         df=float(sum(dfs)),
         source=source,
+        n_whole=len(metrics.whole),
     )
 
 
 def _spread(
-    predictions: IntArray, codes: IntArray, metrics: Metrics, units: sparse.csr_array | None
+    predictions: Any, codes: IntArray, metrics: Measured, units: sparse.csr_array | None
 ) -> tuple[FloatArray, FloatArray]:
     """The variance of the numbers over predictions of the same items, and what the items alone make of it.
 
-    predictions : (n_predictions, n_items), two at least
+    predictions : (n_predictions, …), as `Training.by_some`, two at least
     A number that is not defined for some of the predictions has no spread.
     """
-    ratios = [ratios_of(codes, predicted, metrics) for predicted in predictions]
+    ratios = [metrics.ratios(codes, predicted) for predicted in predictions]
     values = np.array([each.values() for each in ratios])
     influences = [influence_of(each, units) for each in ratios]
     mean = squares(mean_of_parts(influences))
@@ -184,7 +199,7 @@ def _spread(
     return np.nan_to_num(values.var(axis=0, ddof=1)), np.asarray(by_items)
 
 
-def influence_of(ratios: Ratios, units: sparse.csr_array | None) -> sparse.csr_array:
+def influence_of(ratios: AnyRatios, units: sparse.csr_array | None) -> sparse.csr_array:
     """(n_units, n_columns), how far each item, or all that count as one, moves each number."""
     return in_units(ratios.influences(), units)
 

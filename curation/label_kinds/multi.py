@@ -24,7 +24,7 @@ from curation.label_kinds.kind import (
     LabelKind,
     LabelReader,
 )
-from curation.label_kinds.single import percent, unknown_class
+from curation.label_kinds.single import unknown_class
 from diagnostics.errors import DataError
 from diagnostics.multilabel.label_sets import (
     LABELLED_WITH_NONE,
@@ -189,13 +189,10 @@ def _said(record: Mapping[str, Any], by: str, k: int) -> str:
 
 
 def _against_given(record: Mapping[str, Any]) -> str:
-    given, label = record["given_label"], record["suspect_label"]
-    if given is None:
+    """Which of its labels is suspect, and why, is in what was seen of it."""
+    if record["given_label"] is None:
         return "; it has no label yet"
-    if not record["suspect"]:
-        return ", as labelled" if given == record["predicted_label"] else f"; given are `{given}`"
-    probability = percent(record["p_second"])
-    return f"; `{label}`, to which it gives {probability}, may be {record['suspect']}"
+    return ", as labelled" if record["given_label"] == record["predicted_label"] else ""
 
 
 SEVERAL_LABELS = LabelKind(

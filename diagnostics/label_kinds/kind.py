@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from diagnostics.label_space import LabelSpace, Texts
+from diagnostics.measures import Measure
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.planting import PlantedLabels
@@ -93,6 +94,9 @@ class LabelKind(Protocol):
 
     def share_right(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
         """How much of labelled items is predicted right, in [0, 1]; 0 without items."""
+
+    def measure(self, space: LabelSpace, *, rule: str) -> Measure:
+        """What trainings are compared by; rule : `TrainConfig.thresholds`"""
 
     def questions(self, explained: IntArray, rivals: IntArray) -> list[Question]:
         """The same as questions to the models of the problems. explained, rivals : (n_items,) classes, see `asked`"""

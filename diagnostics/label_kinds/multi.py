@@ -8,6 +8,7 @@ from scipy.special import expit, logit
 from diagnostics.errors import ConfigError, DataError
 from diagnostics.label_kinds.kind import Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, set_space
+from diagnostics.measures import Measure, sets_measure
 from diagnostics.multilabel.splits import make_multilabel_folds
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
@@ -87,6 +88,9 @@ class SeveralLabels:
     def share_right(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
         """Of the pairs of item and class, with a label predicted from a half on."""
         return float(np.mean((probs >= HALF) == space.targets(codes))) if len(codes) else 0.0
+
+    def measure(self, space: LabelSpace, *, rule: str) -> Measure:
+        return sets_measure(space, rule=rule)
 
     def questions(self, explained: IntArray, rivals: IntArray) -> list[Question]:
         """What speaks for having a class, and against it."""

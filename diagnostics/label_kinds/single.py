@@ -8,6 +8,7 @@ from scipy.special import softmax
 from diagnostics.errors import DataError
 from diagnostics.label_kinds.kind import Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, single_space
+from diagnostics.measures import Measure, classes_measure
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
@@ -75,6 +76,9 @@ class OneLabel:
 
     def share_right(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
         return float(np.mean(probs.argmax(axis=1) == codes)) if len(codes) else 0.0
+
+    def measure(self, space: LabelSpace, *, rule: str) -> Measure:
+        return classes_measure(space.classes)
 
     def questions(self, explained: IntArray, rivals: IntArray) -> list[Question]:
         return [Question(0, np.arange(len(explained)), explained, rivals)]

@@ -62,7 +62,7 @@ def train(items, folder, tmp_path, name, *, config=CONFIG, should_stop=lambda: F
         items,
         TASK,
         config,
-        roots=[ImageRoot(folder)],
+        roots=[ImageRoot("folder", folder)],
         run_dir=tmp_path / name,
         cache_dir=tmp_path / "cache",
         run_id=name,
@@ -134,7 +134,7 @@ def test_thresholds_are_chosen_where_items_are_held_out_and_kept_with_the_run(ru
 def test_a_stopped_run_goes_on_to_the_same_predictions(run, items, folder, tmp_path):
     calls = iter(range(10_000))
     with pytest.raises(Cancelled):
-        train(items, folder, tmp_path, "run-1", should_stop=lambda: next(calls) > 12)
+        train(items, folder, tmp_path, "run-1", should_stop=lambda: next(calls) > 60)
     resumed = train(items.iloc[::-1], folder, tmp_path, "run-1")
     order = pd.Index(resumed.predictions.item_ids).get_indexer(run.predictions.item_ids)
     assert np.array_equal(resumed.predictions.pred_probs[order], run.predictions.pred_probs)
@@ -149,7 +149,7 @@ def test_a_quick_round_trains_heads_on_the_fold_models_and_hears_of_decisions(ru
         base=run,
         content_of=items.set_index("item_id")["content_hash"],
         unit_of=items.set_index("item_id")["unit"],
-        roots=(ImageRoot(folder),),
+        roots=(ImageRoot("folder", folder),),
         cache_dir=tmp_path,
         on_progress=ignore_progress,
         should_stop=lambda: False,
