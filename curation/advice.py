@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from curation.availability import ADVICE, refuse_unavailable
 from curation.decisions.events import AMBIGUOUS, VERDICTS
 from curation.project import Project
 from curation.queues import QueueQuery, open_queue
@@ -310,8 +311,9 @@ def class_advice(project: Project, run_id: str | None = None) -> list[ClassAdvic
     """One line a class: those that need something first, in the order of RULES, then by ascending F1.
 
     run_id : None = the newest run
-    raises : RunError if there is no such run, or none at all
+    raises : RunError if there is no such run, or none at all; ProjectError for labels that there is no advice for
     """
+    refuse_unavailable(project, ADVICE)
     run_id = read_run(project, run_id).info.run_id
     facts = class_facts(project, run_id)
     order = {name: number for number, name in enumerate((*NEEDED, TOO_FEW, GO_ON, DOES_WELL))}

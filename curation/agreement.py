@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from curation.availability import AGREEMENT, refuse_unavailable, why_not
 from curation.project import Project
 from curation.reports import compare_runs, labelled_predictions
 from curation.runs import list_runs, read_run
@@ -83,8 +84,9 @@ ALARM = (
 def validation_against_test(project: Project) -> ProjectAgreement:
     """Whether the two move together over all full runs. Whoever is shown it looks at the test set.
 
-    raises : RunError if a run cannot be read
+    raises : RunError if a run cannot be read; ProjectError for labels of which this cannot be told
     """
+    refuse_unavailable(project, AGREEMENT)
     rows = [_measured(project, run_id) for run_id in _full_runs(project) if _has_both(project, run_id)]
     runs = pd.DataFrame(rows, columns=list(RUN_COLUMNS))
     columns = {metric: (f"val_{metric}", f"test_{metric}") for metric in METRICS}
@@ -102,6 +104,8 @@ def validation_alarm(project: Project) -> RunAlarm | None:
 
     It tells nothing else about test, so that it can watch over every round without being a look.
     """
+    if why_not(project, AGREEMENT):
+        return None
     full = [run_id for run_id in _full_runs(project) if _has_both(project, run_id)]
     for before in dict.fromkeys(full[:1] + full[-2:-1]):
         if before != full[-1]:

@@ -20,6 +20,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from curation.availability import CAPS, refuse_unavailable
 from curation.class_list import ClassList, listed
 from curation.database import class_caps, reading, writing
 from curation.decisions import log
@@ -57,8 +58,10 @@ def set_cap(
 ) -> CapChange:
     """Train on at most `keep` train items of a class from now on.
 
-    raises : ClassError if there is no such class, or `keep` is not at least 1
+    raises : ClassError if there is no such class, or `keep` is not at least 1; ProjectError for labels that no cap can
+        be set on
     """
+    refuse_unavailable(project, CAPS)
     if keep < 1:
         raise ClassError(
             f"A cap keeps at least 1 train item of a class; found {keep}. To train without a class, merge it."

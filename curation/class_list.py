@@ -288,9 +288,9 @@ def _after(classes: ClassList, change: ClassChange) -> ClassList:
 
 def _live_key(name: str, classes: ClassList) -> str:
     key = classes.key_of(name)
-    if key is not None and classes.shown[key] == name:
+    if key in classes.shown and classes.shown[key] == name:
         return key
-    if key is not None:
+    if key in classes.shown:
         raise ClassError(f"There is no class {_said(name)} any more; it is now {_said(classes.shown[key])}.")
     raise ClassError(f"There is no class {_said(name)}. The classes are: {listed(classes.names)}.")
 

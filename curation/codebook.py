@@ -134,7 +134,7 @@ def _key(project: Project, labels: Sequence[str]) -> tuple[str, ...]:
     """The class keys of an entry as they are stored: one, or two in alphabetical order. A rename so keeps the entry."""
     classes = project.classes
     keys = [classes.key_of(label) for label in labels]
-    if strange := [label for label, key in zip(labels, keys, strict=True) if key is None]:
+    if strange := [label for label, key in zip(labels, keys, strict=True) if key not in classes.shown]:
         raise DecisionError(f"{strange[0]!r} is no class. The classes are: {', '.join(classes.names[:50])}.")
     if len(keys) not in (1, 2) or len(set(keys)) != len(keys):
         raise DecisionError(

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from curation.availability import IMPORT, refuse_unavailable
 from curation.class_list import ClassList, listed
 from curation.other_predictions import read_probs
 from curation.patches import ids_by_path
@@ -68,8 +69,10 @@ def import_predictions(
 ) -> str:
     """Check everything, then make a run on the newest dataset version; returns its id.
 
-    raises : DataError saying all that is wrong of a kind, with row numbers from 0; nothing is left then
+    raises : DataError saying all that is wrong of a kind, with row numbers from 0; nothing is left then; ProjectError
+        for labels that no predictions can be brought for
     """
+    refuse_unavailable(project, IMPORT)
     version = dataset_version(project)
     classes = project.class_log.at(version.class_change)
     items = training_items(project, version)

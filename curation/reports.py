@@ -3,7 +3,9 @@
 The ruler is always the labels of the newest dataset version, for old runs too: a corrected validation label counts for
 every run from the moment its round is closed. Classes that were renamed or merged since count under their present
 names; what a run predicts is the most likely of its own classes, and in comparisons, which average over models, the
-largest sum under one present name. The numbers come from stored predictions; nothing is predicted here.
+largest sum under one present name. Of several labels an item a run predicts the set that it was cut to when it was
+scored, and in comparisons the set by thresholds chosen anew on the present labels, for each item without itself. The
+numbers come from stored predictions; nothing is predicted here.
 """
 
 from collections.abc import Sequence
@@ -13,6 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from curation.class_list import ClassList
+from curation.label_kinds.kind import Join, LabelKind
 from curation.project import Project
 from curation.replicates import is_replicate, replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
@@ -23,9 +27,14 @@ from diagnostics.compare import Comparison, compare_sides, noise_of
 from diagnostics.confusion import confused_pairs_table, confusion_matrix_table
 from diagnostics.errors import RunError
 from diagnostics.fold_arrays import FoldArray, FoldRows
-from diagnostics.metrics import ClassReport, class_report
+from diagnostics.label_kinds import label_kind_of as of_labels
+from diagnostics.label_kinds import space_of
+from diagnostics.label_space import LabelSpace
+from diagnostics.measures import Measure
+from diagnostics.metrics import ClassReport, Estimate
+from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.run_folder import Run, RunInfo
-from diagnostics.task import SPLITS, FloatArray, IntArray, label_codes
+from diagnostics.task import SPLITS, BoolArray, FloatArray, IntArray
 from diagnostics.training_noise import TrainingNoise
 
 REPORTED_SPLITS = tuple(split for split in SPLITS if split != "unlabelled")
@@ -36,7 +45,8 @@ class LabelledPredictions:
     """One split of one run against the labels of a dataset version; arrays are aligned, (n_items,).
 
     run_name : the run's id, marked if it is a quick one
-    codes, predicted : positions in `classes`
+    labels : what labels can be; codes, predicted : numbers in it, which are positions in `classes` where an item has
+        one of them
     in_sample : the model was trained on these very items, so that memorised errors look right
     n_without_prediction : labelled items of the split that the run did not predict (they came later)
     """
@@ -47,6 +57,8 @@ class LabelledPredictions:
     split: str
     version: int
     classes: tuple[str, ...]
+    labels: LabelSpace
+    kind: LabelKind
     item_ids: np.ndarray
     codes: IntArray
     predicted: IntArray
@@ -54,7 +66,18 @@ class LabelledPredictions:
     n_without_prediction: int
 
     def class_report(self) -> ClassReport:
-        return class_report(self.codes, self.predicted, self.classes)
+        """How well each class is recognised; where an item has several, `accuracy` is that of whole sets."""
+        return self.kind.class_report(self.labels, self.codes, self.predicted)
+
+    def totals(self) -> dict[str, Estimate]:
+        """What is measured of all classes together, by the name of the metric: "accuracy", "macro_f1"; of several
+        labels an item "subset_accuracy", "hamming_loss", "micro_f1", "macro_f1"."""
+        return self.kind.totals(self.labels, self.codes, self.predicted)
+
+    def label_sets(self) -> tuple[LabelSets, BoolArray]:
+        """The labels of the items, and (n_items, n_classes) the classes that each is predicted to have, as
+        `diagnostics.multilabel.metrics` takes them."""
+        return self.labels.label_sets(self.codes), self.labels.targets(self.predicted)
 
     def confusion_matrix(self) -> pd.DataFrame:
         return confusion_matrix_table(self.codes, self.predicted, self.classes)
@@ -148,9 +171,10 @@ def compare_runs(
             ruler.codes,
             old,
             new,
-            ruler.classes,
+            ruler.classes.names,
             typical_noise=_typical_noise(project, ruler) if lacks_noise and not made_elsewhere else None,
             units=ruler.units,
+            measure=_measure(ruler, second.info),
             confounded=_confounded(*([run.info for run in side] for side in sides)),
         ),
     )
@@ -166,14 +190,15 @@ class _Ruler:
 
     split: str
     version: DatasetVersion
-    classes: tuple[str, ...]
+    classes: ClassList
+    space: LabelSpace
     labels: pd.Series
     all_labelled: pd.Index
     units: np.ndarray
 
     @property
     def codes(self) -> IntArray:
-        return label_codes(self.labels, self.classes)
+        return self.space.codes(self.labels)
 
 
 def _ruler(project: Project, split: str, runs: Sequence[Run]) -> _Ruler:
@@ -187,8 +212,14 @@ def _ruler(project: Project, split: str, runs: Sequence[Run]) -> _Ruler:
     measured = items
     for run in runs:
         measured = measured[measured.index.isin(run.predictions.item_ids)]
-    classes = project.task_at(project.class_log.at(version.class_change)).classes
-    return _Ruler(split, version, classes, measured["label"], items.index, measured["unit"].to_numpy())
+    classes = project.class_log.at(version.class_change)
+    space = space_of(project.task_at(classes), measured["label"].unique())
+    return _Ruler(split, version, classes, space, measured["label"], items.index, measured["unit"].to_numpy())
+
+
+def _measure(ruler: _Ruler, info: RunInfo) -> Measure:
+    """What the sides are measured by; sets of labels are cut as the options of a run say."""
+    return of_labels(ruler.classes.kind.key).measure(ruler.space, rule=info.config.thresholds)
 
 
 def _trainings(project: Project, run: Run) -> list[Run]:
@@ -200,18 +231,18 @@ def _trainings(project: Project, run: Run) -> list[Run]:
 
 
 class _NamedProbs:
-    """What the models of a run say of some items, summed under the present names of its classes.
+    """What the models of a run say of some items, brought together under the present names of its classes.
 
     probs : (n_models, n_items, n_classes_of_run); names : (n_classes_of_run, n_classes), 1 where the name is the same
+    join : (probabilities, names) -> (..., n_classes), of the kind of label
     """
 
-    def __init__(self, probs: FoldArray, names: FloatArray) -> None:
-        self._probs, self._names = probs, names
+    def __init__(self, probs: FoldArray, names: FloatArray, join: Join) -> None:
+        self._probs, self._names, self._join = probs, names, join
         self.shape = (probs.shape[0], probs.shape[1], names.shape[1])
 
     def __getitem__(self, key: Any) -> FloatArray:
-        found: FloatArray = np.asarray(self._probs[key], dtype=np.float32) @ self._names
-        return found
+        return self._join(np.asarray(self._probs[key], dtype=np.float32), self._names)
 
 
 def _probs_on(project: Project, run: Run, ruler: _Ruler) -> FoldArray:
@@ -224,8 +255,8 @@ def _probs_on(project: Project, run: Run, ruler: _Ruler) -> FoldArray:
     else:
         said = FoldRows(np.asarray(predictions.fold_probs), rows)
     now = names_now(project, run.info, project.class_log.at(ruler.version.class_change))
-    names = np.array(now, dtype=object)[:, None] == np.array(ruler.classes, dtype=object)[None, :]
-    return _NamedProbs(said, names.astype(np.float32))
+    names = np.array(now, dtype=object)[:, None] == np.array(ruler.classes.names, dtype=object)[None, :]
+    return _NamedProbs(said, names.astype(np.float32), ruler.classes.kind.join)
 
 
 def _typical_noise(project: Project, ruler: _Ruler) -> TrainingNoise | None:
@@ -234,7 +265,11 @@ def _typical_noise(project: Project, ruler: _Ruler) -> TrainingNoise | None:
     for info in reversed(full):
         trainings = [run for run in _trainings(project, read_run(project, info.run_id)) if _knows(run, ruler)]
         probs = [_probs_on(project, run, ruler) for run in trainings]
-        noise = noise_of(ruler.codes, probs, ruler.classes, units=ruler.units) if probs else None
+        if not probs:
+            continue
+        noise = noise_of(
+            ruler.codes, probs, ruler.classes.names, units=ruler.units, measure=_measure(ruler, info)
+        )
         if noise is not None:
             return noise
     return None
@@ -315,19 +350,24 @@ def _labelled_predictions(project: Project, run: Run, split: str) -> LabelledPre
     rows = pd.Index(predictions.item_ids).get_indexer(pd.Index(items["item_id"]))
     known = rows >= 0
     rows = rows[known]
-    names = names_now(project, run.info, project.class_log.at(version.class_change))
-    predicted_names = np.asarray(names, dtype=object)[predictions.pred_probs[rows].argmax(axis=1)]
-    classes = project.task_at(project.class_log.at(version.class_change)).classes
+    classes = project.class_log.at(version.class_change)
+    names = dict(zip(run.info.classes, names_now(project, run.info, classes), strict=True))
+    places, then = pd.factorize(classes.kind.predicted(run, rows))
+    now = classes.labels_as(then, names)
+    labels = items["label"][known]
+    space = space_of(project.task_at(classes), [*labels.unique(), *now])
     return LabelledPredictions(
         run_id=run.info.run_id,
         run_name=run.info.name,
         quick=run.info.quick is not None,
         split=split,
         version=version.number,
-        classes=classes,
+        classes=classes.names,
+        labels=space,
+        kind=classes.kind,
         item_ids=predictions.item_ids[rows],
-        codes=label_codes(items["label"][known], classes),
-        predicted=label_codes(predicted_names, classes),
+        codes=space.codes(labels),
+        predicted=space.codes(now)[places],
         in_sample=bool((predictions.kinds[rows] == "in_sample").any()),
         n_without_prediction=int((~known).sum()),
     )

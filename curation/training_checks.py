@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from curation.availability import TRAINING_CHECKS, refuse_unavailable
 from curation.dataset.duplicates import EXACT, HELD_OUT
 from curation.project import Project
 from curation.reports import labelled_predictions
@@ -21,8 +22,9 @@ from diagnostics.training.imbalance import FOCAL_LOSS
 def training_findings(project: Project, run_id: str | None = None) -> list[TrainingFinding]:
     """What the training checks say of a run (the newest if it is not named), issues first.
 
-    raises : RunError if there is no such run, or none at all
+    raises : RunError if there is no such run, or none at all; ProjectError for labels that there are no checks for
     """
+    refuse_unavailable(project, TRAINING_CHECKS)
     return check_training(training_facts(project, read_run(project, run_id)))
 
 

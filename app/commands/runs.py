@@ -153,7 +153,7 @@ def report(
 
     opened = Project.open(project)
     found = labelled_predictions(opened, split.value, run_id)
-    measured = found.class_report()
+    measured, totals = found.class_report(), found.totals()
     looks = look_at_test(opened, [found.run_id], "report", annotator) if split is Split.test else None
     lines = class_advice(opened, found.run_id) if advice else []
     if json:
@@ -168,8 +168,11 @@ def report(
                 "in_sample": found.in_sample,
                 "n_items": measured.n_items,
                 "n_without_prediction": found.n_without_prediction,
-                **_estimate("accuracy", measured.accuracy),
-                **_estimate("macro_f1", measured.macro_f1),
+                **{
+                    key: value
+                    for name, each in totals.items()
+                    for key, value in _estimate(name, each).items()
+                },
                 "classes": measured.worst_first(),
             }
         )
@@ -177,8 +180,8 @@ def report(
         f"{found.run_name}, {found.split} ({measured.n_items} items), labels of dataset version {found.version}"
         + (IN_SAMPLE_NOTE if found.in_sample else "")
     )
-    for title, estimate in (("accuracy", measured.accuracy), ("macro F1", measured.macro_f1)):
-        print_line(f"{title}: {with_interval(estimate.value, estimate.low, estimate.high)}")
+    for name, estimate in totals.items():
+        print_line(f"{METRIC_TITLES[name]}: {with_interval(estimate.value, estimate.low, estimate.high)}")
     columns = {
         "class": "left",
         "precision": "right",

@@ -2,13 +2,20 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from curation.dataset.findings import Check, Finding
 from curation.dataset.image_checks import Unusable
-from diagnostics.task import BoolArray
+from diagnostics.task import BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from diagnostics.label_space import LabelSpace
+    from diagnostics.metrics import ClassReport, Estimate
+    from diagnostics.run_folder import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ WHAT_IF = "what_if"
 FEATURES = (ADVICE, AGREEMENT, CAPS, EDIT_GROUPS, EXPERIMENTS, IMPORT, PAIRS, TRAINING_CHECKS, WHAT_IF)
 
 Members = Callable[[str], tuple[str, ...]]
+Join = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,9 @@ class LabelKind:
     hold_out : (units, label texts, fraction=, seed=) -> (n_items,), which items go to validation
     max_k : (number of classes) -> what k of the ranking by confusion can be at most
     together : (probabilities grouped by what their classes have become) -> that of each group
+    join : (probabilities, (n_classes_of_run, n_classes) 1 where a class has become the other) -> those of the classes
+    predicted : (run, rows of its predictions) -> the labels that it predicts, in its own classes
+    class_report, totals : (labels, codes, predicted codes) -> what `curation.reports` says of a split
     said : (a row of a queue, the ranking, its k) -> in words, what the model says of it
     reasoned_from : the columns of a queue that `diagnostics.reasons` reads beside what was seen of the items
     not_available : why projects with such labels lack some of FEATURES, a sentence each
@@ -105,6 +116,10 @@ class LabelKind:
     hold_out: Callable[..., BoolArray]
     max_k: Callable[[int], int]
     together: Callable[[Any], pd.Series]
+    join: Join
+    predicted: Callable[["Run", IntArray], npt.NDArray[np.object_]]
+    class_report: Callable[["LabelSpace", IntArray, IntArray], "ClassReport"]
+    totals: Callable[["LabelSpace", IntArray, IntArray], "dict[str, Estimate]"]
     said: Callable[[Mapping[str, Any], str, int], str]
     reasoned_from: tuple[str, ...]
     not_available: Mapping[str, str]

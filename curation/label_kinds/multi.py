@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -32,25 +32,33 @@ from diagnostics.multilabel.label_sets import (
     check_class_names,
     parse_label_sets,
 )
-from diagnostics.task import BoolArray
+from diagnostics.task import BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from diagnostics.label_space import LabelSpace
+    from diagnostics.metrics import ClassReport, Estimate
+    from diagnostics.multilabel.metrics import SetReport
 
 UNREADABLE, REPEATED = "unreadable_labels", "repeated_label"
 HESITATION = {
     "confusion": "; its nearest probability is {value:.2f} from where it decides",
     "entropy": "; entropy {value:.2f}",
 }
-_SO_FAR = "is there for one label an item so far, not for several"
 NOT_AVAILABLE = {
-    ADVICE: f"What to do next for each class {_SO_FAR}.",
-    AGREEMENT: f"How often people agree beyond chance {_SO_FAR}.",
-    CAPS: f"A cap on the examples of a class {_SO_FAR}: leaving an item out would leave out its other labels, too.",
-    EDIT_GROUPS: f"What each group of edits did {_SO_FAR}.",
-    EXPERIMENTS: "Experiments compare trainings on one label an item so far, not on several.",
-    IMPORT: f"Bringing the predictions of another model {_SO_FAR}. For a ranked table: winnow rank --probs.",
-    PAIRS: "Confused pairs are of classes that exclude one another; labels of one item do not.",
-    TRAINING_CHECKS: f"The check of a training {_SO_FAR}.",
-    WHAT_IF: f"The estimate of what the decisions will do {_SO_FAR}; the next full training says it.",
+    ADVICE: "What to do next for each class is told for one label an item so far, not for several.",
+    AGREEMENT: "Whether validation and test move together is told for one label an item so far, not for several.",
+    CAPS: "There is no cap on a class of items with several labels: leaving an item out would take it from its other "
+    "classes, too.",
+    EDIT_GROUPS: "What each group of edits did is told for one label an item so far, not for several.",
+    EXPERIMENTS: "Experiments are there for one label an item so far, not for several.",
+    IMPORT: "The predictions of another model can be brought for one label an item so far, not for several; to rank "
+    "them alone: winnow rank --probs.",
+    PAIRS: "Confused pairs are of classes that exclude one another; the labels of an item do not.",
+    TRAINING_CHECKS: "A training is checked for one label an item so far, not for several.",
+    WHAT_IF: "What the decisions will do is estimated for one label an item so far, not for several; the next full "
+    "training says it.",
 }
+TOTALS = ("subset_accuracy", "hamming_loss", "micro_f1", "macro_f1")
 PLACE = ("source", "row", "path", "item_id")
 CHECKS = {
     UNREADABLE: Check(
@@ -195,6 +203,31 @@ def _against_given(record: Mapping[str, Any]) -> str:
     return ", as labelled" if record["given_label"] == record["predicted_label"] else ""
 
 
+def _join(probs: FloatArray, names: FloatArray) -> FloatArray:
+    """An item has a class that several were merged into as surely as it has the surest of them."""
+    columns = [probs[..., into > 0].max(axis=-1, initial=0) for into in names.T]
+    joined: FloatArray = np.stack(columns, axis=-1)
+    return joined
+
+
+def _set_report(labels: "LabelSpace", codes: IntArray, predicted: IntArray) -> "SetReport":
+    from diagnostics.multilabel.metrics import set_report
+
+    return set_report(labels.label_sets(codes), labels.targets(predicted))
+
+
+def _class_report(labels: "LabelSpace", codes: IntArray, predicted: IntArray) -> "ClassReport":
+    from diagnostics.metrics import ClassReport
+
+    found = _set_report(labels, codes, predicted)
+    return ClassReport(found.n_items, found.subset_accuracy, found.macro_f1, found.table)
+
+
+def _totals(labels: "LabelSpace", codes: IntArray, predicted: IntArray) -> "dict[str, Estimate]":
+    found = _set_report(labels, codes, predicted)
+    return {name: getattr(found, name) for name in TOTALS}
+
+
 SEVERAL_LABELS = LabelKind(
     key="multi",
     is_set=True,
@@ -206,6 +239,10 @@ SEVERAL_LABELS = LabelKind(
     hold_out=hold_out,
     max_k=lambda n_classes: 2,
     together=lambda groups: groups.max(),
+    join=_join,
+    predicted=lambda run, rows: run.scores["predicted_label"].to_numpy(dtype=object)[rows],
+    class_report=_class_report,
+    totals=_totals,
     said=_said,
     reasoned_from=("given_label", "suspect", "second_label", "p_second"),
     not_available=NOT_AVAILABLE,

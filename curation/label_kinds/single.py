@@ -3,16 +3,22 @@
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from curation.dataset.findings import Finding
 from curation.dataset.image_checks import Unusable
 from curation.dataset.splits import split_off_validation
 from curation.label_kinds.kind import LabelForm, LabelKind, LabelReader
-from diagnostics.task import BoolArray
+from diagnostics.task import BoolArray, IntArray
+
+if TYPE_CHECKING:
+    from diagnostics.label_space import LabelSpace
+    from diagnostics.metrics import ClassReport, Estimate
+    from diagnostics.run_folder import Run
 
 HESITATION = {
     "confusion": "the first and number {k} differ by {value:.2f}",
@@ -92,6 +98,24 @@ def percent(share: float) -> str:
     return f"{value:.1f} %" if value < 0.95 or value > 99.05 else f"{value:.0f} %"
 
 
+def _predicted(run: "Run", rows: IntArray) -> npt.NDArray[np.object_]:
+    predicted: npt.NDArray[np.object_] = np.asarray(run.info.classes, dtype=object)[
+        run.predictions.pred_probs[rows].argmax(axis=1)
+    ]
+    return predicted
+
+
+def _class_report(labels: "LabelSpace", codes: IntArray, predicted: IntArray) -> "ClassReport":
+    from diagnostics.metrics import class_report
+
+    return class_report(codes, predicted, labels.classes)
+
+
+def _totals(labels: "LabelSpace", codes: IntArray, predicted: IntArray) -> "dict[str, Estimate]":
+    found = _class_report(labels, codes, predicted)
+    return {"accuracy": found.accuracy, "macro_f1": found.macro_f1}
+
+
 ONE_LABEL = LabelKind(
     key="single",
     is_set=False,
@@ -103,6 +127,10 @@ ONE_LABEL = LabelKind(
     hold_out=_hold_out,
     max_k=lambda n_classes: max(2, n_classes),
     together=lambda groups: groups.sum(),
+    join=lambda probs, names: probs @ names,
+    predicted=_predicted,
+    class_report=_class_report,
+    totals=_totals,
     said=_said,
     reasoned_from=("given_label",),
     not_available={},
