@@ -6,6 +6,7 @@ from types import MappingProxyType
 from urllib.parse import urlencode
 
 from curation.queues import DECIDED, RANKERS, VERDICT_FILTERS, QueueQuery
+from curation.run_index import SUSPECTS
 from diagnostics.errors import ProjectError
 from diagnostics.task import SPLITS
 
@@ -26,7 +27,7 @@ def query_of(
     former : the present name for each name that was a class before, so that an older link still leads
         somewhere; two classes that were merged are no pair any more, and the link shows all pairs
 
-    params : split, by, k, given, predicted, pair (twice), like, decided, verdict, annotator, search, as_of, blind
+    params : split, by, k, given, predicted, suspect, pair (twice), like, decided, verdict, annotator, search, as_of, blind
     raises : ProjectError naming a value that is unknown
     """
     asked = tuple(params.get("pair", ()))
@@ -40,7 +41,7 @@ def query_of(
         if label:
             _one_of("class", label, classes)
     split = _one_of("split", _first(params, "split", UNLABELLED if like else DEFAULT_SPLIT), SPLITS)
-    as_of, verdict = _first(params, "as_of", ""), _first(params, "verdict", "")
+    as_of, verdict, suspect = (_first(params, name, "") for name in ("as_of", "verdict", "suspect"))
     return QueueQuery(
         run_id=run_id,
         splits=(split,),
@@ -48,6 +49,7 @@ def query_of(
         k=_whole("k", _first(params, "k", str(DEFAULT_K)), low=2),
         given=given or None,
         predicted=predicted or None,
+        suspect=_one_of("suspicion", suspect, SUSPECTS) if suspect else None,
         pair=(pair[0], pair[1]) if pair else None,
         like=like or None,
         decided=_one_of("filter", _first(params, "decided", "any"), DECIDED),  # type: ignore[arg-type]
@@ -67,6 +69,7 @@ def params_of(query: QueueQuery) -> dict[str, str | list[str]]:
         "k": str(query.k),
         "given": query.given or "",
         "predicted": query.predicted or "",
+        "suspect": query.suspect or "",
         "pair": list(query.pair or ()),
         "like": query.like or "",
         "decided": query.decided,

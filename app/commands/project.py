@@ -186,7 +186,8 @@ def demo(
         bool, typer.Option("--table", help="Rows of a table of measurements instead of digits.")
     ] = False,
     multilabel: Annotated[
-        bool, typer.Option("--multilabel", help="Pictures with several digits each, and a label for each digit.")
+        bool,
+        typer.Option("--multilabel", help="Pictures with several digits each, and a label for each digit."),
     ] = False,
     open_app: Annotated[
         bool, typer.Option("--app/--no-app", help="Open the app when the queue is ready.")

@@ -8,7 +8,7 @@ def form():
 
     from app.widgets.train_options import train_options
 
-    st.json(train_options("image"))
+    st.json(train_options("image", "single"))
 
 
 def test_untouched_options_are_left_to_the_defaults():
@@ -23,7 +23,7 @@ def test_only_what_fits_the_items_is_offered():
 
         from app.widgets.train_options import train_options
 
-        st.json(train_options("tabular"))
+        st.json(train_options("tabular", "single"))
 
     at = AppTest.from_function(of_rows).run()
     keys = {widget.key for widget in (*at.selectbox, *at.number_input, *at.text_input, *at.checkbox)}
