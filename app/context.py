@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import ParamSpec
 from urllib.parse import unquote
 
+import pandas as pd
 import streamlit as st
 
 from app.tokens import sign
 from curation.agreement import RunAlarm, validation_alarm
+from curation.derived_files import stamp_of
+from curation.features import FEATURES_FILE, feature_table
 from curation.project import Project
 from curation.queues import Queue, QueueQuery, open_queue
 from curation.rounds import DatasetVersion, dataset_version, rounds_table
@@ -152,6 +155,17 @@ def validation_alarm_now() -> RunAlarm | None:
 @lru_cache(maxsize=8)
 def _alarm(folder: Path, _run_ids: tuple[str, ...], _version: DatasetVersion) -> RunAlarm | None:
     return validation_alarm(_open(folder))
+
+
+def feature_table_now() -> pd.DataFrame:
+    """What the columns of a table hold and are used as; made again when a kind was changed."""
+    project = current_project()
+    return _feature_table(project.folder, tuple(stamp_of(project.folder / FEATURES_FILE)))
+
+
+@lru_cache(maxsize=4)
+def _feature_table(folder: Path, _stamp: tuple[int, ...]) -> pd.DataFrame:
+    return feature_table(_open(folder).items, folder)
 
 
 def n_open_decisions() -> int:

@@ -27,7 +27,8 @@ def query_of(
     former : the present name for each name that was a class before, so that an older link still leads
         somewhere; two classes that were merged are no pair any more, and the link shows all pairs
 
-    params : split, by, k, given, predicted, suspect, pair (twice), like, decided, verdict, annotator, search, as_of, blind
+    params : split, by, k, given, predicted, suspect, pair (twice), like, decided, verdict, annotator, search, as_of,
+        blind
     raises : ProjectError naming a value that is unknown
     """
     asked = tuple(params.get("pair", ()))
@@ -49,7 +50,7 @@ def query_of(
         k=_whole("k", _first(params, "k", str(DEFAULT_K)), low=2),
         given=given or None,
         predicted=predicted or None,
-        suspect=_one_of("suspicion", suspect, SUSPECTS) if suspect else None,
+        suspect=_one_of("filter", suspect, SUSPECTS) if suspect else None,
         pair=(pair[0], pair[1]) if pair else None,
         like=like or None,
         decided=_one_of("filter", _first(params, "decided", "any"), DECIDED),  # type: ignore[arg-type]

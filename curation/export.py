@@ -19,6 +19,7 @@ import pandas as pd
 from curation.class_caps import n_cap_changes, named_caps
 from curation.class_list import ClassList
 from curation.decisions.events import ADDED, STATUSES
+from curation.exported_labels import exported_form, label_columns, written
 from curation.notes import notes_at
 from curation.project import Project
 from curation.rounds import training_items, version_now
@@ -90,9 +91,10 @@ def curated_table(
 
     split : train for an unlabelled item that got a label; path : see `shown_paths`
     given_label : as the source has it; label and predicted_label : in the names of `classes`, those of now if not given
+    Several labels are separated as in the source; where it has a column each, so has the export, for `label`.
     """
-    items = project.items
-    classes = classes or project.classes
+    items, classes = project.items, classes or project.classes
+    form = exported_form(project.info.label_form, classes)
     labels = project.decisions.labels_at(event, classes=classes)
     decided = project.decisions.state_table(event, classes=classes)
     decided = decided.set_index("item_id").reindex(items["item_id"])
@@ -102,8 +104,8 @@ def curated_table(
             "id": items["item_id"],
             "path": shown_paths(items, project.info.roots),
             "split": items["split"].mask(added, "train"),
-            "label": labels["label"],
-            "given_label": items["given_label"],
+            "label": written(labels["label"], form),
+            "given_label": written(items["given_label"], form),
             "status": labels["status"],
             "verdict": labels["verdict"],
             "annotator": decided["annotator"].to_numpy(),
@@ -112,7 +114,7 @@ def curated_table(
         }
     )
     own = pd.concat([table, _scores(project, run, classes)], axis=1)[list(CURATED_COLUMNS)]
-    return pd.concat([own, _content(project)], axis=1)
+    return pd.concat([own, label_columns(labels["label"], classes, form), _content(project)], axis=1)
 
 
 def _content(project: Project) -> pd.DataFrame:
@@ -196,7 +198,10 @@ def _scores(project: Project, run: Run | None, classes: ClassList) -> pd.DataFra
         return pd.DataFrame(index=items.index, columns=list(EXPORTED_SCORES), dtype="float64")
     scores = run.scores.set_index("item_id")[list(EXPORTED_SCORES)]
     names = dict(zip(run.info.classes, names_now(project, run.info, classes), strict=True))
-    scores = scores.assign(predicted_label=scores["predicted_label"].map(names))
+    then = scores["predicted_label"].dropna().unique()
+    now = dict(zip(then, classes.labels_as(then, names), strict=True))
+    predicted = written(scores["predicted_label"].map(now), exported_form(project.info.label_form, classes))
+    scores = scores.assign(predicted_label=predicted)
     return scores.reindex(items["item_id"]).reset_index(drop=True)
 
 
@@ -217,6 +222,7 @@ def _manifest(
         "format_version": FORMAT_VERSION,
         "project": project.info.name,
         "modality": project.info.modality,
+        "label_form": exported_form(project.info.label_form, classes).to_json(),
         "content": [exported_name(name) for name in project.info.content],
         "fingerprint": project.info.fingerprint,
         "event": event,
@@ -271,7 +277,9 @@ def _run_facts(run: Run | None) -> dict[str, Any] | None:
 
 
 def _refuse_foreign_export(project: Project, out: Path, manifest_path: Path) -> None:
-    _refuse_foreign(out, _safe_names([*CURATED_COLUMNS, *_content(project).columns]))
+    form = exported_form(project.info.label_form, project.classes)
+    own = [*CURATED_COLUMNS, *map(exported_name, form.columns)]
+    _refuse_foreign(out, _safe_names([*own, *_content(project).columns]))
     if not out.exists():
         if manifest_path.exists() and _manifest_fingerprint(manifest_path) != project.info.fingerprint:
             raise ProjectError(f"{manifest_path} belongs to something else. Choose another name for --out.")

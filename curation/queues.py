@@ -32,10 +32,12 @@ from diagnostics.task import NO_LABEL, SPLITS, BoolArray, IntArray, RowArray
 
 RANKED_COLUMNS = (
     "rank", "item_id", "path", "split", "given_label", "predicted_label", "p_given", "p_predicted",
-    "second_label", "p_second", "suspect", "suspect_label", "loss", "confusion", "margin", "entropy", "label_quality",
+    "second_label", "p_second", "loss", "confusion", "margin", "entropy", "label_quality",
 )  # fmt: skip
+SET_COLUMNS = ("suspect", "suspect_label")  # of several labels an item
 PAGE_COLUMNS = (
     *RANKED_COLUMNS,
+    *SET_COLUMNS,
     "kind",
     "label",
     "verdict",
@@ -237,8 +239,9 @@ class Queue:
         return top
 
     def ranked_table(self) -> pd.DataFrame:
-        """The whole queue: RANKED_COLUMNS."""
-        return _frame(self._columns(0, len(self)), RANKED_COLUMNS)
+        """The whole queue: RANKED_COLUMNS, and SET_COLUMNS where an item can have several labels."""
+        names = (*RANKED_COLUMNS, *SET_COLUMNS) if self._kind.is_set else RANKED_COLUMNS
+        return _frame(self._columns(0, len(self)), names)
 
     def item_ids(self, start: int = 0, stop: int | None = None) -> list[str]:
         """The ids of the items from rank start + 1 to rank stop."""

@@ -63,6 +63,7 @@ METRIC_NAMES = {
     "macro_f1": "macro F1",
     "subset_accuracy": "subset accuracy",
     "micro_f1": "micro F1",
+    "hamming_loss": "wrong labels of all",
 }
 
 

@@ -14,6 +14,7 @@ from diagnostics.task import FloatArray, IntArray
 
 FOLDER = "explanations"
 FORMAT_VERSION = 1
+CODES_FILE = "codes.npy"
 MAX_PARTS = 40
 
 
@@ -28,6 +29,8 @@ class Explanations:
     effect : (n_parts,) float16, above 0 speaks for the label, below 0 against it; comparable within an item, where the
         largest in size is 1
     parts : the names of the features of a row; () for texts
+    codes : (n_items,), the class that an item's parts are about, -1 where it was not asked about; None where that is
+        not kept: then it is the given label, or the prediction for an item without
     """
 
     begins: IntArray
@@ -35,6 +38,7 @@ class Explanations:
     end: IntArray
     effect: FloatArray
     parts: tuple[str, ...] = field(default=())
+    codes: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.begins) - 1
@@ -69,11 +73,16 @@ def explanations_of(
 
 
 def place_explanations(
-    found: Sequence[tuple[IntArray, Explanations]], *, n_items: int, parts: tuple[str, ...] = ()
+    found: Sequence[tuple[IntArray, Explanations]],
+    *,
+    n_items: int,
+    parts: tuple[str, ...] = (),
+    codes: IntArray | None = None,
 ) -> Explanations:
     """One for all items from those of parts of them.
 
     found : positions (n,) in [0, n_items) and the explanations of these; no position twice
+    codes : as `Explanations.codes`
     """
     where = np.full((n_items, 2), -1, dtype=np.int64)
     for number, (positions, _) in enumerate(found):
@@ -94,6 +103,7 @@ def place_explanations(
         _joined(columns["end"], np.int32),
         _joined(columns["effect"], np.float16),
         parts,
+        codes,
     )
 
 
@@ -104,6 +114,8 @@ def write_explanations(run_dir: Path, explanations: Explanations) -> None:
     beside.mkdir(parents=True)
     for name in ("begins", "start", "end", "effect"):
         np.save(beside / f"{name}.npy", getattr(explanations, name))
+    if explanations.codes is not None:
+        np.save(beside / CODES_FILE, explanations.codes.astype(np.int32))
     about = {"format_version": FORMAT_VERSION, "parts": list(explanations.parts)}
     (beside / "explanations.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
     shutil.rmtree(run_dir / FOLDER, ignore_errors=True)
@@ -128,7 +140,9 @@ def read_explanations(run_dir: Path) -> Explanations | None:
         begins, start, end, effect = (
             np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("begins", "start", "end", "effect")
         )
-        return Explanations(begins, start, end, effect, tuple(about["parts"]))
+        path = folder / CODES_FILE
+        codes = np.load(path, mmap_mode="r") if path.is_file() else None
+        return Explanations(begins, start, end, effect, tuple(about["parts"]), codes)
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"The explanations in {folder} cannot be read: {error}. Train again.") from error
 

@@ -74,7 +74,8 @@ class SetMetrics:
 
     def support(self, codes: IntArray) -> IntArray:
         """(n_classes,), how many items have each class."""
-        return np.count_nonzero(self.space.targets(codes), axis=0).astype(np.int64)
+        support: IntArray = np.count_nonzero(self.space.targets(codes), axis=0)
+        return support
 
     def ratios(self, codes: IntArray, predicted: BoolArray) -> "SetRatios":
         """What every item adds to every ratio; predicted : (n_items, n_classes)"""
@@ -176,29 +177,27 @@ class SetRatios:
             "recall": (hit, has),
             "f1": (2 * hit, has + said),
         }
-        rows, columns, data = [], [], []
-        macro = np.zeros(len(self.targets))
+        everyone = np.arange(len(self.targets))
+        moved_whole = {SUBSET: self._right() - known[SUBSET], MICRO: self._micro(known[MICRO])}
+        rows = [everyone] * len(moved_whole)
+        columns = [np.full(len(everyone), column) for column in moved_whole]
+        data = [moved * scale[column] for column, moved in moved_whole.items()]
+        macro = np.zeros(len(everyone))
         for metric, (numerators, counted) in parts.items():
             own = metrics.columns(metric).start + places
             moved = (numerators - known[own] * counted) * scale[own]
             rows, columns, data = [*rows, items], [*columns, own], [*data, moved]
             if metric == "f1":
                 np.add.at(macro, items, moved * metrics.present[places])
-        for column, moved in (
-            (SUBSET, self._right() - known[SUBSET]),
-            (MICRO, self._micro(known[MICRO])),
-            (MACRO, macro / max(1, metrics.n_present)),
-        ):
-            size = 1.0 if column == MACRO else scale[column]
-            rows.append(np.arange(len(moved)))
-            columns.append(np.full(len(moved), column))
-            data.append(moved * size)
-        shape = (len(self.targets), metrics.n_columns)
+        rows, columns = [*rows, everyone], [*columns, np.full(len(everyone), MACRO)]
+        data.append(macro / max(1, metrics.n_present))
+        shape = (len(everyone), metrics.n_columns)
         entries = (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns)))
         return sparse.csr_array(sparse.coo_array(entries, shape=shape))
 
     def _right(self) -> FloatArray:
-        return (self.targets == self.predicted).all(axis=1).astype(float)
+        right: FloatArray = (self.targets == self.predicted).all(axis=1).astype(float)
+        return right
 
     def _micro(self, value: float) -> FloatArray:
         """(n_items,), numerator - value × denominator of micro F1."""

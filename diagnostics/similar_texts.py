@@ -1,13 +1,14 @@
-"""Which texts are nearly the same: hashed character shingles find candidates, the characters themselves decide.
+"""Which texts are nearly the same: what has almost all characters in common, in the same order.
 
-A text is compared in its plain form: letters and digits in one case, whatever lies between them one blank. Candidates
-are the pairs whose TF-IDF vectors of four-character shingles have a cosine of at least LEAST_COSINE. None is missed:
-of two such texts, the rarest shingles that they share are among the PREFIX of both, that is, not among the most common
-shingles that together are shorter than LEAST_COSINE (prefix filtering: R. J. Bayardo, Y. Ma, R. Srikant, "Scaling Up
-All Pairs Similarity Search", WWW 2007). So only prefixes are multiplied with one another.
+A text is compared in its plain form: letters and digits in one case, whatever lies between them one blank. Two are near
+if at least LEAST_ALIKE of their characters are the same in the same order (`difflib`), and all their numbers.
 
-Shingles alone take "How do I add a card" and "Can I add a card" for copies, which are different questions. So a
-candidate is near if at least LEAST_ALIKE of the characters are the same in the same order (`difflib`), and all numbers.
+No such pair is missed, and few others are looked at: a character that differs is part of at most SHINGLE shingles, so
+that a text can lose only so many of its shingles to a near one (the count filter of E. Ukkonen, "Approximate
+string-matching with q-grams", 1992); of the others, the IN_PREFIX rarest that both have are in the prefix of each: its
+rarest shingles, IN_PREFIX more than can be lost (prefix filtering: J. Wang, G. Li, J. Feng, "Can We Beat the Prefix
+Filtering?", SIGMOD 2012). So only prefixes are multiplied with one another. One limit keeps this fast among many texts:
+shingles that more than TOO_COMMON texts have lead to no candidates, so that a pair of nothing but such can be missed.
 """
 
 import re
@@ -21,10 +22,14 @@ import numpy as np
 
 from diagnostics.task import FloatArray, IntArray
 
-SHINGLE = 4
-N_HASHES = 1 << 21
-LEAST_COSINE = 0.7
+SHINGLE = 8
+IN_PREFIX = 4
+TOO_COMMON = 300
+N_HASHES = 1 << 22
 LEAST_ALIKE = 0.97
+MOST_DIFFERING = (
+    (1 - LEAST_ALIKE) * 2 / LEAST_ALIKE
+)  # characters of both texts, as a share of the shorter one's length
 CHUNK_ROWS = 2_000
 MAX_PAIRS = 5_000_000
 MAX_COMPARED = 2_000
@@ -95,25 +100,41 @@ def _alike(one: str, other: str) -> float:
 
 
 def _candidates(plain: Sequence[str], on_step: OnStep, max_pairs: int) -> tuple[IntArray, IntArray, bool]:
-    """Pairs of plain forms with a cosine of at least LEAST_COSINE; whether these are all of them."""
+    """Pairs of plain forms that may be near, and all that are; whether these are all of them."""
     nothing = np.empty(0, dtype=np.int64)
     if len(plain) < 2:
         return nothing, nothing, True
-    vectors = _vectors(plain)
-    prefix = _prefixes(vectors)
+    length = np.array([len(text) for text in plain], dtype=np.int64)
+    shingles = _shingles(plain)
+    n_lost = SHINGLE * _most_differing(length)
+    n_kept = np.maximum(1, _n_each(shingles) - n_lost)
+    prefix = _prefixes(shingles, n_lost + IN_PREFIX)
     found = [(nothing, nothing)]
     n_left = max_pairs
     for start, stop in _chunks(len(plain), on_step):
         shared = (prefix[start:stop] @ prefix[:stop].T).tocoo()
         first, second = shared.col.astype(np.int64), shared.row.astype(np.int64) + start
-        first, second = first[first < second], second[first < second]
-        near = _cosines(vectors, first, second) >= LEAST_COSINE
+        shorter, longer = np.minimum(length[first], length[second]), np.maximum(length[first], length[second])
+        least = np.maximum(n_kept[first], n_kept[second])
+        possible = (first < second) & (longer - shorter <= _most_differing(shorter))
+        possible &= shared.data >= np.minimum(IN_PREFIX, least)
+        first, second, least = first[possible], second[possible], least[possible]
+        near = _n_shared(shingles, first, second) >= least
         found.append((first[near], second[near]))
         n_left -= int(np.count_nonzero(near))
         if n_left < 0:
             break
     first, second = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return first, second, n_left >= 0
+
+
+def _most_differing(length: IntArray) -> IntArray:
+    """How many characters a text of this length and one that is near to it can have that the other has not.
+
+    With M characters in common, the share 2 M / (a + b) is at least LEAST_ALIKE, and M at most the shorter length.
+    """
+    most: IntArray = np.floor(MOST_DIFFERING * length + 1e-9).astype(np.int64)
+    return most
 
 
 def _chunks(n: int, on_step: OnStep) -> Iterator[tuple[int, int]]:
@@ -123,45 +144,48 @@ def _chunks(n: int, on_step: OnStep) -> Iterator[tuple[int, int]]:
     on_step(n, n)
 
 
-def _vectors(plain: Sequence[str]) -> Any:
-    """(n_texts, n_shingles that occur) sparse TF-IDF of length 1; columns from the rarest shingle to the commonest."""
+def _shingles(plain: Sequence[str]) -> Any:
+    """(n_texts, n_shingles that occur) sparse, 1 where a text has a shingle; from the rarest to the commonest one."""
     from sklearn.feature_extraction.text import HashingVectorizer
-    from sklearn.preprocessing import normalize
 
     hashing = HashingVectorizer(
         analyzer="char", ngram_range=(SHINGLE, SHINGLE), n_features=N_HASHES, alternate_sign=False, norm=None,
-        binary=True, lowercase=False, dtype=np.float32,
+        binary=True, lowercase=False, dtype=np.int32,
     )  # fmt: skip
-    counts = hashing.transform(f" {text} " for text in plain)
-    n_texts_with = np.bincount(counts.indices, minlength=N_HASHES)
+    table = hashing.transform(plain)
+    n_texts_with = np.bincount(table.indices, minlength=N_HASHES)
     order = np.argsort(n_texts_with, kind="stable")
     order = order[n_texts_with[order] > 0]
     place = np.empty(N_HASHES, dtype=np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    inverse = np.log((1 + len(plain)) / (1 + n_texts_with)).astype(np.float32) + 1
-    counts.data = inverse[counts.indices]
-    counts.indices = place[counts.indices]
-    counts.has_sorted_indices = False
-    counts.resize(len(plain), len(order))
-    counts.sort_indices()
-    return normalize(counts, copy=False)
+    table.indices = place[table.indices]
+    table.has_sorted_indices = False
+    table.resize(len(plain), max(1, len(order)))
+    table.sort_indices()
+    return table
 
 
-def _prefixes(vectors: Any) -> Any:
-    """The vectors without their most common shingles, as many as are shorter than LEAST_COSINE together."""
-    squares = vectors.data.astype(np.float64) ** 2
-    total = np.concatenate([[0.0], np.cumsum(squares)])
-    ends = np.repeat(total[vectors.indptr[1:]], np.diff(vectors.indptr))
-    in_prefix = ends - total[:-1] >= LEAST_COSINE**2 - 1e-6
-    prefix = vectors.copy()
-    prefix.data = np.where(in_prefix, vectors.data, 0).astype(np.float32)
+def _prefixes(shingles: Any, size: IntArray) -> Any:
+    """Of each text its rarest shingles; size : (n_texts,), how many"""
+    n_each = _n_each(shingles)
+    rank = np.arange(shingles.nnz) - np.repeat(shingles.indptr[:-1], n_each)
+    n_texts_with = np.bincount(shingles.indices, minlength=shingles.shape[1])
+    prefix = shingles.copy()
+    wanted = (rank < np.repeat(size, n_each)) & (n_texts_with[shingles.indices] <= TOO_COMMON)
+    prefix.data = wanted.astype(np.int32)
     prefix.eliminate_zeros()
     return prefix
 
 
-def _cosines(vectors: Any, first: IntArray, second: IntArray) -> FloatArray:
-    cosines = np.empty(len(first), dtype=np.float32)
+def _n_each(shingles: Any) -> IntArray:
+    n_each: IntArray = np.diff(shingles.indptr).astype(np.int64)
+    return n_each
+
+
+def _n_shared(shingles: Any, first: IntArray, second: IntArray) -> IntArray:
+    """(n_pairs,), how many shingles the two texts of each pair have in common."""
+    shared = np.empty(len(first), dtype=np.int64)
     for start in range(0, len(first), 20 * CHUNK_ROWS):
         part = slice(start, start + 20 * CHUNK_ROWS)
-        cosines[part] = np.asarray(vectors[first[part]].multiply(vectors[second[part]]).sum(axis=1)).ravel()
-    return cosines
+        shared[part] = np.asarray(shingles[first[part]].multiply(shingles[second[part]]).sum(axis=1)).ravel()
+    return shared

@@ -36,6 +36,11 @@ class Ranker(StrEnum):
     entropy = "entropy"
 
 
+class Suspect(StrEnum):
+    missing = "missing"
+    superfluous = "superfluous"
+
+
 class ThresholdRule(StrEnum):
     best_f1 = "best_f1"
     half = "0.5"
@@ -149,6 +154,7 @@ def report(
     from curation.advice import class_advice
     from curation.project import Project
     from curation.reports import labelled_predictions
+    from diagnostics.compare import METRIC_NAMES
     from diagnostics.metrics import UNDERPERFORMING_RULE
 
     opened = Project.open(project)
@@ -181,7 +187,7 @@ def report(
         + (IN_SAMPLE_NOTE if found.in_sample else "")
     )
     for name, estimate in totals.items():
-        print_line(f"{METRIC_TITLES[name]}: {with_interval(estimate.value, estimate.low, estimate.high)}")
+        print_line(f"{METRIC_NAMES[name]}: {with_interval(estimate.value, estimate.low, estimate.high)}")
     columns = {
         "class": "left",
         "precision": "right",
@@ -218,6 +224,9 @@ def rank(
     ] = 2,
     given: Annotated[str | None, typer.Option(help="Only items labelled with this class.")] = None,
     predicted: Annotated[str | None, typer.Option(help="Only items predicted as this class.")] = None,
+    suspect: Annotated[
+        Suspect | None, typer.Option(help="Of several labels: only items of which one may be so.")
+    ] = None,
     pair: Annotated[str | None, typer.Option(help="Only a confused pair of classes: A,B.")] = None,
     search: Annotated[str, typer.Option(help="Only paths that contain this text.")] = "",
     like: Annotated[
@@ -266,6 +275,7 @@ def rank(
     narrowing = {
         "--given": given,
         "--predicted": predicted,
+        "--suspect": suspect,
         "--pair": pair,
         "--like": like,
         "--search": search,
@@ -308,6 +318,7 @@ def rank(
         k=k,
         given=given,
         predicted=predicted,
+        suspect=suspect.value if suspect else None,
         pair=_pair(pair),
         like=like,
         decided="open" if undecided else "any",

@@ -1,5 +1,6 @@
 // The card of a table row: its most important values in the grid, all of them in the focus view.
 
+import { Paper } from "./card_paper.js";
 import { CardStore } from "./card_store.js";
 import { el, icon } from "./dom.js";
 import { explanationNote, piecesOf, searchIn } from "./logic.js";
@@ -28,35 +29,19 @@ export const rowCard = {
     el("span", { class: "swatch" }, effectBar(0.8), " speaks for the given label"),
     el("span", { class: "swatch" }, effectBar(-0.8), " speaks against it"),
     el("span", { class: "swatch" }, icon("unusual"), " unusual for its label"),
-    el("span", { class: "unexplained" }, explanationNote(cards.map((card) => (card.explained ? [] : null)), "row", "rows")),
+    el("span", { class: "unexplained" }, explanationNote(cards.filter((card) => !card.blind).map((card) => (card.explained ? [] : null)), "row", "rows")),
   ],
 };
 
-class LargeRow {
+class LargeRow extends Paper {
   constructor(api, query) {
-    Object.assign(this, { api, query });
-    this.table = el("div", { class: "cells" });
-    this.about = el("p", { class: "about" });
-    this.root = el("div", { class: "large paper" }, this.table, this.about);
-  }
-
-  /** Show what the grid shows at once and the whole row once it is here; rejects if it cannot be had. */
-  async show(item, card) {
-    this.item = item;
-    this.root.scrollTop = 0;
-    this.paint(card);
-    const [whole] = await this.api().cards(this.query(), [item.item_id], true);
-    if (item === this.item) this.paint(whole);
+    super(api, query, el("div", { class: "cells" }));
   }
 
   paint(card) {
-    this.table.replaceChildren(...(card ? card.cells.flatMap((cell) => cellOf(cell, this.query())) : []));
-    this.about.textContent = card?.about ? `Bars and marks: for and against “${card.about}”, as this run was trained.` : "";
+    this.content.replaceChildren(...(card ? card.cells.flatMap((cell) => cellOf(cell, this.query())) : []));
+    this.about.textContent = card?.about ? `Bars: what speaks for and against “${card.about}”, as this run was trained.` : "";
     if (card && !card.explained && !card.blind) this.about.textContent = "This run has no explanation of this row: no bars are drawn, and the columns stand in their own order.";
-  }
-
-  clear() {
-    this.item = undefined;
   }
 }
 
@@ -64,7 +49,8 @@ function shortRow(card, nShort, query) {
   const shown = card.cells.slice(0, nShort).flatMap((cell) => cellOf(cell, query));
   const nMore = card.n_cells - Math.min(nShort, card.cells.length);
   const more = nMore > 0 ? [el("span", { class: "whole", title: "Show the whole row (F)" }, `${nMore} more`)] : [];
-  return [el("div", { class: "cells" }, ...shown), ...more];
+  const other = card.about_other ? [el("span", { class: "about-other" }, `bars: for and against ${card.about}`)] : [];
+  return [el("div", { class: "cells" }, ...shown), ...other, ...more];
 }
 
 /** Name, value and bar, and beneath them why the value is unusual. */

@@ -1,5 +1,6 @@
 // The card of a text: a few lines around the words that say most in the grid, the whole text in the focus view.
 
+import { Paper } from "./card_paper.js";
 import { CardStore } from "./card_store.js";
 import { el } from "./dom.js";
 import { explanationNote, piecesOf, searchIn } from "./logic.js";
@@ -25,40 +26,25 @@ export const textCard = {
     swatch("for", "speaks for the given label"),
     swatch("against", "speaks against it"),
     el("span", {}, "of unlabelled texts: for and against the predicted one"),
-    el("span", { class: "unexplained" }, explanationNote(cards.map((card) => card.marks), "text", "texts")),
+    el("span", { class: "unexplained" }, explanationNote(cards.filter((card) => !card.blind).map((card) => card.marks), "text", "texts")),
   ],
 };
 
-class LargeText {
+class LargeText extends Paper {
   constructor(api, query) {
-    Object.assign(this, { api, query });
-    this.text = el("div", { class: "whole-text" });
-    this.about = el("p", { class: "about" });
-    this.root = el("div", { class: "large paper" }, this.text, this.about);
-  }
-
-  /** Show what the grid shows at once and the whole text once it is here; rejects if it cannot be had. */
-  async show(item, card) {
-    this.item = item;
-    this.root.scrollTop = 0;
-    this.paint(card);
-    const [whole] = await this.api().cards(this.query(), [item.item_id], true);
-    if (item === this.item) this.paint(whole);
+    super(api, query, el("div", { class: "whole-text" }));
   }
 
   paint(card) {
-    this.text.replaceChildren(...(card ? marked(card, this.query()) : []));
+    this.content.replaceChildren(...(card ? marked(card, this.query()) : []));
     this.about.textContent = card?.about ? `Marked: what speaks for and against “${card.about}”, as this run was trained.` : "";
     if (card && card.marks === null && !card.blind) this.about.textContent = "This run has no explanation of this text, so no words are marked.";
-  }
-
-  clear() {
-    this.item = undefined;
   }
 }
 
 function shortText(card, query) {
   const parts = [el("p", { class: "words" }, ...marked(card, query))];
+  if (card.about_other) parts.push(el("span", { class: "about-other" }, `marked: for and against ${card.about}`));
   if (card.cut) parts.push(el("span", { class: "whole", title: "Show the whole text (F)" }, "whole text"));
   return parts;
 }

@@ -221,8 +221,8 @@ def _write(name: str) -> None:
     else:
         _drop(name)
     if name == "split":
-        _drop("like")
-        _drop("given")  # another split has other suspects, and unlabelled items have no given label at all
+        for other in ("like", "given", "suspect"):
+            _drop(other)  # another split has other suspects, and unlabelled items have no given label at all
     if name == "given":
         _drop(MIXED)
         if not value:

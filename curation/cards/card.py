@@ -42,12 +42,21 @@ class CardRequest:
     def explained(self) -> "Explained":
         """What the run says of the items."""
         if self.table is None:
-            return Explained([None] * len(self.rows), (), np.full(len(self.rows), None, dtype=object))
+            nothing = np.full(len(self.rows), None, dtype=object)
+            return Explained([None] * len(self.rows), (), nothing, nothing)
         explanations = read_explanations(self.table.run.folder)
         run_rows = self.table.index.row_of_item[self.rows]
         shown = (run_rows >= 0) & ~self.hidden
+        names = np.array(
+            [*names_now(self.project, self.table.run.info, self.project.classes), None], dtype=object
+        )
         labels: Labels = np.full(len(self.rows), None, dtype=object)
-        labels[shown] = self._explained_labels(self.table, run_rows[shown])
+        labels[shown] = self._labels(self.table, run_rows[shown])
+        about = labels.copy()
+        if explanations is not None and explanations.codes is not None:
+            kept = explanations.codes[run_rows]
+            asked = shown & (kept != NO_LABEL)
+            about[asked] = names[kept[asked]]
         return Explained(
             parts=[
                 _parts(explanations, row) if show else None
@@ -55,15 +64,13 @@ class CardRequest:
             ],
             feature_names=explanations.parts if explanations else (),
             labels=labels,
+            about=about,
         )
 
-    def _explained_labels(self, table: RunTable, run_rows: RowArray) -> Labels:
-        """What the run explains of each row: the given label, the predicted one where there is none, or of several
-        labels the one that is most suspect."""
+    def _labels(self, table: RunTable, run_rows: RowArray) -> Labels:
+        """The given label of each row, the predicted one where there is none."""
         classes = self.project.classes
         shown = table.in_classes(names_now(self.project, table.run.info, classes), classes)
-        if classes.kind.is_set:
-            return shown.labels.texts(shown.second(run_rows))
         given = shown.given(run_rows)
         return shown.labels.texts(np.where(given == NO_LABEL, shown.predicted(run_rows), given))
 
@@ -74,13 +81,16 @@ class Explained:
 
     parts : what speaks for and against its label, see `diagnostics.explanations`; None where the run says nothing
     feature_names : the features that the parts of a table row name by their place; () for other items
-    labels : what the parts are about, in present names: the label that the run was trained on, or the prediction for
-        an item without; None for an item that is to be decided blind, or that the run did not predict
+    labels : in present names the label that the run was trained on, or the prediction for an item without; None for an
+        item that is to be decided blind, or that the run did not predict
+    about : what the parts are about; of an item without a label this is what one of the run's models predicts, which
+        can be another class than all of them together do
     """
 
     parts: Sequence[Sequence[Part] | None]
     feature_names: tuple[str, ...]
     labels: Labels
+    about: Labels
 
 
 @dataclass(frozen=True, slots=True)

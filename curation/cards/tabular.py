@@ -48,7 +48,8 @@ class Cell:
 class RowCard:
     """cells : the first of the row's `n_cells` values, most important first
     explained : the run says which values are important; else they stand as in the source, unusual ones first
-    about : the label that the effects and what is unusual are about, None if there is none to be told
+    about : the label that the effects are about, None without effects or if it must not be told
+    about_other : that is neither the given label nor, of an item without one, what the run predicts
     blind : nothing that tells the label is on the card
     """
 
@@ -56,6 +57,7 @@ class RowCard:
     n_cells: int
     explained: bool
     about: str | None
+    about_other: bool
     blind: bool
 
 
@@ -64,11 +66,12 @@ def _make(request: CardRequest) -> list[RowCard]:
     values = request.columns(names).rename(columns=lambda name: str(name).removeprefix(FEATURE_PREFIX))
     said = request.explained()
     return [
-        _card(record, parts, said.feature_names, unusual, label, hidden, whole=request.whole)
-        for record, parts, unusual, label, hidden in zip(
+        _card(record, parts, said.feature_names, unusual, about, about != label, hidden, whole=request.whole)
+        for record, parts, unusual, about, label, hidden in zip(
             values.to_dict("records"),
             said.parts,
             _unusual(request, said.labels),
+            said.about,
             said.labels,
             request.hidden.tolist(),
             strict=True,
@@ -81,7 +84,8 @@ def _card(
     parts: Sequence[Part] | None,
     feature_names: tuple[str, ...],
     unusual: Mapping[str, str],
-    label: str | None,
+    about: str | None,
+    about_other: bool,
     hidden: bool,
     *,
     whole: bool,
@@ -97,7 +101,10 @@ def _card(
         )
         for name in (names if whole else names[:N_SHOWN])
     ]
-    return RowCard(cells, len(names), parts is not None, label, hidden)
+    explained = parts is not None
+    return RowCard(
+        cells, len(names), explained, about if explained else None, explained and about_other, hidden
+    )
 
 
 def _unusual(request: CardRequest, labels: Labels) -> list[dict[str, str]]:

@@ -22,6 +22,7 @@ class TextCard:
     marks : (start, end, effect) in characters of `text`, effect in [-1, 1], above 0 speaks for the label; None where
         the run says nothing of this text
     about : the label that the marks are about, None without marks or if it must not be told
+    about_other : that is neither the given label nor, of an item without one, what the run predicts
     blind : nothing that tells the label is on the card
     """
 
@@ -29,6 +30,7 @@ class TextCard:
     cut: bool
     marks: Sequence[Part] | None
     about: str | None
+    about_other: bool
     blind: bool
 
 
@@ -36,9 +38,16 @@ def _make(request: CardRequest) -> list[TextCard]:
     texts = request.columns([TEXT_COLUMN])[TEXT_COLUMN].tolist()
     columns, said = request.project.info.content, request.explained()
     return [
-        _card(*as_shown(text, parts, columns), label, hidden, request.search, whole=request.whole)
-        for text, parts, label, hidden in zip(
-            texts, said.parts, said.labels, request.hidden.tolist(), strict=True
+        _card(
+            *as_shown(text, parts, columns),
+            about,
+            about != label,
+            hidden,
+            request.search,
+            whole=request.whole,
+        )
+        for text, parts, about, label, hidden in zip(
+            texts, said.parts, said.about, said.labels, request.hidden.tolist(), strict=True
         )
     ]
 
@@ -59,7 +68,14 @@ def as_shown(
 
 
 def _card(
-    text: str, parts: Sequence[Part] | None, label: str | None, hidden: bool, search: str, *, whole: bool
+    text: str,
+    parts: Sequence[Part] | None,
+    about: str | None,
+    about_other: bool,
+    hidden: bool,
+    search: str,
+    *,
+    whole: bool,
 ) -> TextCard:
     start, end = (0, len(text)) if whole else shown_part(text, parts or (), search)
     shown, offset = text[start:end], -start
@@ -70,10 +86,11 @@ def _card(
     marks = None
     if parts is not None:
         marks = [(a + offset, b + offset, round(e, 3)) for a, b, e in parts if start <= a and b <= end]
-    about = label if parts is not None else None
+    if parts is None:
+        about, about_other = None, False
     if not whole:
         shown = _SPACE.sub(" ", shown)  # one character for one, so that the marks stay where they are
-    return TextCard(shown, (start, end) != (0, len(text)), marks, about, hidden)
+    return TextCard(shown, (start, end) != (0, len(text)), marks, about, about_other, hidden)
 
 
 def shown_part(text: str, parts: Sequence[Part], search: str = "") -> tuple[int, int]:

@@ -86,9 +86,6 @@ class LabelKind(Protocol):
     def probabilities(self, logits: FloatArray) -> FloatArray:
         """(n_items, n_classes), what logits of a model mean."""
 
-    def logits(self, probs: FloatArray) -> FloatArray:
-        """(n_items, n_classes), logits that mean these probabilities."""
-
     def mean_loss(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
         """The mean loss of labelled items in nats; 0 without items."""
 

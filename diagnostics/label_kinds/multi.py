@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from diagnostics.errors import ConfigError, DataError
 from diagnostics.label_kinds.kind import Problem, Question
@@ -75,10 +75,6 @@ class SeveralLabels:
     def probabilities(self, logits: FloatArray) -> FloatArray:
         probs: FloatArray = expit(logits)
         return probs
-
-    def logits(self, probs: FloatArray) -> FloatArray:
-        logits: FloatArray = logit(np.clip(probs, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY))
-        return logits
 
     def mean_loss(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
         """Binary cross-entropy, the mean over the classes."""

@@ -27,7 +27,7 @@ from diagnostics.multilabel.run_thresholds import FILE as THRESHOLDS_FILE
 from diagnostics.multilabel.run_thresholds import predict_sets
 from diagnostics.multilabel.scores import HALF, Pairs, check_probabilities, kinds_of
 from diagnostics.multilabel.signals import NeighbourSupport, PairSignals, pair_signals
-from diagnostics.neighbours import NearItems, nearest_items, read_near_items, write_near_items
+from diagnostics.neighbours import NearItems, nearest_items, write_near_items
 from diagnostics.predictions import Predictions
 from diagnostics.reasons import DOUBTS, LABELS_SEEN
 from diagnostics.run_folder import Run
@@ -35,6 +35,7 @@ from diagnostics.scores import SCORE_COLUMNS
 from diagnostics.signals import NEIGHBOURS
 from diagnostics.task import BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
+from diagnostics.training.quick_scores import near_of_quick_run
 
 SUSPECT_COLUMN = "suspect"
 CHUNK_CELLS = 250_000
@@ -64,14 +65,11 @@ def score_quick_run(
     content_hashes: pd.Series,
     decided: Collection[str],
     config: TrainConfig,
+    in_space_of: Run | None = None,
 ) -> Scored:
     """With the neighbours that the base run has found, because the features are the same."""
-    near, contents = None, content_hashes.astype(str).tolist()
-    kept = None if base is None else read_near_items(base.folder)
-    if base is not None and kept is not None:
-        near = kept.of_rows(pd.Index(base.predictions.item_ids).get_indexer(pd.Index(predictions.item_ids)))
-    elif predictions.fold_embeddings is not None:
-        near = nearest_items(predictions, contents, seed=config.seed)
+    contents = content_hashes.astype(str).tolist()
+    near = near_of_quick_run(predictions, base or in_space_of, content_hashes, config.seed)
     return _score(predictions, near, contents, decided=decided, config=config, why_missing={})
 
 

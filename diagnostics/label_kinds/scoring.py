@@ -51,10 +51,12 @@ class Scoring(Protocol):
         content_hashes: pd.Series,
         decided: Collection[str],
         config: TrainConfig,
+        in_space_of: Run | None = None,
     ) -> Scored:
         """Score what the heads of a quick round predict.
 
         base : the full run whose networks give the features, None if none does
+        in_space_of : a full run that has the same features of its items, if there is one
         decided : the items on which a person has said that their present label is right
         """
 

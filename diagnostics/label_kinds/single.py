@@ -66,10 +66,6 @@ class OneLabel:
         probs: FloatArray = softmax(logits, axis=1)
         return probs
 
-    def logits(self, probs: FloatArray) -> FloatArray:
-        logits: FloatArray = np.log(np.maximum(probs, SMALLEST_PROBABILITY))
-        return logits
-
     def mean_loss(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
         said = probs[np.arange(len(codes)), codes]
         return float(-np.log(np.maximum(said, SMALLEST_PROBABILITY)).mean()) if len(codes) else 0.0

@@ -47,9 +47,15 @@ def score_quick_run(
     content_hashes: pd.Series,
     decided: Collection[str],
     config: TrainConfig,
+    in_space_of: Run | None = None,
 ) -> Scored:
     """See `diagnostics.training.quick_scores`."""
     table, quality = score_quick_round(
-        predictions, base, content_hashes=content_hashes, decided=decided, seed=config.seed
+        predictions,
+        base,
+        content_hashes=content_hashes,
+        decided=decided,
+        seed=config.seed,
+        in_space_of=in_space_of,
     )
     return Scored(table, {FILE: quality.to_json()})

@@ -220,18 +220,19 @@ class EmbedInputs:
 
 
 class QuickFeatures(Protocol):
-    """Features for quick rounds that owe nothing to a label of these data.
-
-    arch : what computes them; pretrained : whether that is a network trained on other data
-    source : whose features they are, in words
-    """
+    """Features for quick rounds that owe nothing to a label of these data."""
 
     @property
-    def arch(self) -> str: ...
+    def arch(self) -> str:
+        """What computes them."""
+
     @property
-    def pretrained(self) -> bool: ...
+    def pretrained(self) -> bool:
+        """Whether that is a network trained on other data."""
+
     @property
-    def source(self) -> str: ...
+    def source(self) -> str:
+        """Whose features they are, in words."""
 
     def embed(self, inputs: EmbedInputs) -> SharedEmbeddings:
         """(1, n_rows, n_features), computed once for each content and kept in the cache."""

@@ -36,7 +36,7 @@ from diagnostics.training.recipe import BATCH_SIZES, Phase, optimizer_of
 MODALITY = "tabular"
 GRADIENT_BOOSTING, TABULAR_NET = "gradient_boosting", "tabular_net"
 ROWS_SEEN = 30_000
-EPOCHS = (5, 30)
+EPOCHS = (8, 15)
 NET_WORK = 300.0
 
 

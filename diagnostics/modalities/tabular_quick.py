@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -23,12 +24,13 @@ class RowFeatures:
     source: str = "the rows themselves (ranks, pieces of ranges, categories, and random combinations of them)"
 
     def embed(self, inputs: EmbedInputs) -> SharedEmbeddings:
-        """(1, n_rows, n_features). Ranges and categories are those of the rows that there were first; with twice as
-        many rows, or other features, they are learnt anew. raises : DataError as `fit_quick`
+        """(1, n_rows, n_features). Ranges and categories are those of the rows that there were first, also for fewer
+        rows and for some more; with twice as many, or other features, they are learnt anew.
+
+        raises : DataError as `fit_quick`
         """
         items = inputs.items.drop_duplicates("content_hash", ignore_index=True)
-        doublings = int(math.log2(max(1, len(items))))
-        store = FeatureStore(inputs.cache_dir / FOLDER / f"rows-{schema_of(items)}-{doublings}")
+        store = _store_for(items, inputs.cache_dir)
         path = store.folder / FIT_FILE
         if not path.is_file():
             fit_quick(items).save(path)
@@ -46,6 +48,17 @@ class RowFeatures:
             inputs.on_progress(Progress("embed", n_done, len(items), "rows prepared once"))
 
         store.append(items["content_hash"].tolist(), ComputedRows(fit, items, tell))
+
+
+def _store_for(items: pd.DataFrame, cache_dir: Path) -> FeatureStore:
+    """One that has all of these contents, else the one for about so many rows."""
+    name = f"rows-{schema_of(items)}"
+    for folder in sorted((cache_dir / FOLDER).glob(f"{name}-*")):
+        store = FeatureStore(folder)
+        if items["content_hash"].isin(store.contents).all():
+            return store
+    doublings = int(math.log2(max(1, len(items))))
+    return FeatureStore(cache_dir / FOLDER / f"{name}-{doublings:02}")
 
 
 def find_quick_features(config: TrainConfig, base: Run | None) -> RowFeatures:

@@ -19,6 +19,8 @@ from diagnostics.training.config import TrainConfig
 AUTO = "tfidf"
 MODELS = {
     "tfidf": "diagnostics.texts.tfidf",
+    "awd_lstm": "diagnostics.texts.awd_lstm",
+    "transformer": "diagnostics.texts.transformer",
 }
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from diagnostics.errors import Cancelled
 from diagnostics.explanations import Explanations, explanations_of
 from diagnostics.modalities import ToExplain
-from diagnostics.task import FloatArray, IntArray
+from diagnostics.task import BoolArray, FloatArray, IntArray
 
-N_DRAWS = 4
-MOST_PREDICTIONS = 1_500_000
+N_DRAWS = 3
+MOST_PREDICTIONS = 1_000_000
 FEWEST_EXPLAINED = 2_000
 ROWS_AT_ONCE = 8_192
 SMALLEST_PROBABILITY = 0.01
@@ -64,7 +64,7 @@ def n_explained(n_asked: int, n_features: int, *, n_models: int) -> int:
     its models together, in any case FEWEST_EXPLAINED of the run.
 
     >>> n_explained(2_000, 30, n_models=5), n_explained(20_000, 30, n_models=5), n_explained(20_000, 3_000, n_models=5)
-    (2000, 2500, 400)
+    (2000, 2222, 400)
     """
     affordable = MOST_PREDICTIONS // (n_models * max(1, n_features) * N_DRAWS)
     return min(n_asked, max(affordable, FEWEST_EXPLAINED // n_models))
@@ -96,8 +96,11 @@ def _effects(
         columns = np.flatnonzero(feature_of == feature)
         replaced = repeated.copy()
         replaced[:, columns] = values[np.ix_(others, columns)]
-        after = _log_odds(predict(replaced), repeated_codes).reshape(-1, N_DRAWS)
-        effects[:, feature] = before - after.mean(axis=1)
+        changed = _differ(replaced[:, columns], repeated[:, columns])
+        after = np.repeat(before, N_DRAWS)
+        if changed.any():
+            after[changed] = _log_odds(predict(replaced[changed]), repeated_codes[changed])
+        effects[:, feature] = (before[:, None] - after.reshape(-1, N_DRAWS)).mean(axis=1)
     return effects
 
 
@@ -105,6 +108,12 @@ def _other_rows(positions: IntArray, n_items: int, rng: np.random.Generator) -> 
     """(n × N_DRAWS,), for each position N_DRAWS others; itself if there is no other."""
     steps = rng.integers(1, max(2, n_items), size=(len(positions), N_DRAWS))
     return ((positions[:, None] + steps) % n_items).ravel()
+
+
+def _differ(values: FloatArray, others: FloatArray) -> BoolArray:
+    """(n,), whether rows differ; missing is the same as missing."""
+    differ: BoolArray = ((values != others) & ~(np.isnan(values) & np.isnan(others))).any(axis=1)
+    return differ
 
 
 def _log_odds(probs: FloatArray, codes: IntArray) -> FloatArray:

@@ -60,13 +60,13 @@ class ClassValues:
         return np.cumsum(self.n_items) - self.n_items
 
     @cached_property
-    def frequency_index(self) -> pd.MultiIndex:
-        return pd.MultiIndex.from_frame(self.frequencies[FREQUENCY_KEY])
-
-    @cached_property
-    def counts(self) -> IntArray:
-        """(n_frequencies, 2), `count` and `n_as_rare` of each row of `frequencies`."""
-        return self.frequencies[["count", "n_as_rare"]].to_numpy(dtype=np.int64)
+    def counts(self) -> dict[tuple[int, int, str], tuple[int, int]]:
+        """`count` and `n_as_rare` by feature, class and value."""
+        columns = [self.frequencies[name].tolist() for name in (*FREQUENCY_KEY, "count", "n_as_rare")]
+        return {
+            (feature, code, value): (count, n_as_rare)
+            for feature, code, value, count, n_as_rare in zip(*columns, strict=True)
+        }
 
 
 def class_values(items: pd.DataFrame, labels: pd.Series, classes: Sequence[str]) -> ClassValues:
@@ -111,16 +111,17 @@ def unusual_values(
     counted = np.array(
         [label == own for label, own in zip(labels, counted_labels, strict=True)], dtype=np.bool_
     )
+    of_class = {int(code): np.flatnonzero(codes == code) for code in np.unique(codes[codes != NO_LABEL])}
     found: list[dict[str, str]] = [{} for _ in range(len(rows))]
-    for column in feature_columns(rows[_known_names(known, rows)]) if _known_names(known, rows) else []:
+    names = [name for name in (FEATURE_PREFIX + name for name in known.names) if name in rows]
+    for column in feature_columns(rows[names]) if names else []:
         feature = known.names.index(column.name)
         if column.kind != known.kinds[feature]:
             continue
-        for code in np.unique(codes[codes != NO_LABEL]):
-            positions = np.flatnonzero(codes == code)
-            for position, words in _judge(
-                known, feature, int(code), column, positions, counted[positions]
-            ).items():
+        values = column.texts if column.kind == CATEGORICAL else column.numbers
+        has = column.values.notna().to_numpy()
+        for code, positions in of_class.items():
+            for position, words in _judge(known, feature, code, values, has, positions, counted).items():
                 found[position][column.name] = words
     return found
 
@@ -165,10 +166,6 @@ def read_class_values(folder: Path) -> ClassValues | None:
     )
 
 
-def _known_names(known: ClassValues, rows: pd.DataFrame) -> list[str]:
-    return [name for name in (FEATURE_PREFIX + name for name in known.names) if name in rows]
-
-
 def _sorted_by_class(column: FeatureColumn, codes: IntArray) -> FloatArray:
     """(n_items,) the classes one after the other, sorted within; all NaN for categories."""
     if column.kind == CATEGORICAL:
@@ -202,84 +199,73 @@ def _judge(
     known: ClassValues,
     feature: int,
     code: int,
-    column: FeatureColumn,
+    values: ObjectArray | FloatArray,
+    has: BoolArray,
     positions: IntArray,
     counted: BoolArray,
 ) -> dict[int, str]:
     """What is unusual among these positions of a column for one class, by position.
 
-    counted : (n_positions,), whether the row is itself among the items of the class
+    values, has, counted : (n_rows,), of all rows; has : there is a value; counted : the row is itself one of the class
     """
-    has = column.values.iloc[positions].notna().to_numpy()
-    label = f"“{known.classes[code]}”"
-    found = _judge_missing(known, feature, code, positions[~has], counted[~has], label)
-    judge = _judge_texts if column.kind == CATEGORICAL else _judge_numbers
-    return found | judge(known, feature, code, column, positions[has], counted[has], label)
+    present, missing = positions[has[positions]], positions[~has[positions]]
+    judge = _judge_texts if known.kinds[feature] == CATEGORICAL else _judge_numbers
+    found = _judge_missing(known, feature, code, missing, counted[missing]) if len(missing) else {}
+    return found | (
+        judge(known, feature, code, values[present], present, counted[present]) if len(present) else {}
+    )
 
 
 def _judge_missing(
-    known: ClassValues, feature: int, code: int, positions: IntArray, counted: BoolArray, label: str
+    known: ClassValues, feature: int, code: int, positions: IntArray, counted: BoolArray
 ) -> dict[int, str]:
     n_others = known.n_items[code] - counted
     n_lack = known.n_items[code] - known.n_present[feature, code] - counted
     return {
-        int(position): f"missing, as in {_few(lack)} of {others:,} other {label}"
+        int(position): f"missing, as in {_few(lack)} of {others:,} other {_quoted(known, code)}"
         for position, lack, others in zip(positions, n_lack, n_others, strict=True)
         if others >= FEWEST_OTHERS and lack <= RARE_SHARE * others
     }
 
 
 def _judge_texts(
-    known: ClassValues,
-    feature: int,
-    code: int,
-    column: FeatureColumn,
-    positions: IntArray,
-    counted: BoolArray,
-    label: str,
+    known: ClassValues, feature: int, code: int, texts: ObjectArray, positions: IntArray, counted: BoolArray
 ) -> dict[int, str]:
-    keys = [(feature, code, text) for text in column.texts[positions]]
-    rows = (
-        known.frequency_index.get_indexer(pd.Index(keys))
-        if keys and len(known.frequencies)
-        else np.full(len(keys), -1)
-    )
     found = {}
-    for position, row, own in zip(positions, rows, counted.astype(int), strict=True):
-        n_have, n_as_rare = known.counts[row] - own if row >= 0 else (0, 0)
+    for position, text, own in zip(positions, texts, counted.astype(int).tolist(), strict=True):
+        count, as_rare = known.counts.get((feature, code, text), (own, own))
+        n_have, n_as_rare = count - own, as_rare - own
         n_others = int(known.n_present[feature, code]) - own
         if n_others >= FEWEST_OTHERS and n_as_rare <= RARE_SHARE * n_others:
             verb = "have" if n_have > 1 else "has"
-            found[int(position)] = f"{_few(n_have)} of {n_others:,} other {label} {verb} it"
+            found[int(position)] = f"{_few(n_have)} of {n_others:,} other {_quoted(known, code)} {verb} it"
     return found
 
 
 def _judge_numbers(
-    known: ClassValues,
-    feature: int,
-    code: int,
-    column: FeatureColumn,
-    positions: IntArray,
-    counted: BoolArray,
-    label: str,
+    known: ClassValues, feature: int, code: int, numbers: FloatArray, positions: IntArray, counted: BoolArray
 ) -> dict[int, str]:
     begin, n_present = known.begins[code], known.n_present[feature, code]
     of_class = known.numbers[feature, begin : begin + n_present]
-    numbers = column.numbers[positions]
     n_others = n_present - counted
     n_lower = np.searchsorted(of_class, numbers, side="left")
     n_higher = n_present - np.searchsorted(of_class, numbers, side="right")
     enough = n_others >= FEWEST_OTHERS
+    few = RARE_SHARE * n_others
+    is_high = enough & (n_others - n_lower <= few)
+    is_low = enough & (n_others - n_higher <= few)
+    if not (is_high | is_low).any():
+        return {}
     low, high = _quartiles(of_class, n_lower, n_others, counted, enough)
     reach = FENCE * (high - low)
-    few = RARE_SHARE * n_others
-    is_high = enough & (n_others - n_lower <= few) & (numbers > high + reach)
-    is_low = enough & (n_others - n_higher <= few) & (numbers < low - reach)
-    higher, lower = HIGHER_LOWER.get(column.kind, ("higher", "lower"))
+    is_high &= numbers > high + reach
+    is_low &= numbers < low - reach
+    higher, lower = HIGHER_LOWER.get(known.kinds[feature], ("higher", "lower"))
     found = {}
     for one in np.flatnonzero(is_high | is_low):
         word, n_beaten = (higher, n_lower[one]) if is_high[one] else (lower, n_higher[one])
-        found[int(positions[one])] = f"{word} than {_share(int(n_beaten), int(n_others[one]))} {label}"
+        share = _share(int(n_beaten), int(n_others[one]))
+        found[int(positions[one])] = f"{word} than {share} {_quoted(known, code)}"
     return found
 
 
@@ -302,6 +288,10 @@ def _quartiles(
 
 def _share(n: int, n_others: int) -> str:
     return f"all {n_others:,} other" if n == n_others else f"{100 * n // n_others} % of"
+
+
+def _quoted(known: ClassValues, code: int) -> str:
+    return f"“{known.classes[code]}”"
 
 
 def _few(n: int) -> str:

@@ -177,8 +177,18 @@ class Checkpoints:
 def save_weights(path: Path, model: nn.Module) -> None:
     """Write the weights as safetensors, beside and then moved."""
     beside = path.with_name(f".{path.name}.partial")
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, beside)
+    save_file(_apart(model.state_dict()), beside)
     beside.replace(path)
+
+
+def _apart(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights that several layers share once for each of them, as the format has them."""
+    apart: dict[str, torch.Tensor] = {}
+    known: set[int] = set()
+    for name, tensor in weights.items():
+        apart[name] = tensor.clone() if tensor.data_ptr() in known else tensor.contiguous()
+        known.add(tensor.data_ptr())
+    return apart
 
 
 def load_weights(path: Path, model: nn.Module) -> None:

@@ -64,6 +64,13 @@ OPTIONS: dict[str, Option] = {
         choices=("squish", "crop", "pad"),
         modalities=("image",),
     ),
+    "lm_epochs": Option(
+        int,
+        "awd_lstm: passes over all texts, without their labels, to learn the language before any label; 0 = none",
+        0,
+        100,
+        modalities=("text",),
+    ),
     "epochs": Option(int, "passes over the training items", 1, 1000, none_means="from the number of items"),
     "frozen_epochs": Option(
         int, "of these, passes with the body frozen", 0, 1000, none_means="1 if pretrained, else 0"
@@ -127,7 +134,7 @@ OPTIONS: dict[str, Option] = {
     "n_threads": Option(int, "CPU threads of the model", 1, 1024, none_means="all cores"),
 }
 
-LATER_OPTIONS = {"imbalance", "focal_gamma", "thresholds"}
+LATER_OPTIONS = {"imbalance", "focal_gamma", "lm_epochs", "thresholds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,7 @@ class TrainConfig:
     weights_file: str | None = None
     image_size_px: int | None = None
     resize: str = "squish"
+    lm_epochs: int = 0
     epochs: int | None = None
     frozen_epochs: int | None = None
     lr: float | None = None
@@ -239,6 +247,7 @@ NETWORK_OPTIONS = (
     "weights_file",
     "epochs",
     "frozen_epochs",
+    "lm_epochs",
     "lr",
     "batch_size",
     "weight_decay",

@@ -1,7 +1,7 @@
 """Models that are fitted at once, such as scikit-learn's: no epochs, no learning rate, no weights to go on from."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +13,7 @@ from diagnostics.explanations import Explanations, place_explanations
 from diagnostics.modalities import EstimatorItems, FittedEstimator, ToExplain
 from diagnostics.progress import ProgressCallback
 from diagnostics.run_folder import FITTED_AT_ONCE, HISTORY_COLUMNS
+from diagnostics.signals import DYNAMICS, TRAINED
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.checkpoint import FoldPredictions
 from diagnostics.training.fold import HistoryRow, OpenRun, Teller, n_threads_of_model, to_explain
@@ -22,7 +23,18 @@ ONLY_EPOCH = 0
 
 
 class EstimatorWay:
-    """See `diagnostics.training.fold.Way`."""
+    """See `diagnostics.training.fold.Way`.
+
+    Nothing is recorded of the fit. What a fitted model says of its own training items could stand in for it, but tells
+    wrong labels from right ones badly: on 8,505 texts in 77 classes, a tenth of them labelled wrong, average precision
+    of the label quality was 0.854 with it and with the labels planted for it, 0.884 without.
+    """
+
+    is_watched = False
+    why_missing: Mapping[str, str] = {
+        DYNAMICS: "the models were fitted at once: there are no epochs in which they could be watched",
+        TRAINED: "what models that were fitted at once say of their own training items tells little of wrong labels",
+    }
 
     def __init__(self, items: EstimatorItems) -> None:
         self.items = items
@@ -37,7 +49,7 @@ class EstimatorWay:
         return run
 
     def train(self, run: OpenRun, teller: Teller, *, should_stop: Callable[[], bool]) -> None:
-        """A model that was not finished is fitted anew. Training logits are those of the fitted model."""
+        """A model that was not finished is fitted anew."""
         plan, model = run.plan, teller.model
         teller.go_on_from([])
         started_s = time.monotonic()
@@ -50,7 +62,6 @@ class EstimatorWay:
         fitted_s = time.monotonic() - started_s
         self._predict(run, fitted, kept.probabilities, teller, should_stop)
         kept.train_logits[:] = np.nan
-        kept.train_logits[train] = plan.kind.logits(kept.probabilities[train])
         teller.on_epoch(_history_row(run, model, kept, learnt, fitted_s, time.monotonic() - started_s))
         asked = to_explain(run, model, kept.probabilities)
         if asked is not None:

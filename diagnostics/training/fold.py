@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,12 +15,13 @@ from diagnostics.image_files import ImageRoot
 from diagnostics.label_kinds.kind import Learning, learning_of
 from diagnostics.modalities import Machine, OpenedItems, ToExplain, open_items_of
 from diagnostics.progress import ProgressCallback
-from diagnostics.task import NO_LABEL, FloatArray, Task
+from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.checkpoint import Checkpoints
 from diagnostics.training.config import TrainConfig, check_fits
 from diagnostics.training.crossval import NO_FOLD
 from diagnostics.training.device import pick_device, resolve_precision
 from diagnostics.training.plan import VALIDATION, Plan, make_plan
+from diagnostics.training.planting import NOTHING_PLANTED
 
 NEWS_EVERY_S = 0.1
 FIRST_MODEL = 0
@@ -95,6 +96,9 @@ def open_run(inputs: RunInputs, *, on_progress: ProgressCallback) -> OpenRun:
         on_progress=on_progress,
     )
     config = opened.config
+    if not opened.way.is_watched:
+        plan = replace(plan, planted=(NOTHING_PLANTED,) * plan.n_models)
+        config = replace(config, planted=0.0)
     if plan.held_out != VALIDATION:
         config = replace(config, keep_best=False, early_stopping_patience=0)
     n_classes = len(inputs.task.classes)
@@ -134,7 +138,14 @@ def _machine(config: TrainConfig) -> Machine:
 
 
 class Way(Protocol):
-    """How models are trained: as networks or as estimators; asked by a run, and by each process that trains for it."""
+    """How models are trained: as networks or as estimators; asked by a run, and by each process that trains for it.
+
+    is_watched : what the models say while they learn is recorded, and labels are planted to read it by
+    why_missing : by the name of a signal of label quality that such models do not give, why
+    """
+
+    is_watched: bool
+    why_missing: Mapping[str, str]
 
     def settle(
         self, run: OpenRun, *, on_progress: ProgressCallback, should_stop: Callable[[], bool]
@@ -173,6 +184,15 @@ def to_explain(run: OpenRun, model: int, probabilities: FloatArray) -> ToExplain
     explained, rivals, support = run.plan.kind.asked(run.plan.space, codes[positions], probs)
     order = np.lexsort((support, codes[positions] == NO_LABEL))
     return ToExplain(positions[order], explained[order], rivals[order], n_models=run.plan.n_models)
+
+
+def explained_classes(run: OpenRun, probabilities: FloatArray, positions: IntArray) -> IntArray:
+    """(n,), which class of each item is explained, see `diagnostics.label_kinds.kind.LabelKind.asked`.
+
+    probabilities : (n_items, n_classes), of the model that explains
+    """
+    plan = run.plan
+    return plan.kind.asked(plan.space, plan.codes[positions], np.array(probabilities[positions]))[0]
 
 
 class Teller:

@@ -1,7 +1,7 @@
 """Models that are fastai networks: the learning rate is looked for once, each is trained in epochs and kept."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,9 @@ PROVISIONAL_LR = 1e-3
 
 class NetworkWay:
     """See `diagnostics.training.fold.Way`."""
+
+    is_watched = True
+    why_missing: Mapping[str, str] = {}
 
     def __init__(self, items: NetworkItems) -> None:
         self.items = items

@@ -48,6 +48,7 @@ from diagnostics.training.embeddings import embed_with_run
 from diagnostics.training.heads import HeadFold, Heads, fit_linear_heads
 from diagnostics.training.imbalance import NO_REMEDY, item_weights
 from diagnostics.training.plan import Plan, held_back_notes, make_plan
+from diagnostics.training.quick_scores import same_features
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,7 @@ def train_quick_run(
         content_hashes=inputs.content_of.reindex(predictions.item_ids),
         decided=inputs.decided,
         config=inputs.config,
+        in_space_of=inputs.base if same_features(inputs.base, predictions) else None,
     )
     write_scored(run_dir, scored)
     seconds = time.monotonic() - started_s

@@ -30,6 +30,7 @@ from diagnostics.signals import (
 from diagnostics.task import NO_LABEL, BoolArray, IntArray, label_codes
 
 NOT_PLANTED = -1
+N_COMPARED = 100
 
 
 def score_quick_round(
@@ -39,15 +40,19 @@ def score_quick_round(
     content_hashes: pd.Series,
     decided: Collection[str],
     seed: int,
+    in_space_of: Run | None = None,
 ) -> tuple[pd.DataFrame, LabelQuality]:
     """The scores of every item, as `diagnostics.reasons.quality_table` gives them, and the weights behind them.
 
-    base : the full run whose networks give the features, None if a pretrained network does
+    base : the full run whose networks give the features, None if they are a pretrained network's or the items' own
+    in_space_of : a full run that has the same features of its items, if there is one: see `same_features`
     content_hashes : (n_items,), rows as those of the predictions
     decided : the items on which a person has said that their present label is right
     seed : of the labels that are drawn to learn the weights
     """
-    now = signals_of(predictions, near=_near(predictions, base, content_hashes, seed))
+    now = signals_of(
+        predictions, near=near_of_quick_run(predictions, base or in_space_of, content_hashes, seed)
+    )
     before = now if base is None else with_training_of(base, predictions.item_ids, now)
     changed = before.codes != now.codes
     is_decided = np.isin(predictions.item_ids.astype(str), np.array(sorted(decided), dtype=str))
@@ -57,7 +62,24 @@ def score_quick_round(
     return quality_table(scores_table(predictions), present, quality), quality
 
 
-def _near(
+def same_features(run: Run | None, predictions: Predictions) -> bool:
+    """Whether a full run has the very features of its items that a quick round reads, judged by a sample of them.
+
+    So it is where they are the items' own, and not those of the run's models: what is near is then known already.
+    """
+    theirs = None if run is None else run.predictions.fold_embeddings
+    ours = predictions.fold_embeddings
+    if run is None or theirs is None or ours is None:
+        return False
+    if theirs.shape[0] != 1 or ours.shape[0] != 1 or theirs.shape[2] != ours.shape[2]:
+        return False
+    rows = pd.Index(run.predictions.item_ids).get_indexer(pd.Index(predictions.item_ids))
+    both = np.flatnonzero(rows >= 0)
+    both = both[:: max(1, len(both) // N_COMPARED)]
+    return len(both) > 0 and np.array_equal(theirs[0, rows[both]], ours[0, both])
+
+
+def near_of_quick_run(
     predictions: Predictions, base: Run | None, content_hashes: pd.Series, seed: int
 ) -> NearItems | None:
     """Those that the base run has found, because the features are the same; items that it did not have get none."""

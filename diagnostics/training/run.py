@@ -31,7 +31,7 @@ from diagnostics.run_folder import (
     write_table,
 )
 from diagnostics.run_scores import write_scores
-from diagnostics.task import FloatArray, IntArray, Task
+from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.checkpoint import Checkpoints, FoldPredictions
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import combine_folds
@@ -41,6 +41,7 @@ from diagnostics.training.fold import (
     HistoryRow,
     OpenRun,
     RunInputs,
+    explained_classes,
     n_beside,
     open_run,
 )
@@ -89,11 +90,13 @@ def train_run(
     run = _train(inputs, on_row=keep_row, on_progress=on_progress, should_stop=should_stop)
     order = pd.Index(run.plan.items["item_id"]).get_indexer(pd.Index(items["item_id"]))
     write_predictions(run_dir, _predictions(run, task, order))
-    write_dynamics(run_dir, _dynamics(run, order))
+    if run.opened.way.is_watched:
+        write_dynamics(run_dir, _dynamics(run, order))
     explanations = _explanations(run, order)
     if explanations is not None:
         write_explanations(run_dir, explanations)
-    write_scores(run_dir, items["content_hash"].astype(str).tolist(), config=config)
+    contents = items["content_hash"].astype(str).tolist()
+    write_scores(run_dir, contents, config=config, why_missing=run.opened.way.why_missing)
     info = _info(run, inputs, clock, run_id, dataset_version)
     checkpoints.remove()
     write_run_info(run_dir, info)
@@ -157,7 +160,8 @@ def _identity(inputs: RunInputs) -> dict[str, Any]:
     columns = [*TRAIN_COLUMNS, *([HELD_BACK] if HELD_BACK in inputs.items else [])]
     rows = inputs.items[columns].sort_values("item_id").astype(object)
     content = json.dumps(rows.where(rows.notna(), None).to_numpy().tolist(), ensure_ascii=False, default=str)
-    return {
+    read = {name: str(inputs.items[name].dtype) for name in inputs.items if name not in columns}
+    return ({"read": read} if read else {}) | {
         "format_version": 1,
         "config": inputs.config.identity(),
         "classes": list(inputs.task.classes),
@@ -274,16 +278,16 @@ def _dynamics(run: OpenRun, order: IntArray) -> Dynamics:
 
 def _explanations(run: OpenRun, order: IntArray) -> Explanations | None:
     """What the models say of labels, each of items that it was not trained on; None if these have no parts."""
-    models = range(run.plan.n_models)
-    found = [kept for model in models if (kept := run.checkpoints.load_explanations(model)) is not None]
+    place, codes = np.argsort(order), np.full(len(order), NO_LABEL)
+    found = []
+    for model, fold in enumerate(_kept_folds(run)):
+        if (kept := run.checkpoints.load_explanations(model)) is not None:
+            positions, explained = kept
+            codes[place[positions]] = explained_classes(run, fold.probabilities, positions)
+            found.append((place[positions], explained))
     if not found:
         return None
-    place = np.argsort(order)
-    return place_explanations(
-        [(place[positions], explained) for positions, explained in found],
-        n_items=len(order),
-        parts=found[0][1].parts,
-    )
+    return place_explanations(found, n_items=len(order), parts=found[0][1].parts, codes=codes)
 
 
 def _short(value: object) -> str:

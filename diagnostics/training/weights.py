@@ -83,7 +83,7 @@ def find_torchvision_weights(
         return WeightsFile(path, url)
     if probe(url):
         return WeightsFile(None, url)
-    raise _cannot_be_had(name, file_name=path.name, url=url, folder=folder)
+    raise cannot_be_had(name, file_name=path.name, url=url, folder=folder)
 
 
 def find_timm_weights(
@@ -99,17 +99,17 @@ def find_timm_weights(
             "with weights_file, or train from scratch with pretrained=false."
         )
     if source.hf_hub_id:
-        return _find_on_hub(name, str(source.hf_hub_id), probe)
+        return find_on_hub(name, str(source.hf_hub_id), probe)
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     path = folder / str(source.url).rsplit("/", 1)[-1]
     if path.is_file():
         return WeightsFile(path, str(source.url))
     if probe(str(source.url)):
         return WeightsFile(None, str(source.url))
-    raise _cannot_be_had(name, file_name=path.name, url=str(source.url), folder=folder)
+    raise cannot_be_had(name, file_name=path.name, url=str(source.url), folder=folder)
 
 
-def _find_on_hub(name: str, hub_id: str, probe: Probe) -> WeightsFile:
+def find_on_hub(name: str, hub_id: str, probe: Probe) -> WeightsFile:
     url = f"{huggingface_hub.constants.ENDPOINT}/{hub_id}/resolve/main/{HUB_FILES[0]}"
     for file_name in HUB_FILES:
         cached = huggingface_hub.try_to_load_from_cache(hub_id, file_name)
@@ -118,7 +118,7 @@ def _find_on_hub(name: str, hub_id: str, probe: Probe) -> WeightsFile:
     if probe(url):
         return WeightsFile(None, url)
     folder = Path(HF_HUB_CACHE) / f"models--{hub_id.replace('/', '--')}"
-    raise _cannot_be_had(name, file_name=HUB_FILES[0], url=url, folder=folder)
+    raise cannot_be_had(name, file_name=HUB_FILES[0], url=url, folder=folder)
 
 
 def _given(weights_file: Path) -> WeightsFile:
@@ -129,7 +129,8 @@ def _given(weights_file: Path) -> WeightsFile:
     return WeightsFile(weights_file, url="")
 
 
-def _cannot_be_had(name: str, *, file_name: str, url: str, folder: Path) -> WeightsError:
+def cannot_be_had(name: str, *, file_name: str, url: str, folder: Path) -> WeightsError:
+    """Says which file is wanted, from where, where it was looked for, and the three ways out."""
     return WeightsError(
         f"The pretrained weights of {name} are not on this machine and cannot be downloaded now. Wanted: {file_name} "
         f"from {url}, looked for in {folder}. Three ways out: (1) fetch the file on a machine with a network and put "

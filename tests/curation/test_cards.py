@@ -1,5 +1,7 @@
 """What is shown of texts: the part that says most, with what speaks for and against the label of the run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from curation.decisions.events import Decision
 from curation.modalities import MODALITIES
 from curation.project import Project
 from diagnostics.errors import DecisionError, ProjectError
-from diagnostics.explanations import explanations_of, write_explanations
+from diagnostics.explanations import explanations_of, read_explanations, write_explanations
 from diagnostics.progress import ignore_progress
 
 FILLER = "and so on it goes "
@@ -74,6 +76,15 @@ def test_marks_are_about_the_label_of_the_run_whatever_was_decided_since_and_of_
 ):
     texts.decisions.decide([Decision("a", "label_wrong", "refund")], annotator="ada", now=now)
     assert [card.about for card in item_cards(texts, "run-0001", ["a", "c"])] == ["arrival", "arrival"]
+
+
+def test_where_the_model_that_explains_predicts_another_class_than_all_together_it_is_told(texts):
+    run_dir = texts.runs_dir / "run-0001"
+    explanations = read_explanations(run_dir)
+    refund = np.array([0, 1, 1, -1])
+    write_explanations(run_dir, replace(explanations, codes=refund))
+    told = [(card.about, card.about_other) for card in item_cards(texts, "run-0001", ["a", "b", "c", "d"])]
+    assert told == [("arrival", False), ("refund", False), ("refund", True), (None, False)]
 
 
 def test_a_long_text_is_cut_with_its_marks_in_place_and_shown_whole_if_asked(texts):

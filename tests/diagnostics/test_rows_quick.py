@@ -104,6 +104,8 @@ def test_features_are_computed_once_for_each_content(embed):
     again = embed(items, told.append)
     embed(items, told.append)
     np.testing.assert_array_equal(again[:80], first)
+    fewer = embed(items.head(40), told.append)
+    np.testing.assert_array_equal(fewer, first[:40])
     assert [(progress.done, progress.total) for progress in told] == [(80, 80), (20, 20)]
 
 

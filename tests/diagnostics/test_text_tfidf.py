@@ -1,6 +1,3 @@
-import hashlib
-from datetime import UTC, datetime
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,62 +6,18 @@ from sklearn.linear_model import LogisticRegression
 from diagnostics.dynamics import read_dynamics
 from diagnostics.errors import Cancelled, ConfigError, DataError
 from diagnostics.explanations import read_explanations
+from diagnostics.label_quality import read_label_quality
 from diagnostics.modalities import ToExplain
 from diagnostics.progress import ignore_progress
-from diagnostics.run_folder import read_run_folder
-from diagnostics.task import Task
 from diagnostics.texts import tfidf
 from diagnostics.texts.counts import CountedTexts, dense_features
 from diagnostics.texts.pieces import lower, parts_of
 from diagnostics.texts.tfidf import FittedTfidf, word_effects
 from diagnostics.training.checkpoint import Checkpoints
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.quick import QuickInputs, train_quick_run
-from diagnostics.training.run import train_and_predict, train_run
+from diagnostics.training.run import train_and_predict
 from diagnostics.training.sparse_head import choose_strength, fit_sparse_head
-
-TASK = Task("text", "single", ("animal", "food", "tool"))
-WORDS = {
-    "animal": ("cat", "dog", "horse", "sparrow", "trout"),
-    "food": ("bread", "cheese", "apple", "soup", "noodles"),
-    "tool": ("hammer", "saw", "drill", "chisel", "spanner"),
-}
-FILLERS = ("a", "good", "for", "me", "please", "small", "the", "old", "new", "today")
-CONFIG = TrainConfig(folds=3, planted=0.0, n_threads=1)
-NOW = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-def make_texts(n_train=150, *, n_val=15, n_unlabelled=6, n_wrong=0, seed=0):
-    """Texts of six words, three of them of the class; the first `n_wrong` train items have the label of another."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for split, n in (("train", n_train), ("val", n_val), ("unlabelled", n_unlabelled)):
-        for number in range(n):
-            label = TASK.classes[number % 3]
-            words = [*rng.choice(WORDS[label], 2), *rng.choice(FILLERS, 4)]
-            text = " ".join(rng.permutation(words)) + "."
-            given = TASK.classes[(number + 1) % 3] if split == "train" and number < n_wrong else label
-            rows.append((f"{split}-{number:04d}", split, None if split == "unlabelled" else given, text))
-    table = pd.DataFrame(rows, columns=["item_id", "split", "label", "text"])
-    hashes = [hashlib.sha256(text.encode()).hexdigest() for text in table["text"]]
-    return table.assign(path="", root=0, content_hash=hashes, unit=hashes)
-
-
-def train(items, folder, config=CONFIG, *, should_stop=lambda: False, on_progress=ignore_progress):
-    train_run(
-        items,
-        TASK,
-        config,
-        roots=[],
-        run_dir=folder / "run",
-        cache_dir=folder.parent / "cache",
-        run_id="run-0001",
-        dataset_version={"number": 0, "fingerprint": "abc", "event": 0},
-        now=NOW,
-        on_progress=on_progress,
-        should_stop=should_stop,
-    )
-    return read_run_folder(folder / "run")
+from tests.diagnostics.text_items import CONFIG, TASK, WORDS, make_texts, quick_inputs, quick_run, train
 
 
 @pytest.fixture(scope="module")
@@ -168,13 +121,13 @@ def test_progress_reaches_the_end_and_tells_the_time_left(items, tmp_path):
     assert {"accuracy", "items_per_s", "fold"} <= set(training[-1].metrics)
 
 
-def test_planted_labels_teach_how_wrong_ones_look(tmp_path):
-    planted = train(make_texts(300), tmp_path, TrainConfig(folds=2, planted=0.2, n_threads=1))
-    dynamics = read_dynamics(planted.folder)
-    rows = np.arange(len(dynamics.planted_rows))
-    fitted = dynamics.planted_probs[rows, dynamics.planted_codes]
-    assert len(rows) == 60
-    assert fitted.mean() < np.nanmean(np.asarray(dynamics.probs[:300], dtype=np.float32).max(axis=1))
+def test_what_an_estimator_cannot_tell_is_named(tmp_path):
+    fitted = train(make_texts(), tmp_path, TrainConfig(folds=2, planted=0.2, n_threads=1))
+    assert read_dynamics(fitted.folder) is None
+    assert fitted.info.resolved.planted == 0.0
+    quality = read_label_quality(fitted.folder)
+    assert quality.missing["dynamics"].startswith("the models were fitted at once")
+    assert {weights.signals for weights in quality.weights} == {("held_out", "neighbours")}
 
 
 def test_experiments_train_whole_models_of_texts(items, tmp_path):
@@ -210,28 +163,6 @@ def test_options_that_do_not_fit_are_refused(items, tmp_path, config, problem):
 def test_items_without_text_are_refused(items, tmp_path):
     with pytest.raises(DataError, match="no column text"):
         train(items.drop(columns="text"), tmp_path)
-
-
-def quick_inputs(items, folder, *, base=None):
-    return QuickInputs(
-        items=items,
-        task=TASK,
-        config=CONFIG,
-        base=base,
-        content_of=items.set_index("item_id")["content_hash"],
-        unit_of=items.set_index("item_id")["unit"],
-        roots=(),
-        cache_dir=folder / "cache",
-        on_progress=ignore_progress,
-        should_stop=lambda: False,
-    )
-
-
-def quick_run(inputs, folder, name="quick"):
-    version = {"number": 0, "fingerprint": "abc", "event": 0}
-    home = folder / name
-    train_quick_run(inputs, run_dir=home, home=home, run_id=name, dataset_version=version, now=NOW)
-    return read_run_folder(home)
 
 
 def test_a_quick_round_needs_no_run_before_it(items, tmp_path, run):

@@ -26,7 +26,7 @@ from diagnostics.training.run import train_run
 CLASSES = ("blue", "green", "red")
 TASK = Task("image", "multi", CLASSES)
 CONFIG = TrainConfig(
-    epochs=4, folds=2, lr=0.02, n_threads=1, batch_size=8, mixed_precision="off", augment="none"
+    epochs=30, folds=2, lr=0.005, n_threads=1, batch_size=8, mixed_precision="off", augment="none"
 )
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 N_TRAIN, N_VAL, N_UNLABELLED = 56, 8, 4
@@ -134,7 +134,7 @@ def test_thresholds_are_chosen_where_items_are_held_out_and_kept_with_the_run(ru
 def test_a_stopped_run_goes_on_to_the_same_predictions(run, items, folder, tmp_path):
     calls = iter(range(10_000))
     with pytest.raises(Cancelled):
-        train(items, folder, tmp_path, "run-1", should_stop=lambda: next(calls) > 60)
+        train(items, folder, tmp_path, "run-1", should_stop=lambda: next(calls) > 100)
     resumed = train(items.iloc[::-1], folder, tmp_path, "run-1")
     order = pd.Index(resumed.predictions.item_ids).get_indexer(run.predictions.item_ids)
     assert np.array_equal(resumed.predictions.pred_probs[order], run.predictions.pred_probs)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from diagnostics.modalities import Machine, open_trained_of
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import read_run_folder
 from diagnostics.task import Task
+from diagnostics.training import quick_scores
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.device import pick_device
 from diagnostics.training.quick import QuickInputs, train_quick_run
@@ -168,30 +170,48 @@ def test_rare_values_that_count_as_one_are_told_of(items, tmp_path):
     assert "Feature code has 360 different values; the 106 rarest count as one" in " ".join(notes)
 
 
-def test_a_quick_round_on_rows_needs_no_run_before(items, tmp_path):
+def quick_round(items, folder, base=None):
     by_id = items.set_index("item_id")
     inputs = QuickInputs(
         items=items,
         task=TASK,
         config=TrainConfig(n_threads=1, folds=3),
-        base=None,
+        base=base,
         content_of=by_id["content_hash"],
         unit_of=by_id["unit"],
         roots=(),
-        cache_dir=tmp_path / "cache",
+        cache_dir=folder / "cache",
         on_progress=ignore_progress,
         should_stop=lambda: False,
     )
-    info = train_quick_run(
+    train_quick_run(
         inputs,
-        run_dir=tmp_path / "run",
-        home=tmp_path / "run",
-        run_id="run-0001",
+        run_dir=folder / "run",
+        home=folder / "run",
+        run_id="run-0002",
         dataset_version={"number": 0, "fingerprint": "abc", "event": 0},
         now=datetime(2026, 11, 1, tzinfo=UTC),
     )
-    run = read_run_folder(tmp_path / "run")
+    return read_run_folder(folder / "run")
+
+
+def test_a_quick_round_on_rows_needs_no_run_before(items, tmp_path):
+    run = quick_round(items, tmp_path)
     scores = run.scores[run.scores["split"].isin(["train", "val"])]
     assert (scores["predicted_label"] == scores["given_label"]).mean() > 0.8
-    assert (info.arch, info.pretrained) == ("row_features", False)
-    assert "the rows themselves" in info.quick.embeddings
+    assert (run.info.arch, run.info.pretrained) == ("row_features", False)
+    assert "the rows themselves" in run.info.quick.embeddings
+
+
+def test_a_quick_round_does_not_look_again_for_what_is_near(run, items, tmp_path, monkeypatch):
+    alone = quick_round(items, tmp_path / "alone")
+    looked = []
+    monkeypatch.setattr(quick_scores, "nearest_items", partial(_looking, quick_scores.nearest_items, looked))
+    again = quick_round(items, tmp_path / "again", base=run)
+    assert len(looked) == (run.info.arch == "tabular_net")
+    assert again.scores["neighbour_label"].equals(alone.scores["neighbour_label"])
+
+
+def _looking(original, looked, *arguments, **options):
+    looked.append(arguments)
+    return original(*arguments, **options)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import context
 from app.widgets.page import escape, table_height
-from curation.features import KINDS, edit_features, feature_table
+from curation.features import KINDS, edit_features
 from curation.project import Project
 
 EDITOR_KEY, N_EDITS_KEY = "features", "features_edits"
@@ -18,7 +18,7 @@ def tabular_section(project: Project) -> None:
         "What models read of each row. Change a kind in its cell: the next training uses it; what was trained before "
         "stays as it is."
     )
-    table = feature_table(project.items, project.folder)
+    table = context.feature_table_now()
     key = f"{EDITOR_KEY}-{st.session_state.get(N_EDITS_KEY, 0)}"
     config = st.column_config
     st.data_editor(
@@ -32,7 +32,7 @@ def tabular_section(project: Project) -> None:
         column_config={
             "name": "Column",
             "kind": config.SelectboxColumn("Kind", options=list(KINDS), required=True, help=MEANINGS),
-            "values": config.TextColumn("Values", width="large"),
+            "values": config.TextColumn("Values", width="medium"),
             "n_missing": config.NumberColumn("Missing", format="localized"),
             "n_distinct": config.NumberColumn("Different values", format="localized"),
             "why": config.TextColumn("Why it was ignored", width="medium"),
