@@ -27,7 +27,7 @@ VERDICT_BOXES = {
 }
 WHOLE_TITLES = {
     "accuracy": "Accuracy",
-    "subset_accuracy": "Whole sets right",
+    "subset_accuracy": "Sets right",
     "micro_f1": "Micro F1",
     "macro_f1": "Macro F1",
 }

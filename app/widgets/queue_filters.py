@@ -66,7 +66,7 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
         with columns["suspect"]:
             _select(
                 "suspect",
-                "Suspect label",
+                "Suspect",
                 list(SUSPECT_NAMES),
                 query.suspect or ANY,
                 counts["suspect"],

@@ -88,7 +88,8 @@ def _one_class(found: LabelledPredictions) -> None:
     for cells in (CELLS[:2], CELLS[2:]):
         for column, (key, title) in zip(st.columns(2), cells, strict=True):
             with column.container(border=True, gap="xxsmall"):
-                st.metric(title, f"{row[key]:,}")
+                st.metric(title, f"{row[key]:,}", label_visibility="collapsed")
+                st.caption(title)
     st.caption(f"Items of this split, by whether they have “{escape(str(name))}”.")
 
 
@@ -134,7 +135,7 @@ def _exchanged(found: LabelledPredictions) -> None:
 several_labels = Result(
     totals={
         "subset_accuracy": (
-            "Whole sets right",
+            "Sets right",
             "Share of items whose labels are all predicted, and no others.",
         ),
         "micro_f1": (
