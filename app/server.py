@@ -19,7 +19,7 @@ from app.bundled_assets import BundledAssets
 from app.main import PAGES
 from app.routes import make_routes
 from app.theme import theme_options
-from app.widgets.items import item_html
+from app.widgets.items import prepare_items
 from curation.queues import QueueQuery
 from diagnostics.errors import WinnowError
 
@@ -106,7 +106,7 @@ def warm_up() -> None:
         query = QueueQuery(run_id=run_id)
         suspects = context.open_view(query).open_suspects()
         queue = context.open_view(replace(query, given=next(iter(suspects), None)))
-        item_html(queue.item_ids(0, FIRST_PAGE))
+        prepare_items(queue.item_ids(0, FIRST_PAGE), run_id)
     except WinnowError:
         return  # the page that needs it says what is wrong
 

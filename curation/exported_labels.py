@@ -15,6 +15,16 @@ def written(labels: pd.Series, form: LabelForm) -> pd.Series:
     return labels.str.replace(SEPARATOR, form.separator, regex=False)
 
 
+def read_back(label: str, form: LabelForm, classes: ClassList) -> str:
+    """A label as it is known here, from how a person or an export wrote it: with the source's mark or SEPARATOR between
+    its labels, in any order; as it was if it cannot be told."""
+    for mark in (form.separator, SEPARATOR):
+        names = SEPARATOR.join(name.strip() for name in label.split(mark)) if mark else label
+        if (known := classes.current(names)) is not None:
+            return known
+    return label
+
+
 def exported_form(form: LabelForm, classes: ClassList) -> LabelForm:
     """How an export writes labels: as its source, with the classes of now where each has a column; with SEPARATOR if a
     class has got a name that has the source's mark in it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from curation.class_list import ClassList
 from curation.decisions.events import VERDICTS, Decision, ItemState, decision_for_label
 from curation.export import PATCH_COLUMNS, shown_paths
+from curation.exported_labels import read_back
 from curation.project import Project
 from curation.spreadsheet import is_winnow_export, undo_safe
 from diagnostics.errors import DecisionError
@@ -36,20 +37,22 @@ def is_winnow_patch(columns: Sequence[str]) -> bool:
 def read_patch(project: Project, path: Path) -> list[Decision]:
     """The decisions of a patch file, to be handed to `DecisionStore.decide` as one act.
 
-    Labels are class names as of now, or ones that the classes had before.
+    Labels are class names as of now, or ones that the classes had before; several labels are read as
+    `curation.exported_labels.read_back` says.
     A row with a label alone means that this is the item's label. In a curated CSV, rows without a verdict say nothing.
     raises : DecisionError listing everything wrong with any row, by row number
     """
     by_path, rows, problems = _read_rows(path)
     ids = ids_by_path(project) if by_path else {item_id: item_id for item_id in project.items["item_id"]}
+    classes, form = project.classes, project.info.label_form
+    rows = [replace(row, label=read_back(row.label, form, classes)) if row.label else row for row in rows]
     known = [row for row in rows if row.item in ids]
     states = project.decisions.states([ids[row.item] for row in known])
     problems += _unknown_items(rows, ids) + _repeated_items(rows)
-    classes = project.classes
     problems += [text for row in known if (text := _wrong_with(row, classes))]
     if problems:
         raise _refusal(path, problems)
-    return [_decision(row, states[ids[row.item]], classes) for row in rows]
+    return [_decision(row, states[ids[row.item]]) for row in rows]
 
 
 def decision_on(
@@ -61,15 +64,17 @@ def decision_on(
     """
     if not label and not verdict:
         raise DecisionError(f"{item_id}: give a label, a verdict ({', '.join(VERDICTS)}) or both.")
-    row = _Row(1, item_id, label or "", verdict or "", note)
-    return _decision(row, project.decisions.states([item_id])[item_id], project.classes)
+    classes = project.classes
+    known = read_back(label, project.info.label_form, classes) if label else ""
+    row = _Row(1, item_id, known, verdict or "", note)
+    return _decision(row, project.decisions.states([item_id])[item_id])
 
 
-def _decision(row: _Row, state: ItemState, classes: ClassList) -> Decision:
-    label = classes.current(row.label) or row.label
+def _decision(row: _Row, state: ItemState) -> Decision:
+    """label of the row : as it is known here"""
     if not row.verdict:
-        return replace(decision_for_label(state, label), note=row.note, expected_event=None)
-    return Decision(state.item_id, row.verdict, label or None, note=row.note)
+        return replace(decision_for_label(state, row.label), note=row.note, expected_event=None)
+    return Decision(state.item_id, row.verdict, row.label or None, note=row.note)
 
 
 def _read_rows(path: Path) -> tuple[bool, list[_Row], list[str]]:

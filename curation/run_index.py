@@ -261,7 +261,7 @@ def _build(folder: Path, project: Project, run: Run) -> None:
     row_of_item[item_rows] = np.arange(len(item_rows), dtype=np.int32)
     np.save(folder / "item_rows.npy", item_rows)
     np.save(folder / "row_of_item.npy", row_of_item)
-    labels = _labels(scores, run)
+    labels = _labels(scores, run) if project.label_kind.is_set else _space(run, ())
     (folder / LABELS).write_text(json.dumps(labels.names, ensure_ascii=False), encoding="utf-8")
     codes = {name: positions_in(_column(scores, column), labels.names) for name, column in CODES.items()}
     codes["split"] = positions_in(_column(scores, "split"), SPLITS)
@@ -283,7 +283,7 @@ def _build(folder: Path, project: Project, run: Run) -> None:
 
 
 def _labels(scores: Path, run: Run) -> LabelSpace:
-    """What the labels of a run can be: its classes, and what its items have."""
+    """What the labels of a run can be: the sets that occur."""
     texts = [_column(scores, column).unique().drop_null().to_pylist() for column in CODES.values()]
     return _space(run, [text for found in texts for text in found])
 

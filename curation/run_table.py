@@ -56,10 +56,12 @@ class RunTable:
         return self.index.run
 
     def in_classes(self, names: Sequence[str], classes: ClassList) -> "RunTable":
-        """The same rows with labels in these classes; scores stay as computed.
+        """The same rows with labels in these classes; scores stay as computed. It is for a table in the run's classes.
 
         names : the present name of each class of the run, see `curation.run_classes`
         """
+        if tuple(names) == self.run.info.classes == classes.names:
+            return self
         places = np.array([classes.names.index(name) for name in names], dtype=np.int32)
         texts = classes.labels_as(
             self.index.labels.names, dict(zip(self.run.info.classes, names, strict=True))

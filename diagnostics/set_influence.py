@@ -4,7 +4,7 @@ far each item moves each of them: what `diagnostics.influence` is for items with
 The unit of chance is the item, whose pairs are right and wrong together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,7 +16,8 @@ from diagnostics.fold_arrays import FoldArray
 from diagnostics.influence import CLASS_METRICS, divide
 from diagnostics.label_space import LabelSpace
 from diagnostics.multilabel.label_sets import LabelSets
-from diagnostics.multilabel.thresholds import DEFAULT, N_FOLDS, cross_fitted_sets, fixed_thresholds
+from diagnostics.multilabel.splits import make_multilabel_folds
+from diagnostics.multilabel.thresholds import DEFAULT, N_FOLDS, fixed_thresholds, sets_across_folds
 from diagnostics.task import BoolArray, FloatArray, IntArray
 from diagnostics.training_noise import Training, subsets_of
 
@@ -90,18 +91,17 @@ class SetMetrics:
         Thresholds are chosen for each of them anew on these items, never on the item that they are used for: so the
         chance in choosing them is part of what trainings differ by.
         """
+        cut = self._cut(codes, units)
         found, of_all = [], np.zeros((len(rows), self.n_classes))
         for probs in trainings:
             n_models = probs.shape[0]
             said = np.stack([np.asarray(probs[model, rows], dtype=np.float64) for model in range(n_models)])
-            parts = [
-                self._sets(said[list(subset)].mean(axis=0), codes, units) for subset in subsets_of(n_models)
-            ]
+            parts = [cut(said[list(subset)].mean(axis=0)) for subset in subsets_of(n_models)]
             by_some = np.array(parts).reshape(len(parts), len(rows), self.n_classes)
             mean = said.mean(axis=0)
-            found.append(Training(self._sets(mean, codes, units), by_some, n_models))
+            found.append(Training(cut(mean), by_some, n_models))
             of_all += mean
-        return found, self._sets(of_all / len(trainings), codes, units)
+        return found, cut(of_all / len(trainings))
 
     def same(self, first: BoolArray, second: BoolArray) -> BoolArray:
         """(n_items,), whether two predictions are the same set."""
@@ -121,11 +121,13 @@ class SetMetrics:
         """(n_items,)"""
         return self.space.texts(codes)
 
-    def _sets(self, probs: FloatArray, codes: IntArray, units: npt.NDArray[np.object_]) -> BoolArray:
-        names = [str(unit) for unit in units]
+    def _cut(self, codes: IntArray, units: npt.NDArray[np.object_]) -> Callable[[FloatArray], BoolArray]:
+        """How sets are cut from probabilities (n_items, n_classes); of fewer than N_FOLDS units at a half."""
+        label_sets, names = self.space.label_sets(codes), [str(unit) for unit in units]
         if len(set(names)) < N_FOLDS:
-            return fixed_thresholds(DEFAULT, self.n_classes).predict(probs)
-        return cross_fitted_sets(self.space.label_sets(codes), probs, names, rule=self.rule).targets
+            return fixed_thresholds(DEFAULT, self.n_classes).predict
+        folds = make_multilabel_folds(label_sets, names, n_folds=N_FOLDS, seed=0)
+        return lambda probs: sets_across_folds(label_sets, probs, folds, rule=self.rule).targets
 
 
 @dataclass(frozen=True)

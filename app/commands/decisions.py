@@ -22,7 +22,10 @@ def decide(
         typer.Option("--from", help="CSV with id or path, and label and/or verdict. All rows or none."),
     ] = None,
     item: Annotated[str | None, typer.Option(help="One item's id, instead of a file.")] = None,
-    label: Annotated[str | None, typer.Option(help="With --item: its right label.")] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="With --item: its right label; several as cat|dog, none of them as (none)."),
+    ] = None,
     verdict: Annotated[
         str | None, typer.Option(help="With --item: label_right, ambiguous, out_of_scope or bad_item.")
     ] = None,

@@ -145,6 +145,8 @@ def print_ranking(title: str, ranked: Any, by: str, limit: int, *, issues: bool 
     }
     if issues:
         columns["issue"] = "left"
+    if "suspect" in ranked.columns:
+        columns["suspect"] = "left"
     print_table(title, columns, [_ranked_row(row, by) for row in ranked.head(limit).to_dict("records")])
 
 
@@ -211,4 +213,5 @@ def _ranked_row(row: dict[str, Any], by: str) -> dict[str, object]:
         "p(predicted)": _number(row["p_predicted"]),
         by: _number(row[by]),
         "issue": _issue(row),
+        "suspect": f"{row['suspect_label']} {row['suspect']}" if row.get("suspect") else "",
     }

@@ -40,7 +40,7 @@ class LargeRow extends Paper {
 
   paint(card) {
     this.content.replaceChildren(...(card ? card.cells.flatMap((cell) => cellOf(cell, this.query())) : []));
-    this.about.textContent = card?.about ? `Bars: what speaks for and against “${card.about}”, as this run was trained.` : "";
+    this.about.textContent = card?.about ? `Bars: what speaks for and against “${card.about}”, as ${card.run_id} was trained.` : "";
     if (card && !card.explained && !card.blind) this.about.textContent = "This run has no explanation of this row: no bars are drawn, and the columns stand in their own order.";
   }
 }

@@ -37,7 +37,7 @@ class LargeText extends Paper {
 
   paint(card) {
     this.content.replaceChildren(...(card ? marked(card, this.query()) : []));
-    this.about.textContent = card?.about ? `Marked: what speaks for and against “${card.about}”, as this run was trained.` : "";
+    this.about.textContent = card?.about ? `Marked: what speaks for and against “${card.about}”, as ${card.run_id} was trained.` : "";
     if (card && card.marks === null && !card.blind) this.about.textContent = "This run has no explanation of this text, so no words are marked.";
   }
 }

@@ -63,7 +63,7 @@ def _start(project: Project) -> None:
                 icon=":material/info:",
             )
         with st.expander("Options", icon=":material/tune:"):
-            options = train_options(project.info.modality, project.label_kind.key)
+            options = train_options(project.info.modality, project.info.label_kind)
             n_seeds = seeds_field()
         config = TrainConfig.from_json(options)
         title = f"Train {config.folds} folds" if config.folds else "Train one model"

@@ -24,6 +24,15 @@ def item_html(item_ids: Sequence[str]) -> list[str]:
     return LOOKS[_kind()](item_ids)
 
 
+def prepare_items(item_ids: Sequence[str], run_id: str) -> None:
+    """Make what the grid will ask for to show these items of a run's queue: the first look at it is kept."""
+    project = context.current_project()
+    if card_kind(project).make is None:
+        context.thumbnails(list(item_ids))
+    else:
+        item_cards(project, run_id, item_ids)
+
+
 def grid_html(layout: str, parts: Sequence[str]) -> str:
     """Parts that hold items side by side, as wide as the items' kind of card needs. layout : a class of app.css"""
     return f'<div class="{layout} winnow-{_kind()}">{"".join(parts)}</div>'

@@ -73,12 +73,12 @@ def _progress(job: JobRow) -> None:
 def live_numbers(metrics: Mapping[str, float]) -> dict[str, str]:
     """The numbers of a running training as titles and texts, those that are known.
 
-    >>> live_numbers({"fold": 0, "n_folds": 5, "items_per_s": 1234.5})
+    >>> live_numbers({"fold": 1, "n_folds": 5, "items_per_s": 1234.5})
     {'Fold': '1 of 5', 'Items a second': '1,234'}
     """
     shown = {}
     if metrics.get("n_folds", 0) > 1 and "fold" in metrics:
-        shown["Fold"] = f"{int(metrics['fold']) + 1} of {int(metrics['n_folds'])}"
+        shown["Fold"] = f"{int(metrics['fold'])} of {int(metrics['n_folds'])}"
     if "epoch" in metrics and "n_epochs" in metrics:
         shown["Epoch"] = f"{int(metrics['epoch'])} of {int(metrics['n_epochs'])}"
     for name, title, form in LIVE_NUMBERS:

@@ -24,7 +24,7 @@ TITLES = {
 
 
 def train_options(modality: str, label_kind: str) -> dict[str, object]:
-    """Draw one field an option that these items have; returns the values that differ from the defaults."""
+    """Draw one field an option that these items and labels have; returns the values that differ from the defaults."""
     defaults, options = TrainConfig(), options_for(modality, label_kind)
     del options[ARCH]
     arch = _model_field(modality)

@@ -9,9 +9,9 @@ import pandas as pd
 
 from curation.project import Project
 from curation.run_classes import names_now
-from curation.run_table import RunTable
-from diagnostics.explanations import Explanations, read_explanations
-from diagnostics.task import NO_LABEL, BoolArray, IntArray, RowArray
+from curation.run_table import RunTable, run_table
+from diagnostics.explanations import FOLDER, read_explanations
+from diagnostics.task import NO_LABEL, BoolArray, IntArray
 
 Part = tuple[int, int, float]
 Labels = npt.NDArray[np.object_]
@@ -40,39 +40,34 @@ class CardRequest:
         return self.project.items[list(names)].iloc[self.rows]
 
     def explained(self) -> "Explained":
-        """What the run says of the items."""
+        """What the run says of the items.
+
+        Where it explains nothing, as quick rounds do not, it is what the last run before it that does says of those
+        items whose label is still the same.
+        """
+        nothing = np.full(len(self.rows), None, dtype=object)
         if self.table is None:
-            nothing = np.full(len(self.rows), None, dtype=object)
-            return Explained([None] * len(self.rows), (), nothing, nothing)
-        explanations = read_explanations(self.table.run.folder)
-        run_rows = self.table.index.row_of_item[self.rows]
-        shown = (run_rows >= 0) & ~self.hidden
-        names = np.array(
-            [*names_now(self.project, self.table.run.info, self.project.classes), None], dtype=object
-        )
-        labels: Labels = np.full(len(self.rows), None, dtype=object)
-        labels[shown] = self._labels(self.table, run_rows[shown])
-        about = labels.copy()
-        if explanations is not None and explanations.codes is not None:
-            kept = explanations.codes[run_rows]
-            asked = shown & (kept != NO_LABEL)
-            about[asked] = names[kept[asked]]
+            return Explained([None] * len(self.rows), (), nothing, nothing, None)
+        labels = _labels(self.project, self.table, self.rows, self.hidden, None)
+        source = _explaining(self.project, self.table)
+        explanations = read_explanations(source.run.folder) if source is not None else None
+        if source is None or explanations is None:
+            return Explained([None] * len(self.rows), (), labels, labels, None)
+        about = _labels(self.project, source, self.rows, self.hidden, explanations.codes)
+        run_rows = source.index.row_of_item[self.rows]
+        told = (run_rows >= 0) & ~self.hidden
+        if source is not self.table:
+            told &= about == labels
         return Explained(
             parts=[
-                _parts(explanations, row) if show else None
-                for row, show in zip(run_rows.tolist(), shown.tolist(), strict=True)
+                explanations.of(row) or None if is_told else None  # who was not asked about has no parts
+                for row, is_told in zip(run_rows.tolist(), told.tolist(), strict=True)
             ],
-            feature_names=explanations.parts if explanations else (),
+            feature_names=explanations.parts,
             labels=labels,
             about=about,
+            run_id=source.run.info.run_id,
         )
-
-    def _labels(self, table: RunTable, run_rows: RowArray) -> Labels:
-        """The given label of each row, the predicted one where there is none."""
-        classes = self.project.classes
-        shown = table.in_classes(names_now(self.project, table.run.info, classes), classes)
-        given = shown.given(run_rows)
-        return shown.labels.texts(np.where(given == NO_LABEL, shown.predicted(run_rows), given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +80,14 @@ class Explained:
         item that is to be decided blind, or that the run did not predict
     about : what the parts are about; of an item without a label this is what one of the run's models predicts, which
         can be another class than all of them together do
+    run_id : of the run that explains, None if there is none
     """
 
     parts: Sequence[Sequence[Part] | None]
     feature_names: tuple[str, ...]
     labels: Labels
     about: Labels
+    run_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +104,38 @@ class CardKind:
     make: Callable[[CardRequest], Sequence[object]] | None = None
 
 
-def _parts(explanations: Explanations | None, row: int) -> Sequence[Part] | None:
-    """None for an item that was not asked about, which has no parts."""
-    return (explanations.of(row) or None) if explanations else None
+def _explaining(project: Project, table: RunTable) -> RunTable | None:
+    """The run itself if it has explanations, else the last one before it that has; None if there is none."""
+    own = table.run.info.run_id
+    having = [folder.parent.name for folder in project.runs_dir.glob(f"*/{FOLDER}")]
+    last = max((run_id for run_id in having if _age(run_id) <= _age(own)), default=None, key=_age)
+    if last is None or last == own:
+        return table if last else None
+    return run_table(project, last)
+
+
+def _age(run_id: str) -> tuple[int, str]:
+    """What puts the names of runs in the order of their numbers."""
+    return len(run_id), run_id
+
+
+def _labels(
+    project: Project, table: RunTable, rows: IntArray, hidden: BoolArray, codes: IntArray | None
+) -> Labels:
+    """What each item is labelled with in a run, or predicted as where it is not, in present names; None if that must
+    not be told or the run did not predict it.
+
+    codes : by row of the run the class that is meant instead, NO_LABEL where none is; None = nowhere
+    """
+    run_rows = table.index.row_of_item[rows]
+    shown = (run_rows >= 0) & ~hidden
+    names = names_now(project, table.run.info, project.classes)
+    named = table.in_classes(names, project.classes)
+    given = named.given(run_rows[shown])
+    found: Labels = np.full(len(rows), None, dtype=object)
+    found[shown] = named.labels.texts(np.where(given == NO_LABEL, named.predicted(run_rows[shown]), given))
+    if codes is not None:
+        meant = codes[run_rows]
+        asked = shown & (meant != NO_LABEL)
+        found[asked] = np.array(names, dtype=object)[meant[asked]]
+    return found

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curation.cards.card import CardKind, CardRequest, Labels, Part
+from curation.cards.card import CardKind, CardRequest, Labels
 from curation.derived_files import derived_folder, stamp_of
 from curation.project import Project
 from curation.run_classes import names_now
@@ -50,6 +50,7 @@ class RowCard:
     explained : the run says which values are important; else they stand as in the source, unusual ones first
     about : the label that the effects are about, None without effects or if it must not be told
     about_other : that is neither the given label nor, of an item without one, what the run predicts
+    run_id : of the run that says which values are important, None without effects
     blind : nothing that tells the label is on the card
     """
 
@@ -58,6 +59,7 @@ class RowCard:
     explained: bool
     about: str | None
     about_other: bool
+    run_id: str | None
     blind: bool
 
 
@@ -65,46 +67,44 @@ def _make(request: CardRequest) -> list[RowCard]:
     names = [str(name) for name in request.project.items.columns if str(name).startswith(FEATURE_PREFIX)]
     values = request.columns(names).rename(columns=lambda name: str(name).removeprefix(FEATURE_PREFIX))
     said = request.explained()
-    return [
-        _card(record, parts, said.feature_names, unusual, about, about != label, hidden, whole=request.whole)
-        for record, parts, unusual, about, label, hidden in zip(
-            values.to_dict("records"),
-            said.parts,
-            _unusual(request, said.labels),
-            said.about,
-            said.labels,
-            request.hidden.tolist(),
-            strict=True,
-        )
-    ]
+    cards = []
+    for record, parts, unusual, about, label, hidden in zip(
+        values.to_dict("records"),
+        said.parts,
+        _unusual(request, said.labels),
+        said.about,
+        said.labels,
+        request.hidden.tolist(),
+        strict=True,
+    ):
+        effects = None if parts is None else {said.feature_names[place]: effect for place, _, effect in parts}
+        cells = _cells(record, effects, unusual, at_most=len(record) if request.whole else N_SHOWN)
+        if effects is None:
+            cards.append(RowCard(cells, len(record), False, None, False, None, hidden))
+        else:
+            cards.append(RowCard(cells, len(record), True, about, about != label, said.run_id, hidden))
+    return cards
 
 
-def _card(
-    record: dict[Hashable, Any],
-    parts: Sequence[Part] | None,
-    feature_names: tuple[str, ...],
+def _cells(
+    record: Mapping[Hashable, Any],
+    effects: Mapping[str, float] | None,
     unusual: Mapping[str, str],
-    about: str | None,
-    about_other: bool,
-    hidden: bool,
     *,
-    whole: bool,
-) -> RowCard:
-    effects = {feature_names[place]: effect for place, _, effect in parts or ()}
-    names = sorted(map(str, record), key=lambda name: (-abs(effects.get(name, 0.0)), name not in unusual))
-    cells = [
+    at_most: int,
+) -> list[Cell]:
+    """The first values of a row, those with the largest effects first, of equal ones those that are unusual."""
+    size = {name: abs(effect) for name, effect in (effects or {}).items()}
+    names = sorted(map(str, record), key=lambda name: (-size.get(name, 0.0), name not in unusual))
+    return [
         Cell(
             name=name,
             value=value_text(record[name]),
-            effect=None if parts is None else round(effects.get(name, 0.0), 3),
+            effect=None if effects is None else round(effects.get(name, 0.0), 3),
             unusual=unusual.get(name, ""),
         )
-        for name in (names if whole else names[:N_SHOWN])
+        for name in names[:at_most]
     ]
-    explained = parts is not None
-    return RowCard(
-        cells, len(names), explained, about if explained else None, explained and about_other, hidden
-    )
 
 
 def _unusual(request: CardRequest, labels: Labels) -> list[dict[str, str]]:
@@ -143,11 +143,9 @@ def _class_values(
     def build(folder: Path) -> None:
         table = run_table(project, run_id)
         rows = np.flatnonzero(table.index.codes["split"] == SPLITS.index("train")).astype(np.int32)
-        labels = np.array([*names, None], dtype=object)[table.given(rows)]
+        shown = table.in_classes(names, project.classes)
         items = _content(project, choices).iloc[table.index.item_rows[rows]]
-        write_class_values(
-            folder, class_values(items, pd.Series(labels, dtype=object), list(dict.fromkeys(names)))
-        )
+        write_class_values(folder, class_values(items, shown.given(rows).astype(np.int64), shown.labels))
 
     source = {"run": run_id, "stamp": stamp, "names": names, "choices": choices}
     values = read_class_values(derived_folder(project.cache_dir, "class_values", source, build))

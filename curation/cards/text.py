@@ -23,6 +23,7 @@ class TextCard:
         the run says nothing of this text
     about : the label that the marks are about, None without marks or if it must not be told
     about_other : that is neither the given label nor, of an item without one, what the run predicts
+    run_id : of the run that says so, None without marks
     blind : nothing that tells the label is on the card
     """
 
@@ -31,25 +32,23 @@ class TextCard:
     marks: Sequence[Part] | None
     about: str | None
     about_other: bool
+    run_id: str | None
     blind: bool
 
 
 def _make(request: CardRequest) -> list[TextCard]:
     texts = request.columns([TEXT_COLUMN])[TEXT_COLUMN].tolist()
     columns, said = request.project.info.content, request.explained()
-    return [
-        _card(
-            *as_shown(text, parts, columns),
-            about,
-            about != label,
-            hidden,
-            request.search,
-            whole=request.whole,
-        )
-        for text, parts, about, label, hidden in zip(
-            texts, said.parts, said.about, said.labels, request.hidden.tolist(), strict=True
-        )
-    ]
+    cards = []
+    for text, parts, about, label, hidden in zip(
+        texts, said.parts, said.about, said.labels, request.hidden.tolist(), strict=True
+    ):
+        shown, marks, cut = _cut(*as_shown(text, parts, columns), request.search, whole=request.whole)
+        if marks is None:
+            cards.append(TextCard(shown, cut, None, None, False, None, hidden))
+        else:
+            cards.append(TextCard(shown, cut, marks, about, about != label, said.run_id, hidden))
+    return cards
 
 
 def as_shown(
@@ -67,30 +66,24 @@ def as_shown(
     ]
 
 
-def _card(
-    text: str,
-    parts: Sequence[Part] | None,
-    about: str | None,
-    about_other: bool,
-    hidden: bool,
-    search: str,
-    *,
-    whole: bool,
-) -> TextCard:
-    start, end = (0, len(text)) if whole else shown_part(text, parts or (), search)
-    shown, offset = text[start:end], -start
-    if start > 0:
-        shown, offset = ELLIPSIS + shown, offset + len(ELLIPSIS)
-    if end < len(text):
-        shown += ELLIPSIS
-    marks = None
-    if parts is not None:
-        marks = [(a + offset, b + offset, round(e, 3)) for a, b, e in parts if start <= a and b <= end]
+def _cut(
+    text: str, parts: Sequence[Part] | None, search: str, *, whole: bool
+) -> tuple[str, list[Part] | None, bool]:
+    """What is shown of a text, its parts in their places there, and whether that is less than the whole."""
+    if whole:
+        return text, _within(parts, 0, len(text), 0), False
+    start, end = shown_part(text, parts or (), search)
+    before, after = ELLIPSIS * (start > 0), ELLIPSIS * (end < len(text))
+    shown = _SPACE.sub(
+        " ", before + text[start:end] + after
+    )  # one for one, so that the parts stay where they are
+    return shown, _within(parts, start, end, len(before) - start), bool(before or after)
+
+
+def _within(parts: Sequence[Part] | None, start: int, end: int, offset: int) -> list[Part] | None:
     if parts is None:
-        about, about_other = None, False
-    if not whole:
-        shown = _SPACE.sub(" ", shown)  # one character for one, so that the marks stay where they are
-    return TextCard(shown, (start, end) != (0, len(text)), marks, about, about_other, hidden)
+        return None
+    return [(a + offset, b + offset, round(effect, 3)) for a, b, effect in parts if start <= a and b <= end]
 
 
 def shown_part(text: str, parts: Sequence[Part], search: str = "") -> tuple[int, int]:

@@ -49,7 +49,9 @@ MISSING = "\x00"
 CHECKS = {
     "empty_row": Check(SET_ASIDE, "Rows in which no feature has a value", "Fill the row in or remove it."),
     "mixed_types": Check(
-        WARNING, "Cells that are no numbers in a column of numbers", "Correct the cell; it counts as missing."
+        WARNING,
+        "Cells that are no numbers in a column of numbers",
+        "Correct the cells, or change the column's kind.",
     ),
     "ambiguous_dates": Check(
         WARNING,
@@ -152,6 +154,13 @@ def _typed(name: str, known: pd.Series) -> _Read:
     if len(dates.fits) > 1:
         message = f"Column {name!r} holds dates that can be read as {' or as '.join(dates.fits)}."
         read.found.append(("ambiguous_dates", message, int(np.flatnonzero(known.notna())[0])))
+    elif 0 < n_bad <= n_known / 2:
+        place = int(np.flatnonzero(numbers.unreadable)[0])
+        message = (
+            f"Column {name!r}: {n_known - n_bad} of {n_known} values are numbers and {n_bad} are not, such as "
+            f"{known.iloc[place]!r}; the column is categorical."
+        )
+        read.found.append(("mixed_types", message, place))
     return read
 
 

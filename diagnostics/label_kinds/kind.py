@@ -45,13 +45,13 @@ class LabelKind(Protocol):
     key : of `diagnostics.label_kinds.LABEL_KINDS`, and of `Task.label_kind`
     learning : the module with the class `Learning` of this kind, which imports torch
     scoring : the module that finds the scores of runs, see `diagnostics.label_kinds.scoring`
-    has_rivals : whether more of one class is less of the others, so that a label can be explained against a rival
+    notes : what a reader of the numbers of a run with folds should know, one sentence each
     """
 
     key: str
     learning: str
     scoring: str
-    has_rivals: bool
+    notes: tuple[str, ...]
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
         """What labels can be, of these classes, those of some texts among them."""

@@ -26,7 +26,10 @@ class SeveralLabels:
     key = "multi"
     learning = "diagnostics.label_kinds.multi_learning"
     scoring = "diagnostics.label_kinds.multi_scoring"
-    has_rivals = False
+    notes: tuple[str, ...] = (
+        "No labels were planted: with several labels an item, label quality is learnt from held-out predictions and "
+        "neighbours alone.",
+    )
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
         return set_space(classes, texts)

@@ -24,7 +24,7 @@ class OneLabel:
     key = "single"
     learning = "diagnostics.label_kinds.single_learning"
     scoring = "diagnostics.label_kinds.single_scoring"
-    has_rivals = True
+    notes: tuple[str, ...] = ()
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
         return single_space(classes).with_texts(texts)

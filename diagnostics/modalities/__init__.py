@@ -87,7 +87,8 @@ class ToExplain:
 
     positions : (n,), most suspect first
     codes : (n,), of the label that is explained: the given one, else the one that the model predicts
-    rivals : (n,), the strongest other class by this model
+    rivals : (n,), the strongest other class by this model; the class itself where none stands against it, because an
+        item can have several
     n_models : how many models the run has: what is explained of each is to be bounded by it
     """
 
@@ -95,6 +96,11 @@ class ToExplain:
     codes: IntArray
     rivals: IntArray
     n_models: int
+
+    @property
+    def has_rivals(self) -> bool:
+        """Whether more of one class is less of the others."""
+        return bool((self.codes != self.rivals).any())
 
 
 class NetworkItems(OpenedItems, Protocol):

@@ -214,7 +214,10 @@ class NetItems:
         def predict(values: FloatArray) -> FloatArray:
             with torch.inference_mode():
                 said = network(torch.from_numpy(values).to(self._machine.device))
-            probs: FloatArray = said.float().softmax(dim=1).cpu().numpy()
+            logits = said.float()
+            probs: FloatArray = (
+                (logits.softmax(dim=1) if asked.has_rivals else logits.sigmoid()).cpu().numpy()
+            )
             return probs
 
         network.eval()
@@ -337,7 +340,6 @@ def _open_boosting(
 def _open_net(
     inputs: EmbedInputs, config: TrainConfig, task: Task, codes: IntArray, n_train: int
 ) -> NetItems:
-    refuse_options(config, ("frozen_epochs",), why="tabular_net has no pretrained layers")
     encoding = fit_encoding(inputs.items)
     rows = encoding.encode(inputs.items)
     flagged = np.flatnonzero(~rows.is_category & np.isnan(rows.values).any(axis=0))

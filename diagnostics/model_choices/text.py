@@ -9,7 +9,7 @@ TEXT = (
     ModelChoice("tfidf", "Counts words and weighs them with a linear model: seconds, and it can say why."),
     ModelChoice(
         "awd_lstm",
-        "A recurrent network that reads the words in order; minutes to hours, with a GPU better.",
+        "A recurrent network that reads words in order, from scratch or pretrained; slow without a GPU.",
         lacks_file(fastai_models, "wt103-fwd"),
     ),
     ModelChoice(

@@ -14,7 +14,7 @@ from diagnostics.errors import DataError
 from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.multilabel.splits import make_multilabel_folds
 from diagnostics.predictions import ObjectArray
-from diagnostics.task import BoolArray, FloatArray
+from diagnostics.task import BoolArray, FloatArray, IntArray
 from diagnostics.training.crossval import NO_FOLD
 
 MIN_EXAMPLES = 10
@@ -119,13 +119,20 @@ def cross_fitted_sets(
     rule : a name of THRESHOLD_RULES
     returns : the sets, those of items that nobody labelled by the thresholds of all; and these thresholds
     """
+    folds = make_multilabel_folds(label_sets, units, n_folds=n_folds, seed=seed)
+    return sets_across_folds(label_sets, pred_probs, folds, rule=rule)
+
+
+def sets_across_folds(
+    label_sets: LabelSets, pred_probs: FloatArray, folds: IntArray, *, rule: str
+) -> PredictedSets:
+    """As `cross_fitted_sets`, of folds that are there already: (n_items,), NO_FOLD where nobody labelled."""
     choose = THRESHOLD_RULES.get(rule)
     if choose is None:
         raise DataError(f"Thresholds can be chosen by {', '.join(THRESHOLD_RULES)}; found {rule!r}.")
-    folds = make_multilabel_folds(label_sets, units, n_folds=n_folds, seed=seed)
     of_all = choose(label_sets, pred_probs)
     predicted = of_all.predict(pred_probs)
-    for fold in range(n_folds):
+    for fold in range(int(folds.max(initial=NO_FOLD)) + 1):
         held_out = np.flatnonzero(folds == fold)
         chosen = choose(label_sets.only((folds != fold) & (folds != NO_FOLD)), pred_probs)
         predicted[held_out] = chosen.predict(pred_probs[held_out])

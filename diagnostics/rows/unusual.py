@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from diagnostics.label_space import LabelSpace
 from diagnostics.predictions import ObjectArray
 from diagnostics.rows.columns import CATEGORICAL, DATE, FeatureColumn, feature_columns
-from diagnostics.task import FEATURE_PREFIX, NO_LABEL, BoolArray, FloatArray, IntArray, label_codes
+from diagnostics.task import FEATURE_PREFIX, NO_LABEL, BoolArray, FloatArray, IntArray
 
 FEWEST_OTHERS = 20
 RARE_SHARE = 0.02
@@ -69,20 +70,20 @@ class ClassValues:
         }
 
 
-def class_values(items: pd.DataFrame, labels: pd.Series, classes: Sequence[str]) -> ClassValues:
-    """Collect the values of each class.
+def class_values(items: pd.DataFrame, codes: IntArray, space: LabelSpace) -> ClassValues:
+    """Collect the values of each class; an item counts for each class that it has.
 
-    items : the columns feature:NAME, in the kinds in which models read them; labels : (n_items,), null where none
-    raises : DataError as `feature_columns` and `label_codes`
+    items : the columns feature:NAME, in the kinds in which models read them
+    codes : (n_items,) in `space`, -1 where nobody labelled
+    raises : DataError as `feature_columns`
     """
-    codes = label_codes(labels, classes)
-    labelled = np.flatnonzero(codes != NO_LABEL)
-    codes = codes[labelled]
-    columns = feature_columns(items.iloc[labelled])
+    classes = space.classes
+    rows, codes = np.nonzero(space.targets(codes))
+    columns = feature_columns(items.iloc[rows])
     n_items = np.bincount(codes, minlength=len(classes))
     present = [column.values.notna().to_numpy() for column in columns]
     return ClassValues(
-        classes=tuple(classes),
+        classes=classes,
         names=tuple(column.name for column in columns),
         kinds=tuple(column.kind for column in columns),
         n_items=n_items,

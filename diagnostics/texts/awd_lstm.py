@@ -75,6 +75,7 @@ class AwdLstm:
     """
 
     pad = PAD
+    longest = MAX_TOKENS
     cost = COST_OF_A_TOKEN
 
     def __init__(

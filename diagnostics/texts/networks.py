@@ -34,9 +34,11 @@ class TextNetwork(Protocol):
     """A kind of network, with its own tokens.
 
     pad : the token that fills up a batch; cost : how much one token costs, see `OpenedItems.work`
+    longest : how many tokens of a text are read
     """
 
     pad: int
+    longest: int
     cost: float
 
     def tokens_of(self, texts: Sequence[str]) -> list[IntArray]:
@@ -80,10 +82,10 @@ class NetworkTexts:
         machine: Machine,
     ) -> None:
         self.config = config
-        self.notes: tuple[str, ...] = ()
         self._network = network
         self._texts = texts
         self._items = TokenItems(network.tokens_of(texts), torch.from_numpy(codes), network.pad)
+        self.notes = _cut_notes(self._items.lengths(), network.longest)
         self._classes = classes
         self._machine = machine
         self.work = network.cost * float(np.mean(self._items.lengths())) if len(texts) else 0.0
@@ -123,7 +125,7 @@ class NetworkTexts:
     def explain(
         self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]
     ) -> Explanations | None:
-        """By occlusion: how much less the label is supported, against the strongest other class, without each word.
+        """By occlusion: how much less the label is supported, against its rival if it has one, without each word.
 
         Of the MAX_EXPLAINED most suspect texts of the run; the others get no parts. Of a text of more than MAX_PARTS
         words several are left out at a time.
@@ -201,7 +203,7 @@ class NetworkTexts:
             batch = padded([tokens[place] for place in part], self._items.pad).to(self._machine.device)
             with torch.inference_mode(), autocast(self._machine.device, self._machine.precision):
                 said = self._network.logits(network, batch).float().cpu().numpy()
-            lead[part] = said[:, code] - said[:, rival]
+            lead[part] = said[:, code] - said[:, rival] if rival != code else said[:, code]
         return start, end, lead[0] - lead[1:]
 
 
@@ -218,6 +220,13 @@ def settled(
         mixed_precision=machine.precision,
         n_threads=machine.n_threads,
     )
+
+
+def _cut_notes(lengths: IntArray, longest: int) -> tuple[str, ...]:
+    n_cut = int((lengths >= longest).sum())
+    if not n_cut:
+        return ()
+    return (f"Texts of which the network reads only the first {longest} tokens: {n_cut:,}.",)
 
 
 def _grouped(parts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -27,7 +27,7 @@ NAME = "tfidf"
 USUAL_INVERSE_STRENGTH = 10.0
 SHARES_TRIED = 5
 MAX_TRIED, MIN_TRIED = 4000, 50
-WORK_A_WORD = 0.2
+WORK_A_PIECE = 0.01
 
 
 class TfidfItems:
@@ -47,7 +47,7 @@ class TfidfItems:
         self.config = config
         self.features: FloatArray | None = features
         self.notes: tuple[str, ...] = ()
-        self.work = WORK_A_WORD * n_classes * counted.matrix.nnz / max(1, counted.matrix.shape[0])
+        self.work = WORK_A_PIECE * n_classes * counted.matrix.nnz / max(1, counted.matrix.shape[0])
         self._counted = counted
         self._units = units
 

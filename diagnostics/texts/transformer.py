@@ -70,10 +70,10 @@ class Transformer:
                 f"The tokenizer of {name} has no token to fill up batches with; choose another model."
             )
         self.pad = int(pad)
+        self.longest = min(MAX_TOKENS, int(self._tokenizer.model_max_length))
 
     def tokens_of(self, texts: Sequence[str]) -> list[IntArray]:
-        longest = min(MAX_TOKENS, int(self._tokenizer.model_max_length))
-        cut = self._tokenizer(list(texts), truncation=True, max_length=longest)["input_ids"]
+        cut = self._tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
         unknown = self._tokenizer.unk_token_id
         least = [self.pad if unknown is None else int(unknown)]
         return [np.array(numbers or least, dtype=np.int64) for numbers in cut]

@@ -8,6 +8,7 @@ from typing import Any
 from diagnostics.errors import ConfigError
 from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY
 
+LABELS_OF = {"single": "one label an item", "multi": "several labels an item"}
 THRESHOLDS = ("best_f1", "0.5", "0.2")  # names of `diagnostics.multilabel.thresholds.THRESHOLD_RULES`
 STANDARD_FOCAL_GAMMA, STANDARD_LABEL_SMOOTHING = 2.0, 0.1
 
@@ -73,7 +74,12 @@ OPTIONS: dict[str, Option] = {
     ),
     "epochs": Option(int, "passes over the training items", 1, 1000, none_means="from the number of items"),
     "frozen_epochs": Option(
-        int, "of these, passes with the body frozen", 0, 1000, none_means="1 if pretrained, else 0"
+        int,
+        "of these, passes with the body frozen",
+        0,
+        1000,
+        none_means="1 if pretrained, else 0",
+        modalities=("image", "text"),
     ),
     "lr": Option(
         float,
@@ -221,14 +227,13 @@ def check_fits(config: TrainConfig, modality: str, label_kind: str = "single") -
     """raises : ConfigError if options are set that training on these items and labels does not have"""
     usable, usual = options_for(modality, label_kind), TrainConfig()
     strange = [
-        f"{name} (for {', '.join((*option.modalities, *option.label_kinds))})"
+        f"{name} (for {', '.join((*option.modalities, *map(LABELS_OF.__getitem__, option.label_kinds)))})"
         for name, option in OPTIONS.items()
         if name not in usable and getattr(config, name) != getattr(usual, name)
     ]
     if strange:
         raise ConfigError(
-            f"These options are not for {modality} items with {label_kind} labels: {', '.join(strange)}. "
-            "Leave them out."
+            f"These options are not for {modality} items: {', '.join(strange)}. Leave them out."
         )
 
 

@@ -11,7 +11,7 @@ import torch
 
 from diagnostics.errors import ConfigError
 
-PACKAGES = ("torch", "torchvision", "fastai", "timm", "numpy", "pandas", "pillow")
+PACKAGES = ("torch", "torchvision", "fastai", "timm", "scikit-learn", "numpy", "pandas", "pillow")
 
 
 def pick_device() -> torch.device:

@@ -16,7 +16,8 @@ class WorkMeter:
 
     Tells `on_progress` a few times a second. Metrics: fold and epoch (of the model that moved last) with n_folds and
     n_epochs, counted from 1; train_loss, valid_loss, accuracy (of the last finished epoch of any model); items_per_s
-    (of all models that train now); seconds_left (of the whole run).
+    (of all models that train now; not there while it is not known, as of models that are fitted at once); seconds_left
+    (of the whole run).
     """
 
     def __init__(self, plan: Plan, config: TrainConfig, on_progress: ProgressCallback) -> None:
@@ -65,8 +66,9 @@ class WorkMeter:
             "n_folds": self.plan.n_models,
             "epoch": self.epochs[model],
             "n_epochs": self.n_epochs,
-            "items_per_s": sum(self.rates.values()),
             "seconds_left": max(0.0, left_s),
         }
+        if rate := sum(self.rates.values()):
+            self.metrics["items_per_s"] = rate
         detail = f"model {model + 1} of {self.plan.n_models}, epoch {self.epochs[model]} of {self.n_epochs}"
         return Progress("train", int(min(self.done, total)), int(total), detail, dict(self.metrics))

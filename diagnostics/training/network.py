@@ -89,7 +89,7 @@ class NetworkWay:
         kept.train_logits[:] = np.nan
         kept.train_logits[run.plan.trained_on(model)] = logits.means()
         asked = to_explain(run, model, kept.probabilities)
-        if asked is not None and run.plan.kind.has_rivals:
+        if asked is not None:
             explained = self.items.explain(learner.model, asked, should_stop=should_stop)
             run.checkpoints.keep_explanations(model, asked.positions, explained)
         run.checkpoints.keep_fold(model)

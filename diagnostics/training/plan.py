@@ -137,6 +137,7 @@ def notes_of(plan: Plan, config: TrainConfig) -> list[str]:
     notes = []
     if config.folds:
         notes += absent_classes(plan.space, plan.codes, plan.folds, n_folds=config.folds)
+        notes += plan.kind.notes
     notes += held_back_notes(plan)
     n_planted = sum(len(planted.positions) for planted in plan.planted)
     if n_planted:

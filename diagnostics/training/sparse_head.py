@@ -21,8 +21,8 @@ from diagnostics.errors import Cancelled
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.lbfgs import Memory, Point
 
-TOLERANCE = 3e-5
-PATH_TOLERANCE = 1e-4
+TOLERANCE = 2e-4
+PATH_TOLERANCE = 5e-4
 MAX_STEPS = 150
 SMALLEST_SHARE = 1e-6
 SLOPE_LEFT = 0.1

@@ -89,6 +89,23 @@ def test_init_leaves_training_copies_out_unless_it_is_told_to_keep_them(tmp_path
         assert labels["note"].str.contains("Asked for by ada").tolist() == [True] * n_out
 
 
+def test_init_says_what_the_data_are_taken_as_and_does_as_it_is_told(tmp_path, capsys):
+    rows = "".join(f"shoe {n},a pair of red shoes number {n},{'ab'[n % 2]}\n" for n in range(30))
+    (tmp_path / "shop.csv").write_text("name,details,label\n" + rows)
+    data = ["--data", str(tmp_path / "shop.csv")]
+    assert run(["init", str(tmp_path / "guessed"), *data]) == 0
+    assert "Taken as texts: column 'details' holds long texts (--modality" in capsys.readouterr().out
+    both = ["--text-column", "name", "--text-column", "details", "--json"]
+    assert run(["init", str(tmp_path / "texts"), *data, *both]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["modality"], told["content"]) == ("text", ["name", "details"])
+    rest = ["--modality", "tabular", "--feature-column", "name", "--json"]
+    assert run(["init", str(tmp_path / "rows"), *data, *rest]) == 0
+    assert json.loads(capsys.readouterr().out)["modality"] == "tabular"
+    assert run(["init", str(tmp_path / "no"), *data, "--modality", "audio"]) == 1
+    assert "this Winnow knows image, text, tabular" in capsys.readouterr().err
+
+
 def test_help_loads_no_library_that_is_slow():
     slow = {"torch", "fastai", "numba", "streamlit", "pandas", "plotly", "sqlalchemy"}
     assert not loaded_modules_after("--help") & slow

@@ -17,17 +17,17 @@ def test_untouched_options_are_left_to_the_defaults():
     assert at.json[0].value == "{}"
 
 
-def test_only_what_fits_the_items_is_offered():
+def test_only_what_fits_the_items_and_their_labels_is_offered():
     def of_rows():
         import streamlit as st
 
         from app.widgets.train_options import train_options
 
-        st.json(train_options("tabular", "single"))
+        st.json(train_options("tabular", "multi"))
 
     at = AppTest.from_function(of_rows).run()
     keys = {widget.key for widget in (*at.selectbox, *at.number_input, *at.text_input, *at.checkbox)}
-    assert "train_folds" in keys
+    assert {"train_folds", "train_thresholds"} <= keys
     assert not keys & {"train_flip", "train_image_size_px", "train_pretrained"}
 
 

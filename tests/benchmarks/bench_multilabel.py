@@ -174,6 +174,16 @@ def sets_of(targets: np.ndarray) -> LabelSets:
 
 def make_pictures(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """True and given labels, (n, 10), and out-of-fold probabilities."""
+    pictures, true, given = draw_pictures(seed)
+    folds = folds_of(given, seed)
+    pred_probs = np.empty(true.shape, dtype=np.float32)
+    for fold in range(N_FOLDS):
+        pred_probs[folds == fold] = network_probs(pictures, given, folds, fold)
+    return true, given, pred_probs
+
+
+def draw_pictures(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pictures (n, CANVAS, CANVAS), about 0 to 1, and their true and given labels, (n, 10)."""
     rng = np.random.default_rng(seed)
     digits = load_digits()
     of_digit = [np.flatnonzero(digits.target == digit) for digit in range(10)]
@@ -185,12 +195,7 @@ def make_pictures(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             top, left = CELL * np.array(divmod(cell, 2)) + rng.integers(0, CELL - DIGIT + 1, 2)
             picture[top : top + DIGIT, left : left + DIGIT] += digits.images[rng.choice(of_digit[digit])] / 16
             has[digit] = True
-    given = planted(true, rng, shares=(1 / 3, 1 / 3, 1 / 3), weights=np.ones(10))
-    folds = folds_of(given, seed)
-    pred_probs = np.empty(true.shape, dtype=np.float32)
-    for fold in range(N_FOLDS):
-        pred_probs[folds == fold] = network_probs(pictures, given, folds, fold)
-    return true, given, pred_probs
+    return pictures, true, planted(true, rng, shares=(1 / 3, 1 / 3, 1 / 3), weights=np.ones(10))
 
 
 def network_probs(pictures: np.ndarray, given: np.ndarray, folds: np.ndarray, fold: int) -> np.ndarray:
@@ -223,6 +228,20 @@ def block(n_in: int, n_out: int) -> tuple[nn.Module, ...]:
 
 def make_texts(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """True and given labels, (n, N_TOPICS), and out-of-fold probabilities."""
+    texts, true, given = draw_texts(seed)
+    weighed = TfidfVectorizer(sublinear_tf=True).fit_transform(texts)
+    features = TruncatedSVD(N_FEATURES, random_state=seed).fit_transform(weighed).astype(np.float32)
+    folds = folds_of(given, seed)
+    parts = [
+        HeadFold(lambda: features, np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
+        for fold in range(N_FOLDS)
+    ]
+    heads = fit_set_heads(parts, sets_of(given), device=CPU)
+    return true, given, heads.fold_probs[folds, np.arange(N_TEXTS)]
+
+
+def draw_texts(seed: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Texts, and their true and given labels, (n, N_TOPICS)."""
     rng = np.random.default_rng(seed)
     topic_words = np.array([rng.choice(ALL_WORDS, OWN_WORDS, replace=False) for _ in range(N_TOPICS)])
     popularity = 1 / np.arange(1, N_TOPICS + 1) ** 0.7
@@ -237,16 +256,7 @@ def make_texts(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         words.append(rng.integers(0, ALL_WORDS, rng.integers(3, 9)))
         texts.append(" ".join(f"w{word}" for word in np.concatenate(words)))
     suffering = np.where(np.arange(N_TOPICS) % 3 == 0, 4.0, 1.0)
-    given = planted(true, rng, shares=(0.7, 0.15, 0.15), weights=suffering)
-    weighed = TfidfVectorizer(sublinear_tf=True).fit_transform(texts)
-    features = TruncatedSVD(N_FEATURES, random_state=seed).fit_transform(weighed).astype(np.float32)
-    folds = folds_of(given, seed)
-    parts = [
-        HeadFold(lambda: features, np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
-        for fold in range(N_FOLDS)
-    ]
-    heads = fit_set_heads(parts, sets_of(given), device=CPU)
-    return true, given, heads.fold_probs[folds, np.arange(N_TEXTS)]
+    return texts, true, planted(true, rng, shares=(0.7, 0.15, 0.15), weights=suffering)
 
 
 def folds_of(given: np.ndarray, seed: int) -> np.ndarray:

@@ -31,6 +31,7 @@ from cleanlab.rank import get_label_quality_scores
 from sklearn.metrics import average_precision_score
 
 from diagnostics.explanations import read_explanations
+from diagnostics.label_space import single_space
 from diagnostics.progress import ignore_progress
 from diagnostics.rows.unusual import class_values, unusual_values
 from diagnostics.run_folder import Run, read_run_folder
@@ -150,7 +151,7 @@ def unusual_shares(items: pd.DataFrame, codes: np.ndarray, seeds: list[int]) -> 
         classes = tuple(f"class {code}" for code in range(codes.max() + 1))
         labels = np.array(classes, dtype=object)[given]
         rows = np.random.default_rng(seed).permutation(len(items))[:N_JUDGED]
-        known = class_values(items, pd.Series(labels), classes)
+        known = class_values(items, given, single_space(classes))
         own = labels[rows].tolist()
         found = unusual_values(known, items.iloc[rows], own, counted_labels=own)
         marked = np.array([bool(words) for words in found])

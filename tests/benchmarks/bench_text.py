@@ -13,7 +13,6 @@ import hashlib
 import os
 import platform
 import tempfile
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,6 +34,18 @@ from diagnostics.training.run import train_run
 
 VERSION = {"number": 0, "fingerprint": "benchmark", "event": 0}
 N_FOLDS = 5
+
+
+class Stopwatch:
+    """Seconds since it was made, and of CPU, of this process and those that it started and that have ended."""
+
+    def __init__(self) -> None:
+        self.began = os.times()
+
+    def __str__(self) -> str:
+        now = os.times()
+        cpu_s = sum(now[:4]) - sum(self.began[:4])
+        return f"{now.elapsed - self.began.elapsed:.1f} s, {cpu_s:.1f} s of CPU"
 
 
 def main() -> None:
@@ -90,7 +101,7 @@ def read_items(data: Path) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def baseline(items: pd.DataFrame, task: Task, is_error: pd.Series) -> None:
-    began_s = time.perf_counter()
+    watch = Stopwatch()
     train = items[items["split"] == "train"]
     codes = pd.Index(task.classes).get_indexer(pd.Index(train["label"])).astype(np.int64)
     folds = make_folds(codes, train["unit"].tolist(), n_folds=N_FOLDS, seed=0)
@@ -101,11 +112,11 @@ def baseline(items: pd.DataFrame, task: Task, is_error: pd.Series) -> None:
         probs[folds == fold] = model.predict_proba(counts[folds == fold])
     scores = score_items(codes, probs)
     found = {"loss": -scores.loss, "margin": scores.margin}
-    print_precision("baseline", found, is_error.loc[train["item_id"]], time.perf_counter() - began_s)
+    print_precision("baseline", found, is_error.loc[train["item_id"]], watch)
 
 
 def quick(items: pd.DataFrame, task: Task, is_error: pd.Series, folder: Path, name: str) -> None:
-    began_s = time.perf_counter()
+    watch = Stopwatch()
     by_id = items.set_index("item_id")
     inputs = QuickInputs(
         items=items, task=task, config=TrainConfig(folds=N_FOLDS), base=None, content_of=by_id["content_hash"],
@@ -115,41 +126,38 @@ def quick(items: pd.DataFrame, task: Task, is_error: pd.Series, folder: Path, na
     home = folder / name.replace(" ", "-")
     now = datetime.now(UTC)
     train_quick_run(inputs, run_dir=home, home=home, run_id=name, dataset_version=VERSION, now=now)
-    seconds = time.perf_counter() - began_s
-    print_run(name, read_run_folder(home), is_error, seconds)
+    print_run(name, read_run_folder(home), is_error, watch)
 
 
 def whole(items: pd.DataFrame, task: Task, is_error: pd.Series, folder: Path, config: TrainConfig) -> None:
-    began_s = time.perf_counter()
+    watch = Stopwatch()
     home = folder / config.arch.replace("/", "-")
     train_run(
         items, task, config, roots=[], run_dir=home, cache_dir=folder / "cache", run_id=config.arch,
         dataset_version=VERSION, now=datetime.now(UTC), on_progress=ignore_progress, should_stop=lambda: False,
     )  # fmt: skip
-    print_run(
-        f"{config.arch}, {config.folds} folds", read_run_folder(home), is_error, time.perf_counter() - began_s
-    )
+    print_run(f"{config.arch}, {config.folds} folds", read_run_folder(home), is_error, watch)
 
 
-def print_run(name: str, run: Run, is_error: pd.Series, seconds: float) -> None:
+def print_run(name: str, run: Run, is_error: pd.Series, watch: Stopwatch) -> None:
     of_train = run.scores[(run.predictions.kinds == OUT_OF_FOLD) & run.scores["item_id"].isin(is_error.index)]
     found = {
         "loss": -of_train["loss"].to_numpy(),
         "margin": of_train["margin"].to_numpy(),
         "label quality": of_train["label_quality"].to_numpy(),
     }
-    print_precision(name, found, is_error.loc[of_train["item_id"]], seconds)
+    print_precision(name, found, is_error.loc[of_train["item_id"]], watch)
     for split in ("train", "test"):
         rows = run.scores[(run.predictions.splits == split)]
         print(f"    accuracy on {split}: {(rows['predicted_label'] == rows['given_label']).mean():.3f}")
 
 
-def print_precision(name: str, found: dict[str, FloatArray], is_error: pd.Series, seconds: float) -> None:
+def print_precision(name: str, found: dict[str, FloatArray], is_error: pd.Series, watch: Stopwatch) -> None:
     shown = ", ".join(
         f"{score} {average_precision_score(is_error.to_numpy(), -values):.3f}"
         for score, values in found.items()
     )
-    print(f"{name}: average precision by {shown}; {seconds:.1f} s", flush=True)
+    print(f"{name}: average precision by {shown}; {watch}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,10 @@ from curation.modalities import MODALITIES
 from curation.project import Project
 from diagnostics.errors import DecisionError, ProjectError
 from diagnostics.explanations import explanations_of, read_explanations, write_explanations
+from diagnostics.predictions import read_predictions, write_predictions
 from diagnostics.progress import ignore_progress
+from diagnostics.run_folder import SCORES_FILE, write_table
+from diagnostics.scores import scores_table
 
 FILLER = "and so on it goes "
 LONG = "refund " + FILLER * 30 + "exchange rate " + FILLER * 20
@@ -85,6 +88,25 @@ def test_where_the_model_that_explains_predicts_another_class_than_all_together_
     write_explanations(run_dir, replace(explanations, codes=refund))
     told = [(card.about, card.about_other) for card in item_cards(texts, "run-0001", ["a", "b", "c", "d"])]
     assert told == [("arrival", False), ("refund", False), ("refund", True), (None, False)]
+
+
+def test_a_run_that_explains_nothing_shows_what_the_last_one_before_it_said_of_labels_that_are_the_same(
+    texts, add_run, now
+):
+    texts.decisions.decide([Decision("a", "label_wrong", "refund")], annotator="ada", now=now)
+    add_run(texts, "run-0002", dict.fromkeys("abc", (0.2, 0.8)))
+    predictions = read_predictions(texts.runs_dir / "run-0002")
+    given = np.array(["refund", *predictions.given_labels[1:]], dtype=object)
+    predictions = replace(predictions, given_labels=given)
+    write_predictions(texts.runs_dir / "run-0002", predictions)
+    write_table(texts.runs_dir / "run-0002" / SCORES_FILE, scores_table(predictions))
+    cards = item_cards(texts, "run-0002", ["a", "b", "c"])
+    assert [(card.about, card.run_id) for card in cards] == [
+        (None, None),
+        ("refund", "run-0001"),
+        (None, None),
+    ]
+    assert [card.run_id for card in item_cards(texts, "run-0001", ["a", "b", "c"])] == ["run-0001"] * 3
 
 
 def test_a_long_text_is_cut_with_its_marks_in_place_and_shown_whole_if_asked(texts):

@@ -122,6 +122,13 @@ def test_a_cell_that_is_no_number_is_told_by_its_row_and_stays_as_it_was(tmp_pat
     assert intake.items["feature:size"].iloc[-1] == "large"
 
 
+def test_a_column_of_numbers_and_words_is_categorical_and_this_is_told_by_its_first_row(tmp_path):
+    intake = intake_of(table(tmp_path, size=["10", "12", "S", "15", "L"] * 8))
+    found = intake.findings[intake.findings["code"] == "mixed_types"]
+    assert (kinds_of(intake)["size"], found["row"].tolist()) == ("categorical", [4])
+    assert "24 of 40 values are numbers and 16 are not, such as 'S'" in found["message"].iloc[0]
+
+
 def test_dates_of_which_day_and_month_cannot_be_told_apart_are_told(tmp_path):
     intake = intake_of(
         table(

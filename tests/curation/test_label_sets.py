@@ -1,17 +1,24 @@
 """Several labels an item: taken in, decided on, renamed and merged, and what stands after that."""
 
+import pandas as pd
 import pytest
 
+from curation.availability import FEATURES, why_not
+from curation.class_caps import set_cap
 from curation.class_list import ClassEdit, ClassList
 from curation.classes import apply, class_table, preview, undo_last
+from curation.codebook import read_entry
 from curation.dataset.intake import IntakeSpec, take_in
 from curation.decisions.events import LABEL_RIGHT, LABEL_WRONG, LABELLED, Decision
+from curation.export import export_curated
 from curation.label_kinds import label_kind_of
 from curation.label_kinds.kind import LabelForm
+from curation.patches import decision_on, read_patch
 from curation.project import NO_LABEL_ROW, NONE_ROW
 from curation.standing import StandingDecisions
-from diagnostics.errors import ClassError, DataError, DecisionError
+from diagnostics.errors import ClassError, DataError, DecisionError, ProjectError
 from diagnostics.progress import ignore_progress
+from tests.curation.conftest import SET_ROWS
 
 ADA = "ada"
 
@@ -158,6 +165,47 @@ def test_keys_of_sets_are_found_in_any_order():
     assert classes.current("dog|cat") == "cat|dog"
     assert classes.current("(none)") == "(none)"
     assert classes.current("cat|hog") is None
+
+
+def test_labels_are_read_back_with_the_mark_of_the_source(make_project, tmp_path, clock):
+    project = make_project(SET_ROWS, label_form=LabelForm(separator=";"))
+    (tmp_path / "patch.csv").write_text("id,label\na,fox; dog\nb,fox|cat\nc,(none)\n")
+    decisions = read_patch(project, tmp_path / "patch.csv")
+    project.decisions.decide(decisions, annotator=ADA, now=clock())
+    assert [project.decisions.states([item])[item].label for item in "abc"] == [
+        "dog|fox",
+        "cat|fox",
+        "(none)",
+    ]
+    assert decision_on(project, "d", label="dog ;cat").label == "cat|dog"
+    (tmp_path / "patch.csv").write_text("id,label\na,fox;hog\n")
+    with pytest.raises(DecisionError, match="row 2: unknown class 'fox;hog'"):
+        read_patch(project, tmp_path / "patch.csv")
+
+
+def test_an_export_writes_sets_as_the_source_unless_a_name_has_the_mark_in_it(make_project, tmp_path, clock):
+    project = make_project(SET_ROWS, label_form=LabelForm(separator=";"))
+    export_curated(project, tmp_path / "one.csv")
+    assert pd.read_csv(tmp_path / "one.csv")["label"][0] == "cat;dog"
+    apply(project, ClassEdit("rename", "cat", "cat; any"), annotator=ADA, now=clock())
+    export_curated(project, tmp_path / "two.csv")
+    assert pd.read_csv(tmp_path / "two.csv")["label"][0] == "cat; any|dog"
+
+
+def test_an_entry_of_the_codebook_is_about_classes_not_sets(set_project):
+    assert read_entry(set_project, ["cat"]).labels == ("cat",)
+    with pytest.raises(DecisionError, match=r"'cat\|dog' is no class"):
+        read_entry(set_project, ["cat|dog"])
+
+
+def test_projects_of_one_label_an_item_have_everything(project):
+    assert [why_not(project, feature) for feature in FEATURES] == [""] * len(FEATURES)
+
+
+def test_projects_of_several_labels_say_what_they_lack(set_project, now):
+    assert all(why_not(set_project, feature).endswith(".") for feature in FEATURES)
+    with pytest.raises(ProjectError, match="no cap on a class of items with several labels"):
+        set_cap(set_project, "cat", 3, annotator=ADA, now=now)
 
 
 def test_what_stands_gets_new_sets_as_people_decide(set_project, clock):

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from curation.dataset.findings import FINDING_COLUMNS, count_findings
 from curation.dataset.intake import IntakeSpec, take_in
 from curation.project import Project, refuse_occupied
+from curation.rounds import TRAINING_COLUMNS, dataset_version, training_items
 from diagnostics.errors import ProjectError
 from diagnostics.progress import ignore_progress
 
@@ -112,3 +114,31 @@ def test_round_1_opens_when_the_project_is_made(intake, tmp_path):
     project = Project.create(tmp_path / "project", intake, now=NOW)
     rounds = pd.read_sql("SELECT number, opened_at FROM rounds", project.engine)
     assert rounds.to_dict("records") == [{"number": 1, "opened_at": NOW.isoformat(timespec="microseconds")}]
+
+
+def test_a_project_of_an_older_winnow_opens_as_it_was(intake, tmp_path):
+    """Before there were texts and rows: no content in project.json, the sizes among the other columns, older codes."""
+    folder = Project.create(tmp_path / "project", intake, now=NOW).folder
+    values = json.loads((folder / "project.json").read_text())
+    del values["content"]
+    (folder / "project.json").write_text(json.dumps(values))
+    items = pd.read_parquet(folder / "items.parquet")
+    before = ["item_id", "path", "root", "split", "given_label", "source", "source_row", "content_hash"]
+    items[[*before, "width", "height", "group", "unit"]].to_parquet(folder / "items.parquet", index=False)
+    row = (
+        "duplicate_image",
+        "note",
+        "photos",
+        0,
+        "cat/1.png",
+        "cat/1.png",
+        "The same image occurs 2 times.",
+        "",
+    )
+    pd.DataFrame([row], columns=list(FINDING_COLUMNS)).to_parquet(folder / "findings.parquet", index=False)
+    opened = Project.open(folder)
+    assert (opened.info.content, opened.modality.nouns) == ((), "images")
+    counts = count_findings(opened.findings, opened.modality.checks).set_index("code")["n"]
+    assert counts["duplicate_item"] == counts.sum() == 1
+    trained_on = training_items(opened, dataset_version(opened))
+    assert list(trained_on) == list(TRAINING_COLUMNS)

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from diagnostics.label_space import set_space, single_space
 from diagnostics.rows.unusual import (
     FEWEST_OTHERS,
     class_values,
@@ -11,11 +12,12 @@ from diagnostics.rows.unusual import (
 )
 
 CLASSES = ("setosa", "virginica")
+SPACE = single_space(CLASSES)
 
 
 def known_of(labels=None, **features):
     items = pd.DataFrame({f"feature:{name}": values for name, values in features.items()})
-    return class_values(items, pd.Series(labels or ["setosa"] * len(items), dtype=object), CLASSES)
+    return class_values(items, SPACE.codes(labels or ["setosa"] * len(items)), SPACE)
 
 
 def said(known, label="setosa", counted=None, **row):
@@ -131,7 +133,7 @@ def test_every_row_is_judged_like_a_row_alone():
     lengths = np.where(np.arange(60) % 30, rng.random(60), 40.0)
     labels = [CLASSES[row // 30] for row in range(60)]
     items = pd.DataFrame({"feature:length": lengths, "feature:colour": rng.choice(["a", "b"], 60)})
-    known = class_values(items, pd.Series(labels), CLASSES)
+    known = class_values(items, SPACE.codes(labels), SPACE)
     together = unusual_values(known, items, labels, counted_labels=labels)
     alone = [
         unusual_values(known, items.iloc[[row]], labels[row : row + 1], counted_labels=labels[row : row + 1])[
@@ -141,3 +143,11 @@ def test_every_row_is_judged_like_a_row_alone():
     ]
     assert together == alone
     assert [row for row, words in enumerate(together) if "length" in words] == [0, 30]
+
+
+def test_an_item_with_several_labels_counts_for_each_of_its_classes():
+    space = set_space(CLASSES, ["setosa|virginica", "setosa", "(none)"])
+    items = pd.DataFrame({"feature:length": [1.0, 2.0, 3.0, 4.0]})
+    known = class_values(items, space.codes(["setosa|virginica", "setosa", "(none)", None]), space)
+    assert known.n_items.tolist() == [2, 1]
+    assert known.numbers.tolist() == [[1.0, 2.0, 1.0]]

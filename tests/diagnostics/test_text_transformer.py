@@ -83,6 +83,13 @@ def test_texts_that_a_run_did_not_have_are_embedded_with_its_weights(run, tmp_pa
     assert (scores["predicted_label"] == scores["given_label"]).mean() > 0.6
 
 
+def test_texts_that_are_longer_than_the_network_reads_are_told(model, items, config, tmp_path):
+    longer = items.head(30).copy()
+    longer.loc[0, "text"] = " ".join(["bread"] * 200)
+    told = train(longer, tmp_path, replace(config, epochs=1))
+    assert "Texts of which the network reads only the first 64 tokens: 1." in told.info.notes
+
+
 def test_the_first_layers_learn_slowest(model):
     network = transformer.Classifier(transformers.AutoModel.from_pretrained(model), 0, 3)
     groups = transformer.layer_groups(network)

@@ -79,7 +79,8 @@ def test_options_for_other_items_are_refused():
     ):
         check_fits(TrainConfig(flip=True, image_size_px=32), "text")
     assert "flip" not in options_for("tabular")
-    assert set(OPTIONS) - set(options_for("image")) == {"lm_epochs"}
+    assert set(OPTIONS) - set(options_for("image")) == {"lm_epochs", "thresholds"}
+    assert set(options_for("image", "multi")) - set(options_for("image")) == {"thresholds"}
 
 
 def test_options_that_a_model_does_not_have_are_refused():

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from diagnostics.errors import Cancelled, ConfigError, DataError
+from diagnostics.explanations import read_explanations
 from diagnostics.image_files import ImageRoot
 from diagnostics.label_space import set_space
 from diagnostics.multilabel.run_thresholds import read_thresholds
@@ -57,10 +58,10 @@ def items(folder):
     return pd.DataFrame(rows, columns=list(TRAIN_COLUMNS))
 
 
-def train(items, folder, tmp_path, name, *, config=CONFIG, should_stop=lambda: False):
+def train(items, folder, tmp_path, name, *, task=TASK, config=CONFIG, should_stop=lambda: False):
     train_run(
         items,
-        TASK,
+        task,
         config,
         roots=[ImageRoot("folder", folder)],
         run_dir=tmp_path / name,
@@ -180,3 +181,63 @@ def test_labels_that_leave_nothing_to_tell_apart_are_refused(items, folder, tmp_
     alike = items.assign(label=items["label"].where(items["label"].isna(), "red"))
     with pytest.raises(DataError, match="a class that some labelled train items have and some have not"):
         train(alike, folder, tmp_path, "run")
+
+
+def made_of_parts(n_items, content_of):
+    """Labelled train items, which have each class by themselves; content_of : targets (n_items, 3) → columns"""
+    rng = np.random.default_rng(1)
+    targets = rng.random((n_items, 3)) < 0.4
+    names = [f"item-{number:03d}" for number in range(n_items)]
+    labels = ["|".join(np.array(CLASSES)[row]) or "(none)" for row in targets]
+    table = pd.DataFrame({"item_id": names, "path": "", "root": 0, "split": "train", "label": labels})
+    return table.assign(content_hash=names, unit=names, **content_of(targets, rng)), targets
+
+
+def words_of(targets, rng):
+    """Each class has a word of its own, among others."""
+    words = np.array(["sky", "leaf", "rose"])
+    fillers = ["a", "the", "one", "two", "old", "new"]
+    return {"text": [" ".join(rng.permutation([*words[row], *rng.choice(fillers, 4)])) for row in targets]}
+
+
+def numbers_of(targets, rng):
+    """Each class has a number of its own."""
+    numbers = targets + rng.normal(0, 0.1, size=targets.shape)
+    return {f"feature:{name}": numbers[:, place] for place, name in enumerate(CLASSES)}
+
+
+MODELS_FITTED_AT_ONCE = {"text": ("tfidf", words_of), "tabular": ("gradient_boosting", numbers_of)}
+
+
+@pytest.fixture(scope="module", params=MODELS_FITTED_AT_ONCE)
+def fitted(request, tmp_path_factory):
+    """A run of models that are fitted at once, its items and what they truly have; the first lacks `red` or has it
+    too much."""
+    arch, content_of = MODELS_FITTED_AT_ONCE[request.param]
+    items, targets = made_of_parts(120, content_of)
+    wrong = targets[0] ^ np.array([False, False, True])
+    items.loc[0, "label"] = "|".join(np.array(CLASSES)[wrong]) or "(none)"
+    folder = tmp_path_factory.mktemp(arch)
+    config = TrainConfig(arch=arch, folds=2, n_threads=1)
+    task = Task(request.param, "multi", CLASSES)
+    return train(items, folder, folder, "run", task=task, config=config), targets
+
+
+def test_models_fitted_at_once_answer_for_each_class_by_itself(fitted):
+    run, targets = fitted
+    probs = np.asarray(run.predictions.pred_probs)
+    assert ((probs >= 0.5) == targets).mean() > 0.95
+    assert run.fitted_at_once and (run.history["accuracy"] > 0.9).all()
+    scores = run.scores.set_index("item_id")
+    assert scores["label_quality"].idxmin() == "item-000"
+    assert scores.loc["item-000", "second_label"] == "red"
+    assert scores.loc["item-000", "suspect"] == ("missing" if targets[0, 2] else "superfluous")
+
+
+def test_what_is_explained_is_the_class_in_doubt_and_what_speaks_for_it(fitted):
+    run, targets = fitted
+    explained = read_explanations(run.folder)
+    parts = explained.of(0)
+    strongest = max(parts, key=lambda part: abs(part[2]))
+    assert explained.codes[0] == CLASSES.index("red")
+    assert (strongest[2] > 0) == targets[0, 2]
