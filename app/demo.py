@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_samples import biopsies_folder, digits_folder, queries_folder
+from data_samples import biopsies_folder, digit_sets_folder, digits_folder, queries_folder
 from diagnostics.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -18,17 +18,24 @@ QUEUE_FILE = "ranked-train.csv"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A sample of data_samples. unlabelled : the table or folder of its items without labels"""
+    """A sample of data_samples.
+
+    unlabelled : the table or folder of its items without labels; images : where paths lead, "" = its own folder
+    separator : what stands between the labels of an item; "" = it has one
+    """
 
     folder: Callable[[], Path]
     unlabelled: str
     modality: str
+    images: str = ""
+    separator: str = ""
 
 
 SAMPLES = {
     "digits": Sample(digits_folder, "images/unlabelled", "image"),
     "queries": Sample(queries_folder, "unlabelled.csv", "text"),
     "biopsies": Sample(biopsies_folder, "unlabelled.csv", "tabular"),
+    "digit_sets": Sample(digit_sets_folder, "unlabelled.csv", "image", "images.zip", "|"),
 }
 
 
@@ -64,6 +71,7 @@ def make_demo(folder: Path, sample: str = "digits", *, on_progress: ProgressCall
 
 def _take_in(folder: Path, sample: str, on_progress: ProgressCallback) -> "Project":
     from curation.dataset.intake import IntakeSpec, take_in
+    from curation.label_kinds.kind import LabelForm
     from curation.project import Project
 
     chosen = SAMPLES[sample]
@@ -74,5 +82,7 @@ def _take_in(folder: Path, sample: str, on_progress: ProgressCallback) -> "Proje
         test=data / "test.csv",
         unlabelled=data / chosen.unlabelled,
         modality=chosen.modality,
+        images=data / chosen.images if chosen.images else None,
+        label_form=LabelForm(chosen.separator),
     )
     return Project.create(folder, take_in(spec, on_progress=on_progress), now=datetime.now(UTC))

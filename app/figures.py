@@ -53,6 +53,51 @@ def confusion_matrix_figure(table: pd.DataFrame, classes: Sequence[str]) -> go.F
     )
 
 
+def together_figure(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
+    """How many items have both of two labels: as given below the diagonal, as predicted above it.
+
+    table : as diagnostics.multilabel.metrics.together_table gives it
+    """
+    n = len(classes)
+    place = {name: position for position, name in enumerate(classes)}
+    counts, texts = np.full((n, n), np.nan), np.full((n, n), "", dtype=object)
+    for row in table.to_dict("records"):
+        low, high = sorted((place[row["first_label"]], place[row["second_label"]]))
+        counts[high, low], counts[low, high] = row["n_given"], row["n_predicted"]
+        names = (html.escape(str(row[name])) for name in ("first_label", "second_label"))
+        texts[high, low] = texts[low, high] = (
+            "<b>{}</b> and <b>{}</b>: ".format(*names)
+            + f"{row['n_given']} given, {row['n_predicted']} predicted, {row['n_by_chance']:.1f} by chance"
+        )
+    written = np.where(np.nan_to_num(counts) > 0, np.char.mod("%d", np.nan_to_num(counts)), "")
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.nan_to_num(counts),
+            zmin=0,
+            showscale=False,
+            xgap=1,
+            ygap=1,
+            text=written,
+            texttemplate="%{text}" if n <= MAX_WRITTEN_CELLS else None,
+            customdata=texts,
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )
+    axis = {"tickvals": list(range(n)), "ticktext": [html.escape(name) for name in classes]}
+    axis |= {"showgrid": False, "zeroline": False}
+    figure.add_shape(
+        type="line", x0=-0.5, y0=-0.5, x1=n - 0.5, y1=n - 0.5, line={"color": NEUTRAL, "width": 1.5}
+    )
+    figure.update_xaxes(title="As predicted, above the line", side="top", tickangle=-40, **axis)
+    figure.update_yaxes(title="As given, below the line", range=[n - 0.5, -0.5], **axis)
+    return figure.update_layout(
+        height=min(620, 130 + ROW_PX * max(n, 10)),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        showlegend=False,
+        dragmode=False,
+    )
+
+
 def _click_squares(table: pd.DataFrame, n_classes: int) -> go.Scatter | go.Scattergl:
     """A heatmap reports no clicks: invisible squares over its cells do."""
     scatter = go.Scattergl if n_classes >= MANY_CLASSES else go.Scatter

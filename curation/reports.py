@@ -8,7 +8,7 @@ scored, and in comparisons the set by thresholds chosen anew on the present labe
 numbers come from stored predictions; nothing is predicted here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from diagnostics.label_space import LabelSpace
 from diagnostics.measures import Measure
 from diagnostics.metrics import ClassReport, Estimate
 from diagnostics.multilabel.label_sets import LabelSets
+from diagnostics.multilabel.run_thresholds import read_thresholds
 from diagnostics.run_folder import Run, RunInfo
 from diagnostics.task import SPLITS, BoolArray, FloatArray, IntArray
 from diagnostics.training_noise import TrainingNoise
@@ -87,6 +88,20 @@ class LabelledPredictions:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassThresholds:
+    """From which probability on a run predicts each class, where an item can have several.
+
+    values : by the present name of the class; without classes that others were merged into since
+    rule, chosen_on, n_items : see `diagnostics.multilabel.run_thresholds.RunThresholds`
+    """
+
+    values: Mapping[str, float]
+    rule: str
+    chosen_on: str
+    n_items: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunComparison:
     """Two sides on the items of one split that all their runs predicted, on the labels of dataset version `version`.
 
@@ -129,6 +144,24 @@ def labelled_predictions(project: Project, split: str, run_id: str | None = None
     raises : RunError for a split without labels, an unknown run, or no run at all
     """
     return _labelled_predictions(project, read_run(project, run_id), split)
+
+
+def class_thresholds(project: Project, run_id: str) -> ClassThresholds | None:
+    """The thresholds of a run; None for one that has none, because its items have one label each.
+
+    raises : RunError for an unknown run, or thresholds that cannot be read
+    """
+    run = read_run(project, run_id)
+    found = read_thresholds(run.folder)
+    if found is None:
+        return None
+    names = names_now(project, run.info, project.classes)
+    values = {
+        name: value
+        for name, value in zip(names, found.thresholds.values.tolist(), strict=True)
+        if names.count(name) == 1
+    }
+    return ClassThresholds(values, found.rule, found.chosen_on, found.n_items)
 
 
 def compare_runs(

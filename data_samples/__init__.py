@@ -16,3 +16,8 @@ def queries_folder() -> Path:
 def biopsies_folder() -> Path:
     """The folder of the table of biopsies."""
     return Path(__file__).parent / "biopsies"
+
+
+def digit_sets_folder() -> Path:
+    """The folder of the pictures with several digits each."""
+    return Path(__file__).parent / "digit_sets"

@@ -77,10 +77,10 @@ def write_digits(folder: Path) -> None:
             given = _plant_errors(true, rng)
             wrong = np.flatnonzero(given != true)
             planted = [(paths[row], given[row], true[row]) for row in wrong]
-            _write_csv(folder / "planted_errors.csv", ("path", "given_label", "true_label"), planted)
+            write_csv(folder / "planted_errors.csv", ("path", "given_label", "true_label"), planted)
             true = given
         if split != "unlabelled":
-            _write_csv(folder / f"{split}.csv", ("path", "label"), zip(paths, true, strict=True))
+            write_csv(folder / f"{split}.csv", ("path", "label"), zip(paths, true, strict=True))
     (folder / "README.md").write_bytes(README.encode())
 
 
@@ -113,7 +113,8 @@ def _write_png(path: Path, ink: npt.NDArray[np.float64]) -> None:
     Image.fromarray(pixels).save(path, format="PNG", compress_level=0)
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table with lines that end alike everywhere."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)

@@ -4,8 +4,9 @@ import csv
 
 import pytest
 
-from data_samples import biopsies_folder, digits_folder, queries_folder
+from data_samples import biopsies_folder, digit_sets_folder, digits_folder, queries_folder
 from data_samples.make_biopsies import write_biopsies
+from data_samples.make_digit_sets import write_digit_sets
 from data_samples.make_digits import write_digits
 from data_samples.make_queries import write_queries
 
@@ -13,7 +14,9 @@ SAMPLES = [
     (digits_folder(), write_digits, "path", 600),
     (queries_folder(), write_queries, "id", 900),
     (biopsies_folder(), write_biopsies, "id", 340),
+    (digit_sets_folder(), write_digit_sets, "path", 600),
 ]
+LABELS = ("label", "labels")
 of_every_sample = pytest.mark.parametrize(
     ("folder", "write", "key", "n_train"), SAMPLES, ids=[sample[0].name for sample in SAMPLES]
 )
@@ -37,11 +40,23 @@ def test_the_script_makes_a_sample_again_byte_for_byte(folder, write, key, n_tra
 @of_every_sample
 def test_planted_errors_are_eight_percent_of_train_and_nowhere_else(folder, write, key, n_train):
     planted = rows_of(folder / "planted_errors.csv")
-    given = {row[key]: row["label"] for row in rows_of(folder / "train.csv")}
+    given = {row[key]: _label(row, "") for row in rows_of(folder / "train.csv")}
     assert len(given) == n_train
     assert len(planted) == round(0.08 * n_train)
-    assert all(row["given_label"] == given[row[key]] for row in planted)
-    assert all(row["given_label"] != row["true_label"] for row in planted)
+    assert all(_label(row, "given_") == given[row[key]] for row in planted)
+    assert all(_label(row, "given_") != _label(row, "true_") for row in planted)
+
+
+def _label(row: dict[str, str], before: str) -> str:
+    return next(row[before + name] for name in LABELS if before + name in row)
+
+
+def test_an_error_in_a_set_is_a_digit_dropped_added_or_swapped():
+    for row in rows_of(digit_sets_folder() / "planted_errors.csv"):
+        given, true = (set(row[name].split("|")) for name in ("given_labels", "true_labels"))
+        lacks, extra = {"dropped": (1, 0), "added": (0, 1), "swapped": (1, 1)}[row["error"]]
+        assert (len(true - given), len(given - true)) == (lacks, extra)
+        assert row["class"] in (true - given or given - true)
 
 
 def test_no_query_is_in_two_files():

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 MAX_COLUMNS_TOLD = 5
 
 
+DEMOS = {
+    "": ("digits", "winnow-demo"),
+    "--text": ("queries", "winnow-demo-text"),
+    "--table": ("biopsies", "winnow-demo-table"),
+    "--multilabel": ("digit_sets", "winnow-demo-multilabel"),
+}
+
+
 class Leaks(StrEnum):
     """What becomes of training items that belong with validation or test items."""
 
@@ -172,12 +180,16 @@ def demo(
         Path | None,
         typer.Argument(
             metavar="[PROJECT]",
-            help="The folder to make the project in. Default: winnow-demo, -text or -table behind it.",
+            help="The folder to make the project in. Default: winnow-demo, -text, -table or -multilabel behind it.",
         ),
     ] = None,
     text: Annotated[bool, typer.Option("--text", help="Product search queries instead of digits.")] = False,
     table: Annotated[
         bool, typer.Option("--table", help="Rows of a table of measurements instead of digits.")
+    ] = False,
+    multilabel: Annotated[
+        bool,
+        typer.Option("--multilabel", help="Pictures with several digits each, and a label for each digit."),
     ] = False,
     open_app: Annotated[
         bool, typer.Option("--app/--no-app", help="Open the app when the queue is ready.")
@@ -189,11 +201,11 @@ def demo(
     """A sample with planted errors: make the project, train, rank, open the app at the Performance page."""
     from app.demo import make_demo
 
-    if text and table:
-        raise typer.BadParameter("--text and --table are two demos; choose one.")
-    sample, default = ("queries", "winnow-demo-text") if text else ("digits", "winnow-demo")
-    if table:
-        sample, default = "biopsies", "winnow-demo-table"
+    asked = {"--text": text, "--table": table, "--multilabel": multilabel}
+    chosen = [flag for flag, is_asked in asked.items() if is_asked]
+    if len(chosen) > 1:
+        raise typer.BadParameter(f"{' and '.join(chosen)} are {len(chosen)} demos; choose one.")
+    sample, default = DEMOS[chosen[0] if chosen else ""]
     with progress_bar(quiet=json) as show:
         made = make_demo(project or Path(default), sample, on_progress=show)
     if json:

@@ -25,6 +25,7 @@ class GridData:
     """What the grid needs to ask the routes for its pages.
 
     card : how items are shown, a kind of card that cards.js knows
+    labels : how many of the classes an item has, a kind of label that labels.js knows
     view : names the queue and its frozen order; another value means page 1 of another queue
     query : the queue as the query string of /api/page
     by : the ranker
@@ -40,6 +41,7 @@ class GridData:
     token: str
     classes: Sequence[str]
     card: str
+    labels: str
     view: str
     query: str
     by: str

@@ -7,9 +7,9 @@ const FRESH_MS = 30000;
 const PAUSE_MS = 250;
 
 export class Codebook {
-  /** api(), query(), card, contents: as the grid has them; framed(): the framed item or undefined. */
-  constructor({ api, query, card, contents, framed }) {
-    Object.assign(this, { api, query, card, contents, framed });
+  /** api(), query(), card, labels, contents: as the grid has them; framed(): the framed item or undefined. */
+  constructor({ api, query, card, labels, contents, framed }) {
+    Object.assign(this, { api, query, card, kind: labels, contents, framed });
     this.known = new Map();
     this.title = el("h3", {});
     this.rule = el("p", { class: "rule" });
@@ -80,7 +80,7 @@ export class Codebook {
   exemplar(each) {
     const remove = el("button", { type: "button", class: "quiet", title: "Remove this exemplar", "aria-label": `Remove ${nameOf(each)}` }, icon("cross"));
     remove.addEventListener("click", () => this.change({ remove: each.item_id }));
-    return el("figure", { title: nameOf(each) }, el("div", { class: "thumb" }), el("figcaption", {}, each.label ?? "no label"), remove);
+    return el("figure", { title: nameOf(each) }, el("div", { class: "thumb" }), el("figcaption", {}, this.kind.text(each.label)), remove);
   }
 
   async change(change) {

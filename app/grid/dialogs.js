@@ -1,7 +1,7 @@
 // The dialogs of the grid: the sheet of keys, the question before a bulk act, the item while the mouse is held.
 
 import { el } from "./dom.js";
-import { KEY_SHEET } from "./logic.js";
+import { keySheet } from "./logic.js";
 
 /** Show a modal dialog inside `root`; resolves with its return value once it is closed, "" if it was dismissed. */
 function open(root, label, classes, ...content) {
@@ -24,19 +24,21 @@ function closing(text, value, attributes = {}) {
   return button;
 }
 
-export function showKeys(root) {
-  const groups = KEY_SHEET.map(([title, keys]) =>
+/** labels: the kind of label. */
+export function showKeys(root, labels) {
+  const groups = keySheet(labels).map(([title, keys]) =>
     el("section", {}, el("h3", {}, title),
       el("dl", {}, ...keys.flatMap(([key, text]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, text)]))));
   return open(root, "Keys", "sheet", el("h2", {}, "Keys"), el("div", { class: "groups" }, ...groups),
     el("p", { class: "foot" }, closing("Close", "", { autofocus: "" })));
 }
 
-/** Ask before an act on many items; resolves to whether to do it. */
-export async function ask(root, question, action) {
-  const answer = await open(root, "Confirm", "ask", el("p", {}, question),
-    el("p", { class: "foot" }, closing(action, "yes", { class: "main", autofocus: "" }), closing("Cancel", "")));
-  return answer === "yes";
+/** Ask before an act on many items; resolves to the choice that is taken, "" if none is.
+ *  offers: [[choice, question, text of its button], …] */
+export function ask(root, offers) {
+  const buttons = offers.map(([choice, , text], place) => closing(text, choice, place ? {} : { class: "main", autofocus: "" }));
+  return open(root, "Confirm", "ask", ...offers.map(([, question]) => el("p", {}, question)),
+    el("p", { class: "foot" }, ...buttons, closing("Cancel", "")));
 }
 
 /** An item in full over everything, until the function that this returns is called.

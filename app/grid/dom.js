@@ -14,6 +14,7 @@ const PATHS = {
   right: "M9 5l7 7-7 7",
   pen: "M5 19l1-4L16 5l3 3L9 18z",
   plus: "M12 5v14M5 12h14",
+  minus: "M5 12h14",
   focus: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
   keys: "M3 7h18v10H3zM7 14h10M7 10.5h.01M11 10.5h.01M15 10.5h.01",
   book: "M6 4h11a1 1 0 0 1 1 1v15H7a2 2 0 0 1-2-2V5a1 1 0 0 1 1-1zM5 18a2 2 0 0 1 2-2h11",

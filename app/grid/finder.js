@@ -7,13 +7,13 @@ const MAX_SHOWN = 9;
 let nFinders = 0;
 
 export class Finder {
-  /** onPick(name) is called with the class taken, onLeave() whenever the finder closes. */
-  constructor({ onPick, onLeave }) {
-    Object.assign(this, { onPick, onLeave });
+  /** words: of the kind of label; onPick(name) is called with the class taken, onLeave() whenever the finder closes. */
+  constructor({ words, onPick, onLeave }) {
+    Object.assign(this, { words, onPick, onLeave });
     nFinders += 1;
     this.id = `finder-${nFinders}`;
     this.title = el("span", { class: "row-name" });
-    this.input = el("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": this.id, "aria-label": "Class to relabel as", autocomplete: "off", spellcheck: "false", maxlength: "200" });
+    this.input = el("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": this.id, "aria-label": words.finder, autocomplete: "off", spellcheck: "false", maxlength: "200" });
     this.list = el("ul", { role: "listbox", id: this.id });
     this.root = el("div", { class: "finder" }, this.title, this.input, this.list);
     this.root.hidden = true;
@@ -29,7 +29,7 @@ export class Finder {
   /** classes, recent: names; typed: what the finder starts with; what: whom it is about, in words. */
   open({ classes, recent, typed, what }) {
     Object.assign(this, { classes, recent });
-    this.title.textContent = `Relabel ${what} as`;
+    this.title.textContent = this.words.find(what);
     this.root.hidden = false;
     this.input.value = typed;
     this.input.focus({ preventScroll: true });

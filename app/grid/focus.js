@@ -14,12 +14,17 @@ const DID = {
 };
 
 export class FocusView {
-  /** api, card, contents: as the grid has them; query(): of the queue shown; onClass(name): relabel; onLeave(). */
-  constructor({ api, card, contents, query, onClass, onLeave }) {
-    Object.assign(this, { api, card, contents, query, onClass, onLeave });
+  /** api, card, labels, contents, classes(): as the grid has them; query(): of the queue shown; onClass(name): it was
+   *  picked; onLeave(). */
+  constructor({ api, card, labels, contents, classes, query, onClass, onLeave }) {
+    Object.assign(this, { api, card, kind: labels, contents, classes, query, onClass, onLeave });
     this.large = card.large(api, query);
     this.caption = el("p", { class: "path" });
     this.labels = el("div", { class: "labels" });
+    this.labels.addEventListener("click", (event) => {
+      const picked = event.target.closest("[data-class]");
+      if (picked) this.onClass(picked.dataset.class);
+    });
     this.state = el("p", { class: "state" });
     this.probabilities = el("div", { class: "bars" });
     this.similar = el("div", { class: "similar" });
@@ -64,11 +69,10 @@ export class FocusView {
 
   showLabels(item) {
     this.caption.textContent = item.blind ? "Shown blind" : `${nameOf(item)} · ${item.split} · rank ${item.rank.toLocaleString("en")}`;
-    const given = item.blind ? "hidden" : (item.given_label ?? "no label");
-    const predicted = item.blind ? "hidden" : `${item.predicted_label ?? "–"} ${percent(item.p_predicted)}`;
-    this.labels.replaceChildren(line("given", given), line("model", predicted));
+    this.labels.replaceChildren(...this.kind.largeLines(item, this.classes()));
+    this.paintPressed();
     const renamed = item.status === "relabelled" || item.status === "added";
-    const decided = item.verdict ? `${DID[item.verdict]}${renamed ? ` as ${item.label}` : ""}${item.annotator ? ` by ${item.annotator}` : ""}` : "not decided yet";
+    const decided = item.verdict ? `${DID[item.verdict]}${renamed ? ` as ${this.kind.text(item.label)}` : ""}${item.annotator ? ` by ${item.annotator}` : ""}` : "not decided yet";
     this.state.textContent = item.pending ? `${decided} …` : decided;
   }
 
@@ -96,6 +100,7 @@ export class FocusView {
 
   showFacts(item, facts) {
     this.probabilities.replaceChildren(...facts.probabilities.slice(0, MAX_BARS).map((each) => this.bar(each)));
+    this.paintPressed();
     this.showHistory(facts.history);
     if (this.noteNumber === null || facts.note_number > this.noteNumber) {
       if (document.activeElement !== this.note) this.note.value = facts.note;
@@ -106,16 +111,22 @@ export class FocusView {
   }
 
   bar([name, probability]) {
-    const bar = el("button", { type: "button", class: "prob", title: `Relabel as ${name}` },
+    const bar = el("button", { type: "button", class: "prob", title: this.kind.words.pick(name), "data-name": name },
       el("span", { class: "name" }, name), el("span", { class: "track" }, el("span", { class: "fill" })), el("span", { class: "value" }, percent(probability)));
     bar.querySelector(".fill").style.width = `${100 * probability}%`;
     bar.addEventListener("click", () => this.onClass(name));
     return bar;
   }
 
+  /** Mark the bars of the classes that the item has, where picking one adds or removes it. */
+  paintPressed() {
+    const pressed = this.kind.pressed(this.item);
+    if (pressed) for (const bar of this.probabilities.children) bar.setAttribute("aria-pressed", String(pressed.has(bar.dataset.name)));
+  }
+
   async showSimilar(item, similar) {
     const tiles = similar.map((each) => el("figure", { title: `cosine similarity ${each.similarity.toFixed(2)}` }, el("div", { class: "thumb" }),
-      el("figcaption", {}, each.label ?? "no label")));
+      el("figcaption", {}, this.kind.text(each.label))));
     this.similar.replaceChildren(...(tiles.length ? tiles : ["None."]));
     await this.contents.load(similar);
     if (item !== this.item) return;
@@ -125,7 +136,7 @@ export class FocusView {
   showHistory(history) {
     const lines = history.map((each) => {
       const when = new Date(each.at).toLocaleString();
-      const to = each.new_label && each.new_label !== each.old_label ? `: ${each.old_label ?? "no label"} → ${each.new_label}` : "";
+      const to = each.new_label && each.new_label !== each.old_label ? `: ${this.kind.change(each.old_label, each.new_label)}` : "";
       const did = { undo: "took it back", redo: "did it again", note: `noted “${each.note}”` }[each.kind] ?? `${DID[each.verdict] ?? each.verdict}${to}`;
       return el("li", {}, el("b", {}, each.annotator), ` ${did} `, el("time", { datetime: each.at }, when));
     });
@@ -159,8 +170,4 @@ export class FocusView {
 
 function section(title, ...content) {
   return el("section", {}, el("h3", {}, title), ...content);
-}
-
-function line(tag, text) {
-  return el("div", { class: `line ${tag === "given" ? "given" : "predicted"}` }, el("span", { class: "tag" }, tag), el("span", { class: "label" }, text));
 }

@@ -9,6 +9,7 @@ import { ask, holdItem, showKeys } from "./dialogs.js";
 import { afterPaint, el } from "./dom.js";
 import { Finder } from "./finder.js";
 import { FocusView } from "./focus.js";
+import { LABELS } from "./labels.js";
 import {
   ASK_ABOVE,
   afterAct,
@@ -95,6 +96,7 @@ class Grid {
 
   async start() {
     this.card = CARDS[this.data.card];
+    this.labels = LABELS[this.data.labels];
     this.root.dataset.card = this.data.card;
     this.contents = this.card.store({ api: () => this.api, query: () => this.data.query });
     this.preferences = new Preferences(localStorage, this.data.project, this.card);
@@ -157,8 +159,9 @@ class Grid {
       tileSize: (px) => this.setTileSize(px),
       keyOrder: () => this.toggleKeyOrder(),
       taken: () => this.takeKeyboard(),
-    }, this.card);
+    }, this.card, this.labels);
     this.finder = new Finder({
+      words: this.labels.words,
       onPick: (name) => this.decide("class", name),
       onLeave: (takeBack) => takeBack && this.takeKeyboard(),
     });
@@ -172,6 +175,8 @@ class Grid {
     this.focusView = new FocusView({
       api: () => this.api,
       card: this.card,
+      labels: this.labels,
+      classes: () => this.data.classes,
       contents: this.contents,
       query: () => this.data.query,
       onClass: (name) => { this.decide("class", name); this.takeKeyboard(); },
@@ -181,13 +186,14 @@ class Grid {
       api: () => this.api,
       query: () => this.data.query,
       card: this.card,
+      labels: this.labels,
       contents: this.contents,
       framed: () => this.items[this.selection.cursor],
     });
     this.empty = el("p", { class: "empty" });
     this.list = el("div", { class: "tiles", role: "listbox", tabindex: "0", "aria-multiselectable": "true", "aria-label": "Items" });
     this.list.addEventListener("click", (event) => this.onClick(event));
-    this.list.addEventListener("dblclick", () => this.toggleFocus());
+    this.list.addEventListener("dblclick", (event) => pickedClass(event) ?? this.toggleFocus());
     this.list.addEventListener("pointerdown", (event) => this.onHold(event));
     this.list.addEventListener("contextmenu", (event) => event.pointerType === "touch" && event.preventDefault());
     this.root.replaceChildren(this.toolbar.root,
@@ -270,7 +276,7 @@ class Grid {
   }
 
   layTiles() {
-    while (this.tiles.length < this.items.length) this.tiles.push(new Tile(this.tiles.length, this.card));
+    while (this.tiles.length < this.items.length) this.tiles.push(new Tile(this.tiles.length, this.card, this.labels));
     const shown = this.tiles.slice(0, this.items.length);
     this.list.replaceChildren(...shown.map((tile) => tile.root));
     shown.forEach((tile, index) => tile.show(this.items[index], this.contents, this.data));
@@ -327,12 +333,19 @@ class Grid {
       this.toolbar.paintSelection(this.selection, this.framed, this.total);
       this.paintClasses();
       this.toolbar.paintProgress({ nDecided: this.nDecided, total: this.total, pace: this.pace, undoable: this.undoable });
-      this.codebook.show(this.data.subject.length ? this.data.subject : subjectOf(this.framed));
+      this.codebook.show(this.subject());
     });
+  }
+
+  /** What the codebook is about: the classes of the filter, else those of the framed item. */
+  subject() {
+    if (this.data.subject.length) return this.data.subject;
+    return this.framed && !this.framed.blind ? this.labels.subject(this.framed) : [];
   }
 
   paintClasses() {
     this.toolbar.paintClasses(this.keyOrder(), this.preferences.keysByProbability);
+    this.toolbar.paintPressed(this.labels.pressed(this.framed));
   }
 
   keyOrder() {
@@ -359,13 +372,18 @@ class Grid {
       await this.decideOnEverything(choice, label);
       return;
     }
-    const { decisions, nRefused, reason } = decisionsFor(choice, positions.map((index) => this.items[index]), label);
+    const items = positions.map((index) => this.items[index]);
+    const isPick = choice === "class";
+    const meant = isPick ? this.labels.meant(label, items) : choice;
+    const picked = (item) => this.labels.wanted(meant, item, label, this.data.classes);
+    const { decisions, nRefused, reason } = decisionsFor(meant, items, picked);
     if (positions.length > ASK_ABOVE) {
-      const preview = { n: positions.length, n_already: this.nAlready(decisions), n_refused: nRefused, reason };
-      if (!(await this.confirm(choice, label, preview))) return;
+      const nAlready = this.nAlready(decisions) + items.length - decisions.length - nRefused;
+      const preview = { n: positions.length, n_already: nAlready, n_refused: nRefused, reason };
+      if (!(await this.confirm([meant], label, [preview]))) return;
     }
     this.say(nRefused ? `${plural(nRefused, "item", "items")} left as before: ${reason}.` : "", nRefused ? "note" : "");
-    if (decisions.length) this.apply(decisions);
+    if (decisions.length) this.apply(decisions, isPick && this.labels.staysFramed);
   }
 
   refuses(positions) {
@@ -386,10 +404,13 @@ class Grid {
     return decisions.filter((decision) => isAlready(items.get(decision.item_id), decision)).length;
   }
 
-  async confirm(choice, label, preview) {
-    const sure = await ask(this.root, bulkQuestion(choice, label, preview), "Do it");
+  /** Ask which of some choices to make, of which each has a preview; "" = none. */
+  async confirm(choices, label, previews) {
+    const text = (choice) => (choices.length === 1 ? "Do it" : this.labels.question(choice, label)[0]);
+    const offers = choices.map((choice, place) => [choice, bulkQuestion(choice, label, previews[place], this.labels), text(choice)]);
+    const taken = await ask(this.root, offers);
     this.takeKeyboard();
-    return sure;
+    return taken;
   }
 
   /** One act on every item of the filter, sent as the filter; the page is read anew once it is committed. */
@@ -397,9 +418,12 @@ class Grid {
     // What anybody else has decided since this page knows of it is left alone.
     const query = this.data.query.includes("as_of=") ? this.data.query : `${this.data.query}&as_of=${this.event}`;
     try {
-      const preview = await this.api.bulkPreview(query, choice, label);
-      if (preview.n > ASK_ABOVE && !(await this.confirm(choice, label, preview))) return;
-      this.keep({ queue: this.data.queue, bulk: { query, choice, label: label ?? null, expected_n: preview.n } });
+      const choices = choice === "class" ? this.labels.choices : [choice];
+      const previews = await Promise.all(choices.map((each) => this.api.bulkPreview(query, each, label)));
+      const [{ n }] = previews;
+      const taken = n > ASK_ABOVE || choices.length > 1 ? await this.confirm(choices, label, previews) : choice;
+      if (!taken) return;
+      this.keep({ queue: this.data.queue, bulk: { query, choice: taken, label: label ?? null, expected_n: n } });
       this.select(clearSelection(this.selection));
     } catch (failure) {
       this.say(failure.message, "problem");
@@ -417,7 +441,8 @@ class Grid {
     }
   }
 
-  apply(decisions) {
+  /** stays: whether the frame and the selection stay, because more may follow on the same items */
+  apply(decisions, stays) {
     if (!this.keep({ decisions, queue: this.data.queue })) return;
     const byId = new Map(decisions.map((decision) => [decision.item_id, decision]));
     this.items.forEach((item, index) => {
@@ -428,7 +453,7 @@ class Grid {
       this.paintState(index);
     });
     this.undoable = { undo: true, redo: false };
-    this.select(afterAct(this.selection, (index) => !this.items[index].verdict, this.items.length));
+    this.select(stays ? this.selection : afterAct(this.selection, (index) => !this.items[index].verdict, this.items.length));
   }
 
   /** Take the server's states for what it has committed, except where a newer act is still on its way. */
@@ -597,7 +622,7 @@ class Grid {
   }
 
   async showKeys() {
-    await showKeys(this.root);
+    await showKeys(this.root, this.labels);
     this.takeKeyboard();
   }
 
@@ -690,8 +715,16 @@ class Grid {
       this.openFocusOn(index);
       return;
     }
-    this.select(clickTile(this.selection, index, { ctrl: this.picking || event.ctrlKey || event.metaKey, shift: event.shiftKey }));
+    const name = pickedClass(event);
+    if (name) this.pickOn(index, name);
+    else this.select(clickTile(this.selection, index, { ctrl: this.picking || event.ctrlKey || event.metaKey, shift: event.shiftKey }));
     this.takeKeyboard();
+  }
+
+  /** A class was clicked on a tile: it is for the selection if the tile is in it, else for that item alone. */
+  pickOn(index, name) {
+    if (!this.selection.selected.has(index)) this.select(emptySelection(index));
+    this.decide("class", name);
   }
 
   /** A tile that is held shows its item in full until it is let go. */
@@ -720,9 +753,9 @@ function positionOf(event) {
   return tile ? Number(tile.dataset.index) : null;
 }
 
-/** What the codebook is about when the filter names no class: the framed item's given label. */
-function subjectOf(item) {
-  return item && !item.blind && item.given_label !== null ? [item.given_label] : [];
+/** The class that a click on a tile picks; undefined if it picks none. */
+function pickedClass(event) {
+  return event.target.closest("[data-class]")?.dataset.class;
 }
 
 /** Try a few times; for what is safe to repeat. */

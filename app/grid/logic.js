@@ -56,14 +56,10 @@ function controlCommand(key, shift) {
   return null;
 }
 
-/** Every key of the grid, for the sheet: [group, [[keys, what they do], ...]]. */
-export const KEY_SHEET = [
+/** Every key of the grid, for the sheet: [group, [[keys, what they do], ...]]. labels: the kind of label */
+export const keySheet = (labels) => [
   ["Decide", [
-    ["Q", "the given label is right"],
-    ["W", "accept the model's prediction"],
-    ["1 – 9, 0", "relabel as the class with that key"],
-    ["⇧1 – ⇧0", "relabel as one of the next ten classes"],
-    ["/ or any other letter", "find a class by its name, Enter takes it"],
+    ...labels.sheet,
     ["E", "exclude: a bad item"],
     ["O", "out of scope: none of the classes"],
     ["N", "unsure or ambiguous"],
@@ -158,26 +154,28 @@ function range(from, to) {
 // ---------------------------------------------------------------- acts
 
 /** The decisions that `choice` means for these items.
- *  returns {decisions, refused}: refused = how many items the choice makes no sense for, with the reason. */
-export function decisionsFor(choice, items, label) {
+ *  picked(item): the label that an item is to have by a choice of a class; undefined = it has it, so nothing is decided
+ *  returns {decisions, nRefused, reason}: nRefused = how many items the choice makes no sense for, with the reason. */
+export function decisionsFor(choice, items, picked) {
   const decisions = [];
-  let reason = "";
+  let [nRefused, reason] = [0, ""];
   for (const item of items) {
-    const made = decisionFor(choice, item, label);
-    if (made.reason) reason = made.reason;
-    else decisions.push({ item_id: item.item_id, rank: item.rank, expected_event: item.event, ...made });
+    const made = decisionFor(choice, item, picked);
+    if (made?.reason) [nRefused, reason] = [nRefused + 1, made.reason];
+    else if (made) decisions.push({ item_id: item.item_id, rank: item.rank, expected_event: item.event, ...made });
   }
-  return { decisions, nRefused: items.length - decisions.length, reason };
+  return { decisions, nRefused, reason };
 }
 
-function decisionFor(choice, item, label) {
+function decisionFor(choice, item, picked) {
   const blind = item.blind ? { blind: true } : {};
   if (choice === "exclude") return { verdict: "bad_item", ...blind };
   if (choice === "scope") return { verdict: "out_of_scope", ...blind };
   if (choice === "unsure") return { verdict: "ambiguous", ...blind };
-  if (item.blind && choice !== "class") return { reason: "is shown blind: pick its class yourself" };
-  const wanted = { right: item.given_label, accept: item.predicted_label, class: label }[choice];
-  if (!wanted) return { reason: NOT_MEANT[choice] };
+  const isPick = !(choice in NOT_MEANT);
+  if (item.blind && !isPick) return { reason: "is shown blind: pick its class yourself" };
+  const wanted = isPick ? picked(item) : { right: item.given_label, accept: item.predicted_label }[choice];
+  if (!wanted) return isPick ? null : { reason: NOT_MEANT[choice] };
   // The server knows what the source said, and makes label_right or labelled of it where that is what it means.
   return { verdict: "label_wrong", label: wanted, ...blind };
 }
@@ -232,10 +230,11 @@ export function durationText(seconds) {
 
 export const ASK_ABOVE = 50;
 
-/** What a bulk act is about to do, as a question. preview: {n, n_change, n_already, n_refused, reason} */
-export function bulkQuestion(choice, label, preview) {
-  const action = { right: "Confirm the given label of", accept: "Accept the prediction for", exclude: "Exclude", unsure: "Mark as unsure", scope: "Put out of scope", class: "Relabel" }[choice];
-  const as = choice === "class" ? ` as “${label}”` : "";
+const BULK_ACTIONS = { right: "Confirm the given label of", accept: "Accept the prediction for", exclude: "Exclude", unsure: "Mark as unsure", scope: "Put out of scope" };
+
+/** What a bulk act is about to do, as a question. preview: {n, n_change, n_already, n_refused, reason}; labels: the kind of label */
+export function bulkQuestion(choice, label, preview, labels) {
+  const [action, as] = choice in BULK_ACTIONS ? [BULK_ACTIONS[choice], ""] : labels.question(choice, label);
   const notes = [];
   if (preview.n_already) notes.push(`${preview.n_already.toLocaleString("en")} already ${preview.n_already === 1 ? "is" : "are"}`);
   if (preview.n_refused) notes.push(`${plural(preview.n_refused, "item", "items")} left out: ${preview.reason}`);
@@ -276,18 +275,6 @@ export function splitThumbnails(buffer) {
     start += length;
   }
   return pictures;
-}
-
-/** Why an item is here, short enough for a tile; the server's `reason` says it in full. */
-export function shortReason(item, by) {
-  if (item.blind) return "shown blind: what is it?";
-  if (by === "label_quality" && item.seen) return quoted(item.seen);
-  const inSample = item.kind === "in_sample" ? "in sample · " : "";
-  const next = `next: ${item.second_label} (${percent(item.p_second)})`;
-  if (by === "confusion" || by === "entropy") return inSample + next;
-  if (item.given_label === null) return `${inSample}no label yet, ${next}`;
-  if (item.given_label === item.predicted_label) return `${inSample}as labelled, ${next}`;
-  return `${inSample}given ${item.given_label}: ${percent(item.p_given)}`;
 }
 
 /** The server marks labels as `code`; here they are quoted. */

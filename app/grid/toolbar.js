@@ -6,9 +6,9 @@ import { plural, progressText, quoted } from "./logic.js";
 
 const MAX_CHIPS = 20;
 const PAGE_SIZES = [12, 24, 30, 60, 90, 120, 180, 240, 300];
-const VERDICTS = [
-  ["right", "check", "Label is right", "Q"],
-  ["accept", "robot", "Accept prediction", "W"],
+const verdictsOf = (words) => [
+  ["right", "check", words.right, "Q"],
+  ["accept", "robot", words.accept, "W"],
   ["unsure", "question", "Unsure", "N"],
   ["exclude", "cross", "Exclude", "E"],
   ["scope", "out", "Out of scope", "O"],
@@ -16,9 +16,9 @@ const VERDICTS = [
 
 export class Toolbar {
   /** on: {decide(choice, label), step(direction), find(), keys(), focus(), codebook(), pick(), selectAll(), clear(), turn(step), goTo(page),
-   *  pageSize(n), tileSize(px), keyOrder(), taken()}; taken() is called after a press, to give the keyboard back. card: the kind of card. */
-  constructor(on, card) {
-    Object.assign(this, { on, card });
+   *  pageSize(n), tileSize(px), keyOrder(), taken()}; taken() is called after a press, to give the keyboard back. card, labels: the kinds of card and of label. */
+  constructor(on, card, labels) {
+    Object.assign(this, { on, card, words: labels.words });
     this.undo = this.button([icon("undo"), el("span", {}, "Undo")], () => on.step("undo"), { title: "Undo your last act (Ctrl+Z)", class: "step", "aria-label": "Undo" });
     this.redo = this.button([icon("redo"), el("span", {}, "Redo")], () => on.step("redo"), { title: "Redo (Ctrl+Shift+Z)", class: "step", "aria-label": "Redo" });
     this.saved = el("span", { class: "saved", role: "status", "aria-live": "polite" });
@@ -37,7 +37,7 @@ export class Toolbar {
     this.progress = el("span", { class: "progress-text" });
     this.pagers = [this.pager("top"), this.pager("bottom")];
     this.codebookButton = this.button([icon("book"), el("span", {}, "Codebook")], () => on.codebook(), { class: "quiet look", title: "The rule for this class, and exemplars", "aria-pressed": "false", "aria-label": "Codebook" });
-    const verdicts = VERDICTS.map(([choice, sign, text, key]) =>
+    const verdicts = verdictsOf(this.words).map(([choice, sign, text, key]) =>
       this.button([icon(sign), el("span", {}, text), el("kbd", {}, key)], () => on.decide(choice), { title: `${text} (${key})` }));
     this.root = el("div", { class: "toolbar" },
       el("div", { class: "row" }, ...verdicts, el("span", { class: "gap" }), this.undo, this.redo, this.saved),
@@ -105,11 +105,17 @@ export class Toolbar {
     if (key === this.paintedClasses) return;
     this.paintedClasses = key;
     const chips = order.slice(0, MAX_CHIPS).map((name, place) =>
-      this.button([el("kbd", {}, keyOfPlace(place)), el("span", {}, name)], () => this.on.decide("class", name), { class: "chip", title: `Relabel as ${name}` }));
+      this.button([el("kbd", {}, keyOfPlace(place)), el("span", {}, name)], () => this.on.decide("class", name), { class: "chip", title: this.words.pick(name), "data-name": name }));
     const others = order.length - chips.length;
     const find = this.button([icon("find"), el("span", {}, others > 0 ? `${others.toLocaleString("en")} more` : "Find"), el("kbd", {}, "/")], () => this.on.find(), { class: "quiet find", title: "Find a class by its name (/ or any letter)" });
     const toggle = this.button([byProbability ? "Keys: most probable" : "Keys: fixed"], () => this.on.keyOrder(), { class: "quiet key-order", "aria-pressed": String(byProbability), title: "Whether the class keys stay where they are or follow the framed item's probabilities" });
-    this.classes.replaceChildren(el("span", { class: "row-name" }, "Relabel as"), ...chips, find, toggle);
+    this.classes.replaceChildren(el("span", { class: "row-name" }, this.words.row), ...chips, find, toggle);
+  }
+
+  /** pressed: the names of the classes whose buttons are, a Set; null = they have no such state */
+  paintPressed(pressed) {
+    if (!pressed) return;
+    for (const chip of this.classes.querySelectorAll(".chip")) chip.setAttribute("aria-pressed", String(pressed.has(chip.dataset.name)));
   }
 
   paintSelection(selection, framed, total) {

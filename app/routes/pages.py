@@ -31,6 +31,8 @@ PAGE_COLUMNS = (
     "p_predicted",
     "second_label",
     "p_second",
+    "suspect",
+    "suspect_label",
     "label",
     "verdict",
     "status",
@@ -42,7 +44,8 @@ PAGE_COLUMNS = (
 
 HIDDEN: dict[str, Any] = {
     **dict.fromkeys(("path", "kind", "given_label", "predicted_label", "p_given", "p_predicted")),
-    **dict.fromkeys(("second_label", "p_second", "label", "top", "verdict", "annotator")),
+    **dict.fromkeys(("second_label", "p_second", "suspect_label", "label", "top", "verdict", "annotator")),
+    "suspect": "",
     "status": KEPT,
     "seen": "",
     "reason": "",

@@ -6,19 +6,19 @@ import pandas as pd
 import streamlit as st
 
 from app import context
-from app.figures import MAX_MATRIX_CLASSES, confusion_matrix_figure
 from app.widgets.class_advice import advice_section
 from app.widgets.page import (
     EM_DASH,
-    SPLIT_NAMES,
     empty_state,
     estimate_metric,
     heading,
     interval_text,
     table_height,
 )
+from app.widgets.results import RESULTS
+from app.widgets.results.result import Result
 from app.widgets.test_looks import TEST, looks_line, note_picked_test
-from curation.reports import LabelledPredictions, labelled_predictions
+from curation.reports import ClassThresholds, LabelledPredictions, class_thresholds, labelled_predictions
 from diagnostics.metrics import UNDERPERFORMING, UNDERPERFORMING_RULE, ClassReport
 
 MARKS = {UNDERPERFORMING: "▼ underperforming"}
@@ -47,17 +47,16 @@ def show() -> None:
         st.info(f"{run_id} has no predictions for labelled items of this split.", icon=":material/info:")
         return
     _warnings(found)
-    report = found.class_report()
+    report, result = found.class_report(), RESULTS[project.label_kind.key]
     if split == TEST:
         looks_line(project)
-    _totals(report)
+    _totals(report, found, result)
     advice_section(project, run_id)
-    _class_table(report, split)
-    matrix, pairs = st.columns([3, 2], gap="medium")
-    with matrix:
-        _confusion_matrix(found)
-    with pairs:
-        _confused_pairs(found)
+    thresholds = class_thresholds(project, run_id)
+    _class_table(report, split, thresholds)
+    if thresholds is not None:
+        st.caption(result.thresholds_text(thresholds))
+    result.confusions(found)
 
 
 def _split_picker(run_id: str) -> str:
@@ -95,27 +94,14 @@ def _warnings(found: LabelledPredictions) -> None:
         st.caption(f"{found.n_without_prediction:,} labelled items came after this run and are not counted.")
 
 
-def _totals(report: ClassReport) -> None:
+def _totals(report: ClassReport, found: LabelledPredictions, result: Result) -> None:
     n_under = int((report.table["mark"] == UNDERPERFORMING).sum())
-    accuracy, macro, items, under = st.columns(4)
-    with accuracy.container(border=True, gap="xxsmall", height="stretch"):
-        estimate = report.accuracy
-        estimate_metric(
-            "Accuracy",
-            estimate.value,
-            estimate.low,
-            estimate.high,
-            help_text="Share of items predicted as labelled.",
-        )
-    with macro.container(border=True, gap="xxsmall", height="stretch"):
-        estimate = report.macro_f1
-        estimate_metric(
-            "Macro F1",
-            estimate.value,
-            estimate.low,
-            estimate.high,
-            help_text="Mean of the classes' F1, each counting the same.",
-        )
+    *measured, items, under = st.columns(len(result.totals) + 2)
+    estimates = found.totals()
+    for column, (metric, (title, meaning)) in zip(measured, result.totals.items(), strict=True):
+        with column.container(border=True, gap="xxsmall", height="stretch"):
+            estimate = estimates[metric]
+            estimate_metric(title, estimate.value, estimate.low, estimate.high, help_text=meaning)
     with items.container(border=True, gap="xxsmall", height="stretch"):
         st.metric("Items", f"{report.n_items:,}")
         st.caption("with a label and a prediction")
@@ -124,9 +110,11 @@ def _totals(report: ClassReport) -> None:
         st.caption("classes, by the rule below")
 
 
-def _class_table(report: ClassReport, split: str) -> None:
+def _class_table(report: ClassReport, split: str, thresholds: ClassThresholds | None) -> None:
     st.subheader("Classes", anchor=False)
     table = _with_intervals(report.worst_first())
+    if thresholds is not None:
+        table["threshold"] = table["label"].map(thresholds.values)
     event = st.dataframe(
         table,
         hide_index=True,
@@ -166,6 +154,9 @@ def _class_columns() -> dict[str, Any]:
         "mark": config.TextColumn("Mark", width=130, help=UNDERPERFORMING_RULE),
         "support": config.NumberColumn("Labelled", help="Items with this label (support)."),
         "n_predicted": config.NumberColumn("Predicted", help="Items the model predicts as this class."),
+        "threshold": config.NumberColumn(
+            "Threshold", format="%.2f", help="From which probability on the class is predicted."
+        ),
     }
     helps = {
         "f1": "Harmonic mean of precision and recall.",
@@ -177,70 +168,6 @@ def _class_columns() -> dict[str, Any]:
         columns[name] = config.NumberColumn(title, format="%.3f", help=text)
         columns[f"{name}_interval"] = config.TextColumn("95 %", help=f"95 % interval of the {title}.")
     return columns
-
-
-def _confusion_matrix(found: LabelledPredictions) -> None:
-    st.subheader("Confusion matrix", anchor=False)
-    if len(found.classes) > MAX_MATRIX_CLASSES:
-        st.caption(
-            f"With more than {MAX_MATRIX_CLASSES} classes the list of confused pairs says more than a matrix."
-        )
-        return
-    event = st.plotly_chart(
-        confusion_matrix_figure(found.confusion_matrix(), found.classes),
-        on_select="rerun",
-        selection_mode="points",
-        key=f"matrix_{found.split}",
-        config={"displayModeBar": False},
-        alt="Confusion matrix: rows are labels, columns are predictions",
-    )
-    st.caption("Colour: share of the label's items. Click a cell to review its items.")
-    for point in event.selection.points:
-        given, predicted = point["customdata"][:2]
-        params = {"split": found.split, "given": str(given), "predicted": str(predicted)}
-        st.switch_page("views/review.py", query_params=params)
-
-
-def _confused_pairs(found: LabelledPredictions) -> None:
-    st.subheader("Confused pairs", anchor=False)
-    pairs = found.confused_pairs()
-    if pairs.empty:
-        st.caption(f"No item of {SPLIT_NAMES[found.split]} is predicted as another class than its label.")
-        return
-    shown = pd.DataFrame(
-        {
-            "pair": pairs["first_label"].astype(str) + "  ↔  " + pairs["second_label"].astype(str),
-            "n": pairs["n"],
-            "share": 100 * pairs["share"],
-            "forth": pairs["n_first_as_second"],
-            "back": pairs["n_second_as_first"],
-        }
-    )
-    config = st.column_config
-    event = st.dataframe(
-        shown,
-        hide_index=True,
-        placeholder=EM_DASH,
-        height=table_height(len(shown)),
-        key=f"pairs_{found.split}",
-        on_select="rerun",
-        selection_mode="single-cell",
-        column_config={
-            "pair": config.TextColumn("Pair", width="medium"),
-            "n": config.NumberColumn("Items", help="Labelled as one and predicted as the other, both ways."),
-            "share": config.NumberColumn(
-                "Share", format="%.1f %%", help="Of all items labelled with either."
-            ),
-            "forth": config.NumberColumn("→", help="Labelled as the first, predicted as the second."),
-            "back": config.NumberColumn("←", help="Labelled as the second, predicted as the first."),
-        },
-    )
-    st.caption("Click a pair to review its items.")
-    for row, _column in event.selection.cells:
-        first, second = pairs["first_label"].iloc[row], pairs["second_label"].iloc[row]
-        st.switch_page(
-            "views/review.py", query_params={"split": found.split, "pair": [str(first), str(second)]}
-        )
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ def _grid(project: Project, query: QueueQuery, *, locked: bool, next_class: str)
             token=context.token(),
             classes=project.task.classes,
             card=card_kind(project).name,
+            labels=project.label_kind.key,
             view=view,
             query=view,
             by=query.by,

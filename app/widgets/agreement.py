@@ -4,9 +4,11 @@ import streamlit as st
 
 from app import context
 from app.figures import agreement_figure
+from app.widgets.availability import is_missing
 from app.widgets.page import interval_text, prose
 from app.widgets.test_looks import looks_line
 from curation.agreement import METRICS, ProjectAgreement, validation_against_test
+from curation.availability import AGREEMENT
 from curation.project import Project
 from curation.test_looks import note_look
 from diagnostics.metrics import Estimate
@@ -26,6 +28,8 @@ def alarm_box() -> None:
 def agreement_section(project: Project) -> None:
     """Behind a button how both moved over the full runs."""
     st.subheader("Validation against test", anchor=False)
+    if is_missing(project, AGREEMENT):
+        return
     run_ids = [info.run_id for info in context.finished_runs() if info.quick is None]
     if st.session_state.get(SHOWN_KEY) != run_ids:
         st.caption(

@@ -27,7 +27,7 @@ VERDICT_BOXES = {
 }
 WHOLE_TITLES = {
     "accuracy": "Accuracy",
-    "subset_accuracy": "Whole sets right",
+    "subset_accuracy": "Sets right",
     "micro_f1": "Micro F1",
     "macro_f1": "Macro F1",
 }
@@ -41,9 +41,9 @@ def verdict_box(comparison: Comparison) -> None:
 
 
 def whole_cards(comparison: Comparison) -> None:
-    """Accuracy and macro F1 with the intervals of their differences, and how many items were fixed and broken."""
-    columns = st.columns(4)
+    """The metrics of the whole with the intervals of their differences, and how many items were fixed and broken."""
     rows = comparison.whole.to_dict("records")
+    columns = st.columns(len(rows) + 2)
     for column, row in zip(columns, rows, strict=False):
         with column.container(border=True, gap="xxsmall", height="stretch"):
             value = EM_DASH if row["after"] != row["after"] else f"{row['after']:.3f}"
@@ -54,7 +54,7 @@ def whole_cards(comparison: Comparison) -> None:
                 f"before {row['before']:.3f}  \n"
                 f"{difference_text(row['difference'], row['low'], row['high'])}  \n**{row['verdict']}**"
             )
-    for column, change in zip(columns[2:], (FIXED, BROKEN), strict=True):
+    for column, change in zip(columns[len(rows) :], (FIXED, BROKEN), strict=True):
         with column.container(border=True, gap="xxsmall", height="stretch"):
             st.metric(CHANGES[change], f"{comparison.n_flips(change):,}")
             st.caption("wrong before, right after" if change == FIXED else "right before, wrong after")

@@ -7,6 +7,8 @@ from tempfile import TemporaryDirectory
 import streamlit as st
 
 from app import context
+from app.widgets.availability import is_missing
+from curation.availability import IMPORT
 from curation.imported_predictions import ImportSpec, import_predictions
 from curation.project import Project
 from diagnostics.progress import Progress
@@ -19,6 +21,8 @@ TABLE_KINDS = ["csv", "parquet"]
 def import_section(project: Project) -> None:
     """Folded: what other models need to bring, as a command and as a form for tables."""
     with st.expander("Predictions of another model", icon=":material/upload_file:"):
+        if is_missing(project, IMPORT):
+            return
         st.markdown(
             "A model of any other framework can take the place of a training here: queues, performance, comparison "
             "and advice work with its predictions. Export the dataset on the Export page, train elsewhere, predict "
@@ -26,8 +30,9 @@ def import_section(project: Project) -> None:
         )
         st.code(command_text(project), language="sh", wrap_lines=True)
         st.caption(
-            "Row i of the array is row i of the export. Quick rounds, experiments with whole models, loss curves and "
-            "what training itself tells of a label need a training here."
+            "Row i of the array is row i of the export. Leave out --out-of-fold if one model was trained on all "
+            "training items. Loss curves, experiments with whole models and what training itself tells of a label "
+            "need a training here."
         )
         _upload(project)
 

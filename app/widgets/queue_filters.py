@@ -7,7 +7,8 @@ import streamlit as st
 from app import context
 from app.widgets.blind_check import blind_check
 from app.widgets.one_class import MIXED
-from app.widgets.page import SPLIT_NAMES, escape
+from app.widgets.page import SPLIT_NAMES, escape, prose
+from curation.availability import PAIRS, why_not
 from curation.cards import card_kind
 from curation.project import Project
 from curation.queues import NO_VERDICT, RANKERS, QueueQuery
@@ -15,6 +16,8 @@ from curation.queues import NO_VERDICT, RANKERS, QueueQuery
 ANY = ""
 MORE_KEY, PAIR_KEY, MAX_PAIRS = "review_more", "review_pair", 40
 DECIDED_NAMES = {"any": "All", "open": "Open", "decided": "Decided"}
+SUSPECT_NAMES = {ANY: "Any", "missing": "Missing", "superfluous": "Superfluous"}
+SUSPECT_HELP = "What may be wrong with the labels of an item: one that it lacks, or one that it has too many."
 VERDICT_NAMES = {
     ANY: "Any",
     NO_VERDICT: "No decision",
@@ -31,6 +34,7 @@ WIDTHS = {
     "k": 0.9,
     "given": 1.5,
     "predicted": 1.5,
+    "suspect": 1.5,
     "decided": 1.5,
     "search": 1.2,
     "more": 1.1,
@@ -39,11 +43,11 @@ WIDTHS = {
 
 def queue_filters(project: Project, query: QueueQuery) -> None:
     """Draw the filters as the query sets them; a change writes the address and starts at page 1."""
-    names = [name for name in WIDTHS if name not in _not_asked(query)]
+    counts = context.open_view(query).counts()
+    names = [name for name in WIDTHS if name not in _not_asked(query, counts)]
     with st.container(key="queue_filters"):
         row = st.columns([WIDTHS[name] for name in names], gap="xsmall", vertical_alignment="bottom")
     columns = dict(zip(names, row, strict=True))
-    counts = context.open_view(query).counts()
     classes = [ANY, *project.task.classes]
     with columns["split"]:
         _select("split", "Split", list(SPLIT_NAMES), query.splits[0], counts["split"], SPLIT_NAMES)
@@ -58,6 +62,17 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
         _select("given", "Given label", classes, query.given or ANY, counts["given"], {ANY: "Any"})
     with columns["predicted"]:
         _select("predicted", "Predicted", classes, query.predicted or ANY, counts["predicted"], {ANY: "Any"})
+    if "suspect" in columns:
+        with columns["suspect"]:
+            _select(
+                "suspect",
+                "Suspect",
+                list(SUSPECT_NAMES),
+                query.suspect or ANY,
+                counts["suspect"],
+                SUSPECT_NAMES,
+                SUSPECT_HELP,
+            )
     with columns["decided"]:
         _select("decided", "Decided", list(DECIDED_NAMES), query.decided, counts["decided"], DECIDED_NAMES)
     with columns["search"]:
@@ -77,11 +92,12 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
         )
 
 
-def _not_asked(query: QueueQuery) -> tuple[str, ...]:
+def _not_asked(query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
     """The filters that have no place in this queue."""
+    none_suspect = () if counts["suspect"] or query.suspect else ("suspect",)
     if query.like is not None:
-        return ("by", "k")
-    return () if query.by == "confusion" else ("k",)
+        return ("by", "k", *none_suspect)
+    return none_suspect if query.by == "confusion" else ("k", *none_suspect)
 
 
 def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) -> None:
@@ -96,7 +112,7 @@ def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapp
         _select(
             "verdict", "Verdict", list(VERDICT_NAMES), query.verdict or ANY, counts["verdict"], VERDICT_NAMES
         )
-        _pair_filter(query)
+        _pair_filter(project, query)
         people = [ANY, *counts["annotator"]]
         if query.annotator is not None and query.annotator not in people:
             people.append(query.annotator)
@@ -107,8 +123,11 @@ def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapp
         blind_check(project, query)
 
 
-def _pair_filter(query: QueueQuery) -> None:
+def _pair_filter(project: Project, query: QueueQuery) -> None:
     """The classes that are confused most, both ways together, with how many items each pair has."""
+    if why := why_not(project, PAIRS):
+        st.caption(prose(why))
+        return
     found = context.open_view(query).pair_counts().head(MAX_PAIRS)
     counts = {(row["first"], row["second"]): int(row["n"]) for row in found.to_dict("records")}
     pairs: list[tuple[str, ...]] = [(), *counts]
@@ -202,8 +221,8 @@ def _write(name: str) -> None:
     else:
         _drop(name)
     if name == "split":
-        _drop("like")
-        _drop("given")  # another split has other suspects, and unlabelled items have no given label at all
+        for other in ("like", "given", "suspect"):
+            _drop(other)  # another split has other suspects, and unlabelled items have no given label at all
     if name == "given":
         _drop(MIXED)
         if not value:

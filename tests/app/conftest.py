@@ -24,8 +24,10 @@ from app.routes import make_routes
 from app.tokens import sign
 from curation.dataset.duplicates import LEAK_COLUMNS
 from curation.dataset.intake import IntakeSpec, take_in
+from curation.label_kinds.kind import LabelForm
 from curation.project import LEAKS_FILE, Project
 from diagnostics.explanations import explanations_of, write_explanations
+from diagnostics.label_kinds.scoring import scoring_of, write_scored
 from diagnostics.predictions import Predictions, object_array, write_predictions
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import (
@@ -115,17 +117,49 @@ def add_run():
     return write_run
 
 
+@pytest.fixture(scope="session")
+def set_folder(tmp_path_factory) -> Path:
+    """The folder of a project of 12 train and 60 validation texts that are labelled with the words that are in them,
+    with one run that knows the words; the first train item lacks "late", the second has "torn" too many."""
+    folder = tmp_path_factory.mktemp("sets")
+    words = ("late", "paid", "torn")
+    truth = [[word for bit, word in enumerate(words) if number >> bit & 1] for number in range(8)] * 9
+    given = [list(each) for each in truth]
+    given[1].remove("late")
+    given[2].append("torn")
+    splits = ["train"] * 12 + ["val"] * 60
+    rows = [
+        f"{number:02d},{' '.join(['parcel', *true])} {number},{'|'.join(labels) or '(none)'},{split}"
+        for number, (true, labels, split) in enumerate(zip(truth, given, splits, strict=True))
+    ]
+    (folder / "texts.csv").write_text("\n".join(["id,text,label,split", *rows]), encoding="utf-8")
+    spec = IntakeSpec(data=folder / "texts.csv", label_form=LabelForm("|"), modality="text")
+    project = Project.create(folder / "project", take_in(spec, on_progress=ignore_progress), now=NOW)
+    has = np.array([[word in true for word in words] for true in truth])
+    rng = np.random.default_rng(0)
+    probs = np.where(has, 0.95, 0.05) + rng.uniform(-0.04, 0.04, has.shape)
+    write_run(project, "run-0001", pred_probs=probs[project.items["item_id"].astype(int)])
+    return project.folder
+
+
 def write_run(
-    project: Project, run_id: str, *, seed: int = 0, in_sample: bool = False, number: int = 0
+    project: Project,
+    run_id: str,
+    *,
+    seed: int = 0,
+    in_sample: bool = False,
+    number: int = 0,
+    pred_probs: np.ndarray | None = None,
 ) -> None:
-    """A run folder as training leaves it, with random probabilities that lean to the given label."""
+    """A run folder as training leaves it, with random probabilities that lean to the given label if none are given."""
     items = project.items
     rng = np.random.default_rng(seed)
     given = project.decisions.labels_at(0)["given_label"]
-    codes = label_codes(given, project.task.classes)
-    pred_probs = rng.dirichlet(np.full(len(project.task.classes), 0.7), len(items))
-    pred_probs[np.arange(len(items)), np.where(codes < 0, 0, codes)] += 0.8
-    pred_probs /= pred_probs.sum(axis=1, keepdims=True)
+    if pred_probs is None:
+        codes = label_codes(given, project.task.classes)
+        pred_probs = rng.dirichlet(np.full(len(project.task.classes), 0.7), len(items))
+        pred_probs[np.arange(len(items)), np.where(codes < 0, 0, codes)] += 0.8
+        pred_probs /= pred_probs.sum(axis=1, keepdims=True)
     train = (items["split"] == "train").to_numpy()
     predictions = Predictions(
         item_ids=object_array(items["item_id"]),
@@ -139,7 +173,7 @@ def write_run(
     )
     run_dir = project.runs_dir / run_id
     write_predictions(run_dir, predictions)
-    write_table(run_dir / SCORES_FILE, scores_table(predictions))
+    _write_scores(run_dir, predictions, project)
     write_table(run_dir / HISTORY_FILE, _history())
     write_table(
         run_dir / LR_FINDER_FILE,
@@ -167,9 +201,22 @@ def write_run(
         n_folds=1 if in_sample else 5,
         in_sample=in_sample,
         arch="small_cnn",
+        label_kind=project.label_kind.key,
         pretrained=False,
     )
     write_run_info(run_dir, info)
+
+
+def _write_scores(run_dir: Path, predictions: Predictions, project: Project) -> None:
+    """Of one label an item without its quality, which would be learnt from more than random numbers."""
+    if not project.label_kind.is_set:
+        write_table(run_dir / SCORES_FILE, scores_table(predictions))
+        return
+    contents = project.items["content_hash"].astype(str).tolist()
+    scoring = scoring_of(project.label_kind.key)
+    write_scored(
+        run_dir, scoring.score_run(run_dir, predictions, contents, config=TrainConfig(), why_missing={})
+    )
 
 
 def _history() -> pd.DataFrame:

@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  KEY_SHEET, afterAct, bulkDone, bulkQuestion, clickTile, commandOf, conflictOf, decisionsFor, durationText, emptySelection, explanationNote, moveCursor, nameOf, nextOpen, optimisticState,
-  percent, piecesOf, problemsOf, progressText, quoted, searchIn, selectAll, shortReason, splitThumbnails, targetsOf, toggleTile,
+  afterAct, bulkDone, bulkQuestion, clickTile, commandOf, conflictOf, decisionsFor, durationText, emptySelection, explanationNote, moveCursor, keySheet, nameOf, nextOpen, optimisticState,
+  percent, piecesOf, problemsOf, progressText, quoted, searchIn, selectAll, splitThumbnails, targetsOf, toggleTile,
   wantsUpdate,
 } from "../../app/grid/logic.js";
+import { oneLabel } from "../../app/grid/labels_single.js";
 
 const press = (key, more = {}) => ({ key, code: "", ctrl: false, shift: false, alt: false, ...more });
 const item = (more = {}) => ({ item_id: "a", rank: 1, event: null, given_label: "cat", predicted_label: "dog", label: "cat", ...more });
@@ -47,7 +48,7 @@ test("ctrl and command steps and selects; nothing else of the browser's is taken
 });
 
 test("the sheet names every verdict key", () => {
-  const keys = KEY_SHEET.flatMap(([, rows]) => rows.map(([key]) => key));
+  const keys = keySheet(oneLabel).flatMap(([, rows]) => rows.map(([key]) => key));
   for (const key of ["Q", "W", "E", "O", "N", "F", "?", "Enter", "Space"]) assert.ok(keys.includes(key), key);
 });
 
@@ -88,7 +89,7 @@ test("after a single act the cursor goes to the next open tile", () => {
 });
 
 test("picking the given class is a confirmation, another one a correction, one for an unlabelled item its label", () => {
-  const shown = (choice, on, label) => optimisticState(on, decisionsFor(choice, [on], label).decisions[0]).verdict;
+  const shown = (choice, on, label) => optimisticState(on, decisionsFor(choice, [on], () => label).decisions[0]).verdict;
   assert.equal(shown("class", item(), "cat"), "label_right");
   assert.equal(shown("right", item()), "label_right");
   assert.equal(shown("class", item(), "owl"), "label_wrong");
@@ -117,10 +118,10 @@ test("thumbnails are cut at their lengths, an empty one is missing", () => {
 
 test("a tile says in a few words why its item is here", () => {
   const scored = (more) => item({ kind: "out_of_fold", p_given: 0.02, second_label: "owl", p_second: 0.1, ...more });
-  assert.equal(shortReason(scored(), "loss"), "given cat: 2 %");
-  assert.equal(shortReason(scored({ predicted_label: "cat" }), "loss"), "as labelled, next: owl (10 %)");
-  assert.equal(shortReason(scored({ given_label: null }), "loss"), "no label yet, next: owl (10 %)");
-  assert.equal(shortReason(scored({ kind: "in_sample" }), "entropy"), "in sample · next: owl (10 %)");
+  assert.equal(oneLabel.reason(scored(), "loss"), "given cat: 2 %");
+  assert.equal(oneLabel.reason(scored({ predicted_label: "cat" }), "loss"), "as labelled, next: owl (10 %)");
+  assert.equal(oneLabel.reason(scored({ given_label: null }), "loss"), "no label yet, next: owl (10 %)");
+  assert.equal(oneLabel.reason(scored({ kind: "in_sample" }), "entropy"), "in sample · next: owl (10 %)");
   assert.equal(quoted("says `cat`; `dog` gets 1 %"), "says “cat”; “dog” gets 1 %");
 });
 
@@ -141,7 +142,7 @@ test("of a blind item only the class can be decided, and the server finds out wh
   const hidden = item({ blind: true, given_label: null, predicted_label: null });
   assert.match(decisionsFor("right", [hidden]).reason, /blind/);
   assert.match(decisionsFor("accept", [hidden]).reason, /blind/);
-  const [decision] = decisionsFor("class", [hidden], "owl").decisions;
+  const [decision] = decisionsFor("class", [hidden], () => "owl").decisions;
   assert.deepEqual([decision.verdict, decision.label, decision.blind], ["label_wrong", "owl", true]);
   assert.equal(decisionsFor("exclude", [hidden]).decisions[0].blind, true);
 });
@@ -162,7 +163,7 @@ test("a new act clears the conflict that was shown", () => {
 
 test("a bulk act is asked about with its counts, and told of with what it did", () => {
   const preview = { n: 1240, n_change: 1209, n_already: 31, n_refused: 0, reason: "" };
-  assert.equal(bulkQuestion("class", "boot", preview), "Relabel 1,240 items as “boot”? 31 already are.");
+  assert.equal(bulkQuestion("class", "boot", preview, oneLabel), "Relabel 1,240 items as “boot”? 31 already are.");
   assert.equal(bulkDone({ n_changed: 1209, n_already: 31, n_refused: 0, n_conflicts: 0 }), "1,209 changed, 31 were already.");
   assert.match(bulkDone({ n_changed: 1, n_already: 0, n_refused: 2, reason: "has no prediction to accept", n_conflicts: 3 }), /2 left out.*3 left because/);
 });

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.queue_link import encoded, query_of
 from curation.queues import DECIDED, RANKERS, VERDICT_FILTERS, QueueQuery
+from curation.run_index import SUSPECTS
 from diagnostics.errors import ProjectError
 from diagnostics.task import SPLITS
 
@@ -22,6 +23,7 @@ queries = st.builds(
     k=st.integers(2, 9),
     given=maybe_class,
     predicted=maybe_class,
+    suspect=st.none() | st.sampled_from(SUSPECTS),
     pair=st.none() | st.just((CLASSES[0], CLASSES[1])),
     like=maybe_class,
     decided=st.sampled_from(DECIDED),
@@ -48,6 +50,7 @@ def test_a_link_is_read_back_as_the_queue_it_was_made_from(query):
         ("blind", "half"),
         ("given", "cow"),
         ("like", "cow"),
+        ("suspect", "odd"),
         ("as_of", "-1"),
     ],
 )

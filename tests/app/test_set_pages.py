@@ -1,0 +1,66 @@
+"""The pages of a project whose items have several labels: each shows them, or says in a sentence what is not there."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import app
+from app import context
+from curation.availability import ADVICE, EDIT_GROUPS, EXPERIMENTS, IMPORT, TRAINING_CHECKS, why_not
+from curation.project import Project
+from curation.reports import class_thresholds
+
+
+@pytest.fixture
+def project(set_folder, tmp_path, monkeypatch) -> Project:
+    shutil.copytree(set_folder, tmp_path / "project")
+    monkeypatch.setenv(context.PROJECT_VARIABLE, str(tmp_path / "project"))
+    monkeypatch.setattr(context, "remembered_name", lambda: "ada")
+    return context.current_project()
+
+
+def opened(page: str) -> AppTest:
+    at = AppTest.from_file(str(Path(app.__file__).with_name("main.py")), default_timeout=120).run()
+    at = at.switch_page(f"views/{page}.py").run()
+    assert not at.exception
+    assert not at.error
+    return at
+
+
+@pytest.mark.parametrize(
+    ("page", "missing"),
+    [
+        ("data", []),
+        ("train", [IMPORT, TRAINING_CHECKS]),
+        ("performance", [ADVICE]),
+        ("review", []),
+        ("rounds", [EDIT_GROUPS]),
+        ("experiments", [EXPERIMENTS]),
+        ("export", []),
+    ],
+)
+def test_a_page_is_drawn_and_says_what_it_lacks(project, page, missing):
+    said = [box.value for box in opened(page).info]
+    assert [text.replace("\\", "") for text in said] == [why_not(project, feature) for feature in missing]
+
+
+def test_performance_shows_sets_pairs_and_thresholds(project):
+    at = opened("performance")
+    assert [metric.label for metric in at.metric][:3] == ["Sets right", "Micro F1", "Macro F1"]
+    thresholds = class_thresholds(project, "run-0001")
+    shown = at.dataframe[0].value.set_index("label")["threshold"].to_dict()
+    assert shown == dict(thresholds.values)
+    assert any("chosen on 60 labelled validation items" in caption.value for caption in at.caption)
+    at.selectbox(key="one_class_val").select("paid").run()
+    both, missed, added, neither = (metric.value for metric in at.metric[-4:])
+    assert (both, missed, added, neither) == ("30", "0", "0", "30")
+
+
+def test_the_queue_can_be_narrowed_to_what_may_be_missing(project):
+    at = opened("review")
+    at.query_params["mixed"] = "1"
+    del at.query_params["given"]
+    suspect = at.run().selectbox(key="review_suspect")
+    assert suspect.options == ["Any", "Missing (1)", "Superfluous (1)"]
