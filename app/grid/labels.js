@@ -5,7 +5,7 @@
 //   sheet: [[keys, what they do], …], those keys that decide
 //   staysFramed: whether an item stays framed when a class is picked, because another one may follow
 //   meant(name, items): what picking a class does to these items, one of `choices`
-//   choices: all that it can do; everything in a filter is asked about each
+//   choices: all that it can do, each with the text of its button: for everything in a filter a person picks one
 //   wanted(choice, item, name, classes): the label that the item is to have; undefined = leave it as it is
 //   question(choice, name): what is asked before it is done to many items, as [verb, what follows the items]
 //   pressed(item): the classes whose buttons show as pressed, a Set; null = buttons have no such state

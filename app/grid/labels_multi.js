@@ -31,7 +31,7 @@ export const severalLabels = {
     ["click a label", "add or remove that one"],
   ],
   staysFramed: true,
-  choices: ["add", "remove"],
+  choices: { add: "Add", remove: "Remove" },
   meant: togglingOf,
   wanted: toggled,
   question: (choice, name) => (choice === "add" ? [`Add “${name}” to`, ""] : [`Remove “${name}” from`, ""]),

@@ -20,7 +20,7 @@ export const oneLabel = {
     ["/ or any other letter", "find a class by its name, Enter takes it"],
   ],
   staysFramed: false,
-  choices: ["class"],
+  choices: { class: "Do it" },
   meant: () => "class",
   wanted: (choice, item, name) => name,
   question: (choice, name) => ["Relabel", ` as “${name}”`],
