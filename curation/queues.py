@@ -494,10 +494,8 @@ def _check(query: QueueQuery, known: ClassList, n_predicted: int) -> None:
             f"Confusion compares the k largest probabilities; k must be at least 2, found {query.k}."
         )
     if query.k > known.kind.max_k(n_predicted):
-        raise ProjectError(
-            f"The run knows {n_predicted} classes, so k must be at most {known.kind.max_k(n_predicted)}; "
-            f"found {query.k}."
-        )
+        why = known.kind.why_max_k.format(n_classes=n_predicted)
+        raise ProjectError(f"{why}, so k must be at most {known.kind.max_k(n_predicted)}; found {query.k}.")
     if query.suspect is not None and query.suspect not in SUSPECTS:
         raise ProjectError(f"suspect must be one of {', '.join(SUSPECTS)}; found {query.suspect!r}.")
     if query.like is not None and query.splits != ("unlabelled",):

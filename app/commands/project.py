@@ -123,6 +123,8 @@ def init(
     from curation.project import Project, refuse_occupied
 
     refuse_occupied(project)
+    if label_columns and label_column:
+        raise typer.BadParameter("--label-column and --label-columns are two ways to write labels; use one.")
     spec = IntakeSpec(
         data=data,
         images=images,

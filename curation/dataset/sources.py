@@ -489,6 +489,10 @@ def _no_column(source: Source, header: Sequence[str], role: str) -> str:
 
 
 def _read_listing(source: Source, listing: Listing, reading: Reading, roots: list[ImageRoot]) -> Raw:
+    if source.asked.labels and source.role != "unlabelled":
+        raise DataError(
+            f"{source.path} is no table, so that it has no columns of labels. Give a table with these columns."
+        )
     number = _root_number(listing.root, roots)
     names = listing.names
     if source.role == "unlabelled":

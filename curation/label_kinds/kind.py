@@ -96,7 +96,7 @@ class LabelKind:
     text : (classes, all classes in order) -> the one text of a label that has these
     wrong_name : (name) -> why no class may be called so; "" if it may
     hold_out : (units, label texts, fraction=, seed=) -> (n_items,), which items go to validation
-    max_k : (number of classes) -> what k of the ranking by confusion can be at most
+    max_k : (number of classes) -> what k of the ranking by confusion can be at most; why_max_k : the reason
     together : (probabilities grouped by what their classes have become) -> that of each group
     join : (probabilities, (n_classes_of_run, n_classes) 1 where a class has become the other) -> those of the classes
     predicted : (run, rows of its predictions) -> the labels that it predicts, in its own classes
@@ -115,6 +115,7 @@ class LabelKind:
     wrong_name: Callable[[str], str]
     hold_out: Callable[..., BoolArray]
     max_k: Callable[[int], int]
+    why_max_k: str
     together: Callable[[Any], pd.Series]
     join: Join
     predicted: Callable[["Run", IntArray], npt.NDArray[np.object_]]

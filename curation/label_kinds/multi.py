@@ -237,6 +237,7 @@ SEVERAL_LABELS = LabelKind(
     wrong_name=_wrong_name,
     hold_out=hold_out,
     max_k=lambda n_classes: 2,
+    why_max_k="Confusion is how near a probability is to where it decides",
     together=lambda groups: groups.max(),
     join=_join,
     predicted=lambda run, rows: run.scores["predicted_label"].to_numpy(dtype=object)[rows],

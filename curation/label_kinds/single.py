@@ -126,6 +126,7 @@ ONE_LABEL = LabelKind(
     wrong_name=lambda name: "",
     hold_out=_hold_out,
     max_k=lambda n_classes: max(2, n_classes),
+    why_max_k="The run knows {n_classes} classes",
     together=lambda groups: groups.sum(),
     join=lambda probs, names: probs @ names,
     predicted=_predicted,

@@ -97,7 +97,7 @@ def _write(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) 
 SAMPLES = {
     "image": Sample(
         _pictures,
-        TrainConfig(folds=2, epochs=2, image_size_px=8, lr=0.01, planted=0.1, n_threads=1, batch_size=16),
+        TrainConfig(folds=2, epochs=1, image_size_px=8, lr=0.01, planted=0.1, n_threads=1, batch_size=16),
     ),
     "text": Sample(_texts, TrainConfig(arch="tfidf", folds=2, planted=0.1)),
 }

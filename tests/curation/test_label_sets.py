@@ -1,5 +1,7 @@
 """Several labels an item: taken in, decided on, renamed and merged, and what stands after that."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -14,7 +16,7 @@ from curation.export import export_curated
 from curation.label_kinds import label_kind_of
 from curation.label_kinds.kind import LabelForm
 from curation.patches import decision_on, read_patch
-from curation.project import NO_LABEL_ROW, NONE_ROW
+from curation.project import INFO_FILE, NO_LABEL_ROW, NONE_ROW, Project
 from curation.standing import StandingDecisions
 from diagnostics.errors import ClassError, DataError, DecisionError, ProjectError
 from diagnostics.progress import ignore_progress
@@ -88,6 +90,23 @@ def test_a_column_for_each_label_is_read_as_sets(tmp_path):
     assert message == "Expected 1 or 0 in column 'shoe', found 'perhaps'."
     with pytest.raises(DataError, match=r"no column 'rod' \(--label-columns\).* Did you mean 'red'\?"):
         taken_in(tmp_path, text, label_form=LabelForm(columns=("shoe", "rod")))
+
+
+def test_a_folder_has_no_columns_of_labels(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "a.txt").write_text("one")
+    with pytest.raises(DataError, match="is no table, so that it has no columns of labels"):
+        take_in(
+            IntakeSpec(data=tmp_path, label_form=LabelForm(columns=("cat",))), on_progress=ignore_progress
+        )
+
+
+def test_a_project_of_an_older_winnow_has_one_label_an_item(project):
+    path = project.folder / INFO_FILE
+    values = json.loads(path.read_text())
+    del values["label_form"]
+    path.write_text(json.dumps(values))
+    assert Project.open(project.folder).info.label_form == LabelForm()
 
 
 def test_validation_gets_its_share_of_every_label_and_copies_stay_together(tmp_path):
