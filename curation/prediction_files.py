@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from curation.dataset.sources import ID_NAMES, PARQUET_SUFFIXES, PATH_NAMES
+from curation.dataset.sources import ID_NAMES, LABEL_NAMES, PARQUET_SUFFIXES, PATH_NAMES, SPLIT_NAMES
 from curation.export import read_header
 from curation.other_predictions import checked_classes, read_class_names, read_probs
 from diagnostics.errors import DataError
 from diagnostics.task import FloatArray
 
 TABLE_SUFFIXES = (".csv", *PARQUET_SUFFIXES)
+ABOUT_ITEMS = {*ID_NAMES, *PATH_NAMES, *LABEL_NAMES, *SPLIT_NAMES}
 BATCH_ROWS = 50_000
 EXPECTED = (
     "Expected a .npy array of shape (n_items, n_classes), or a .csv or .parquet with one column a class"
@@ -50,8 +51,8 @@ def read_prediction_file(
 ) -> PredictionFile:
     """Read an array, or a table into an array in `work_dir`, a part at a time.
 
-    classes : a file that names the classes of the columns, or their names with commas; a table says it by itself, but
-        can have other columns if they are named
+    classes : a file that names the classes of the columns, or their names with commas; a table says it by itself, and
+        can have columns that say nothing but its items' id, path, label or split; others if the classes are named
     ids : a file that names the item of each row; a table has a column of ids or paths instead
     known_classes : those of the project, to be named in errors
     raises : DataError for what cannot be read or does not fit together
@@ -59,7 +60,7 @@ def read_prediction_file(
     if not path.is_file():
         raise DataError(f"{path} does not exist, or is no file. {EXPECTED}.")
     if path.suffix.lower() in TABLE_SUFFIXES:
-        return _read_table(path, classes, ids, work_dir)
+        return _read_table(path, classes, ids, work_dir, known_classes)
     if path.suffix.lower() != ".npy":
         raise DataError(f"{path.name} is neither. {EXPECTED}.")
     pred_probs = read_probs(path)
@@ -105,11 +106,12 @@ def read_item_names(path: Path, n_rows: int, probs_name: str) -> ItemNames:
     return found
 
 
-def _read_table(path: Path, classes: str | None, ids: Path | None, work_dir: Path) -> PredictionFile:
+def _read_table(
+    path: Path, classes: str | None, ids: Path | None, work_dir: Path, known_classes: Sequence[str]
+) -> PredictionFile:
     header = _header(path)
     item_column = None if ids is not None else _item_column(header)
-    others = [name for name in header if name not in (item_column, _item_column(header))]
-    columns = others
+    columns = [name for name in header if name in known_classes or name.strip().lower() not in ABOUT_ITEMS]
     if classes is not None:
         names = _class_names(classes)
         columns = list(checked_classes(names, len(names), where=_where(classes)))

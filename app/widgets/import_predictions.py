@@ -30,8 +30,9 @@ def import_section(project: Project) -> None:
         )
         st.code(command_text(project), language="sh", wrap_lines=True)
         st.caption(
-            "Row i of the array is row i of the export. Quick rounds, experiments with whole models, loss curves and "
-            "what training itself tells of a label need a training here."
+            "Row i of the array is row i of the export. Leave out --out-of-fold if one model was trained on all "
+            "training items. Loss curves, experiments with whole models and what training itself tells of a label "
+            "need a training here."
         )
         _upload(project)
 

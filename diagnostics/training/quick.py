@@ -113,7 +113,7 @@ def prepare_quick(inputs: QuickInputs) -> Prepared:
     if inputs.base is None:
         raise RunError(
             "A quick round needs features, and there are none: no weights of a pretrained network are on this machine, "
-            "and no full run with folds is finished. Train once: winnow train."
+            "and no full run with folds is finished; imported predictions bring no models. Train once: winnow train."
         )
     return _prepare_with_run(inputs, inputs.base, machine)
 

@@ -27,6 +27,7 @@ from curation.reports import RunComparison, compare_runs, labelled_predictions
 from curation.rounds import close_round, dataset_version, training_items
 from curation.runs import read_run, train_project
 from diagnostics import modalities as of_models
+from diagnostics.explanations import read_explanations
 from diagnostics.label_quality import read_label_quality
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import Run
@@ -182,6 +183,16 @@ def test_a_run_predicts_and_scores_every_item(loop, which):
     missing = read_label_quality(run.folder).missing
     assert HELD_OUT not in missing
     assert NEIGHBOURS not in missing
+
+
+def test_what_speaks_for_and_against_labels_is_kept_item_by_item_where_items_have_parts(loop):
+    for run in (loop.first, loop.second):
+        found = read_explanations(run.folder)
+        if found is not None:
+            assert len(found.begins) == len(run.predictions) + 1
+            assert np.isfinite(found.effect).all()
+            assert np.abs(found.effect).max() <= 1
+    assert read_explanations(loop.imported.folder) is None
 
 
 def test_a_run_folder_holds_no_pickles(loop):

@@ -111,8 +111,16 @@ def test_a_table_names_its_classes_and_items(bring, tmp_path):
 
 def test_items_may_be_named_by_path(bring, tmp_path):
     table = pd.DataFrame(PROBS, columns=["cat", "dog", "fox"])
-    table.assign(path=[f"img/{item_id}.png" for item_id in IDS]).to_csv(tmp_path / "p.csv", index=False)
+    table = table.assign(path=[f"img/{item_id}.png" for item_id in IDS], label="cat", Split="train")
+    table.to_csv(tmp_path / "p.csv", index=False)
     assert list(bring.file(tmp_path / "p.csv").predictions.item_ids) == list(IDS)
+
+
+def test_a_cell_that_is_no_number_is_told_with_its_place(bring, tmp_path):
+    table = pd.DataFrame(PROBS, columns=["cat", "dog", "fox"]).astype(object).assign(id=IDS)
+    table.loc[2, "dog"] = "most"
+    table.to_csv(tmp_path / "p.csv", index=False)
+    assert "invalid value 'most'" in refused(bring.file, tmp_path / "p.csv")
 
 
 def test_without_ids_the_rows_are_all_items_in_the_order_of_an_export(bring):

@@ -248,7 +248,7 @@ cells = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_values_in_columns_of_any_names_come_back_from_an_export(tmp_path, data):
     usual = {"label", "id", "split", "set"}

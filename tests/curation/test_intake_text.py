@@ -153,7 +153,7 @@ def test_several_columns_are_joined_with_field_marks_and_shown_with_their_names(
 cell = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(cells=st.lists(cell, min_size=2, max_size=4))
 def test_positions_in_a_stored_text_lead_to_the_same_characters_as_shown(cells):
     stored = join_columns(cells)
@@ -180,7 +180,7 @@ nasty = st.text(st.characters(codec="utf-8"), max_size=12) | st.text("=+-@'\",;\
 names = st.lists(nasty.map(str.strip).filter(bool), min_size=2, max_size=3, unique=True)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_texts_in_columns_of_any_names_come_back_from_an_export(tmp_path, data):
     columns = data.draw(names.filter(lambda found: not {"label", "id"} & {name.lower() for name in found}))
