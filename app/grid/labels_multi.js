@@ -20,6 +20,7 @@ export const severalLabels = {
     accept: "Take the model's",
     pick: (name) => `Add or remove ${name}`,
     find: (what) => `Add to ${what}, or remove`,
+    scope: "out of scope: not what these labels are about",
     finder: "Class to add or remove",
   },
   sheet: [

@@ -10,6 +10,7 @@ export const oneLabel = {
     accept: "Accept prediction",
     pick: (name) => `Relabel as ${name}`,
     find: (what) => `Relabel ${what} as`,
+    scope: "out of scope: none of the classes",
     finder: "Class to relabel as",
   },
   sheet: [
