@@ -32,7 +32,8 @@ VERDICT_OF_CHOICE = {EXCLUDE: BAD_ITEM, UNSURE: AMBIGUOUS, SCOPE: OUT_OF_SCOPE}
 NOT_MEANT = {
     RIGHT: "has no given label to confirm: accept the prediction or pick a class",
     ACCEPT: "has no prediction to accept",
-    REMOVE: "has no label that a class could be removed from",
+    ADD: "has that label already",
+    REMOVE: "does not have that label",
 }
 BARRED_LEFT = "is like a validation or test item, and may not join the training set"
 BLIND_LEFT = "is in the blind sample: decide it by itself"
@@ -247,8 +248,8 @@ def _refuse_locked(splits: RowArray, store: DecisionStore) -> None:
 def _wanted(
     choice: str, label: str | None, labels: LabelSpace, present: RowArray, classes: ClassList
 ) -> tuple[LabelSpace, RowArray]:
-    """The label that each item is to have, (n_items,), by a choice of a class; -1 by any other, and where it has none
-    that a class could be removed from; and what these numbers mean.
+    """The label that each item is to have, (n_items,), by a choice of a class; -1 by any other, and where adding or
+    removing the class changes nothing; and what these numbers mean.
 
     present : (n_items,), the labels as of now
     """
@@ -270,10 +271,11 @@ def _wanted(
 
 
 def _changed(choice: str, label: str, present: str | None, classes: ClassList) -> str | None:
-    """A label with a class more or less; None if there is nothing that one could be removed from."""
-    if present is None:
-        return label if choice == ADD else None
-    others = [name for name in classes.kind.members(present) if name != label]
+    """A label with a class more or less; None if it is so already, which says nothing of the item's other classes."""
+    names = () if present is None else classes.kind.members(present)
+    if (label in names) == (choice == ADD):
+        return None
+    others = [name for name in names if name != label]
     return classes.kind.text([*others, label] if choice == ADD else others, classes.names)
 
 

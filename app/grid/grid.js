@@ -406,8 +406,7 @@ class Grid {
 
   /** Ask which of some choices to make, of which each has a preview; "" = none. */
   async confirm(choices, label, previews) {
-    const text = (choice) => (choices.length === 1 ? "Do it" : this.labels.question(choice, label)[0]);
-    const offers = choices.map((choice, place) => [choice, bulkQuestion(choice, label, previews[place], this.labels), text(choice)]);
+    const offers = choices.map((choice, place) => [choice, bulkQuestion(choice, label, previews[place], this.labels), this.labels.choices[choice] ?? "Do it"]);
     const taken = await ask(this.root, offers);
     this.takeKeyboard();
     return taken;
@@ -418,10 +417,10 @@ class Grid {
     // What anybody else has decided since this page knows of it is left alone.
     const query = this.data.query.includes("as_of=") ? this.data.query : `${this.data.query}&as_of=${this.event}`;
     try {
-      const choices = choice === "class" ? this.labels.choices : [choice];
+      const choices = choice === "class" ? Object.keys(this.labels.choices) : [choice];
       const previews = await Promise.all(choices.map((each) => this.api.bulkPreview(query, each, label)));
       const [{ n }] = previews;
-      const taken = n > ASK_ABOVE || choices.length > 1 ? await this.confirm(choices, label, previews) : choice;
+      const taken = n > ASK_ABOVE || choices.length > 1 ? await this.confirm(choices, label, previews) : choices[0];
       if (!taken) return;
       this.keep({ queue: this.data.queue, bulk: { query, choice: taken, label: label ?? null, expected_n: n } });
       this.select(clearSelection(this.selection));

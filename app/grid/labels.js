@@ -1,11 +1,11 @@
 // How many of the classes an item has, a kind of label each; the server says which one a project has. A label is a text.
 //
 // A kind of label has
-//   words: {row, right, accept, pick(name), find(what), finder}: of the bar, the finder and the focus view
+//   words: {row, right, accept, pick(name), find(what), scope, finder}: of the bar, the finder, the sheet of keys and the focus view
 //   sheet: [[keys, what they do], …], those keys that decide
 //   staysFramed: whether an item stays framed when a class is picked, because another one may follow
 //   meant(name, items): what picking a class does to these items, one of `choices`
-//   choices: all that it can do; everything in a filter is asked about each
+//   choices: all that it can do, each with the text of its button: for everything in a filter a person picks one
 //   wanted(choice, item, name, classes): the label that the item is to have; undefined = leave it as it is
 //   question(choice, name): what is asked before it is done to many items, as [verb, what follows the items]
 //   pressed(item): the classes whose buttons show as pressed, a Set; null = buttons have no such state

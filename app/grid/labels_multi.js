@@ -20,6 +20,7 @@ export const severalLabels = {
     accept: "Take the model's",
     pick: (name) => `Add or remove ${name}`,
     find: (what) => `Add to ${what}, or remove`,
+    scope: "out of scope: not what these labels are about",
     finder: "Class to add or remove",
   },
   sheet: [
@@ -31,7 +32,7 @@ export const severalLabels = {
     ["click a label", "add or remove that one"],
   ],
   staysFramed: true,
-  choices: ["add", "remove"],
+  choices: { add: "Add", remove: "Remove" },
   meant: togglingOf,
   wanted: toggled,
   question: (choice, name) => (choice === "add" ? [`Add “${name}” to`, ""] : [`Remove “${name}” from`, ""]),

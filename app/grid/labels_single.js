@@ -10,6 +10,7 @@ export const oneLabel = {
     accept: "Accept prediction",
     pick: (name) => `Relabel as ${name}`,
     find: (what) => `Relabel ${what} as`,
+    scope: "out of scope: none of the classes",
     finder: "Class to relabel as",
   },
   sheet: [
@@ -20,7 +21,7 @@ export const oneLabel = {
     ["/ or any other letter", "find a class by its name, Enter takes it"],
   ],
   staysFramed: false,
-  choices: ["class"],
+  choices: { class: "Do it" },
   meant: () => "class",
   wanted: (choice, item, name) => name,
   question: (choice, name) => ["Relabel", ` as “${name}”`],

@@ -61,7 +61,7 @@ export const keySheet = (labels) => [
   ["Decide", [
     ...labels.sheet,
     ["E", "exclude: a bad item"],
-    ["O", "out of scope: none of the classes"],
+    ["O", labels.words.scope],
     ["N", "unsure or ambiguous"],
   ]],
   ["Move and select", [

@@ -191,9 +191,8 @@ def hold_out(units: Sequence[str], labels: Sequence[str], *, fraction: float, se
 
 
 def _said(record: Mapping[str, Any], by: str, k: int) -> str:
-    return f"`{record['predicted_label']}`" + (
-        HESITATION[by].format(value=record[by]) if by in HESITATION else _against_given(record)
-    )
+    named = ", ".join(f"`{name}`" for name in members(record["predicted_label"])) or "none of the classes"
+    return named + (HESITATION[by].format(value=record[by]) if by in HESITATION else _against_given(record))
 
 
 def _against_given(record: Mapping[str, Any]) -> str:

@@ -3,12 +3,21 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import app
 from app import context
-from curation.availability import ADVICE, EDIT_GROUPS, EXPERIMENTS, IMPORT, TRAINING_CHECKS, why_not
+from curation.availability import (
+    ADVICE,
+    AGREEMENT,
+    EDIT_GROUPS,
+    EXPERIMENTS,
+    IMPORT,
+    TRAINING_CHECKS,
+    why_not,
+)
 from curation.project import Project
 from curation.reports import class_thresholds
 
@@ -56,6 +65,23 @@ def test_performance_shows_sets_pairs_and_thresholds(project):
     at.selectbox(key="one_class_val").select("paid").run()
     both, missed, added, neither = (metric.value for metric in at.metric[-4:])
     assert (both, missed, added, neither) == ("30", "0", "0", "30")
+
+
+def test_two_runs_are_compared_on_whole_sets_and_each_class(project, add_run):
+    rng = np.random.default_rng(1)
+    n_classes = len(project.task.classes)
+    add_run(project, "run-0002", pred_probs=rng.uniform(size=(len(project.items), n_classes)))
+    at = opened("rounds")
+    assert [metric.label for metric in at.metric][:5] == [
+        "Sets right",
+        "Micro F1",
+        "Macro F1",
+        "Fixed",
+        "Broken",
+    ]
+    assert [box.value.replace("\\", "") for box in at.info if "so far" in box.value] == [
+        why_not(project, feature) for feature in (AGREEMENT, EDIT_GROUPS)
+    ]
 
 
 def test_the_queue_can_be_narrowed_to_what_may_be_missing(project):
