@@ -22,7 +22,7 @@ def test_an_item_is_told_in_full(client, project, item_id):
     note(client, item_id, "blurred")
     found = details(client, item_id)
     assert set(found) == {
-        "item_id", "path", "split", "width", "height", "given_label", "label", "predicted_label", "probabilities",
+        "item_id", "path", "split", "given_label", "label", "predicted_label", "probabilities",
         "similar", "history", "note", "note_number",
     }  # fmt: skip
     assert (found["width"], found["height"], found["note"]) == (16, 12, "blurred")
