@@ -213,7 +213,7 @@ def _find_positives(facts: ClassFacts) -> str:
     )
     return (
         f"{_recall(facts)}: its items are missed, and reviewing predictions cannot find what the model does "
-        f"not predict. {near}: label those that belong to it, or search the paths."
+        f"not predict. {near}: label those that belong to it, or search for it by words."
     )
 
 
@@ -266,7 +266,7 @@ def _open_predictions(facts: ClassFacts) -> tuple[Action, ...]:
 def _open_neighbours(facts: ClassFacts) -> tuple[Action, ...]:
     return (
         _review("Nearest unlabelled", split="unlabelled", like=facts.label, decided="open"),
-        _review("Search the paths", split="unlabelled", search=facts.label, decided="open"),
+        _review("Search by words", split="unlabelled", search=facts.label, decided="open"),
     )
 
 

@@ -443,14 +443,6 @@ def _estimate(name: str, estimate: Any) -> dict[str, float]:
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
-def _headline(measured: Any) -> dict[str, object]:
-    return {
-        "n_items": measured.n_items,
-        **_estimate("accuracy", measured.accuracy),
-        **_estimate("macro_f1", measured.macro_f1),
-    }
-
-
 def _class_row(row: dict[str, Any]) -> dict[str, object]:
     shares = {
         heading: with_interval(row[key], row[f"{key}_low"], row[f"{key}_high"])

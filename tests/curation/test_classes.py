@@ -516,7 +516,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(steps=STEPS)
 def test_labels_are_those_of_a_naive_model_whatever_is_decided_and_changed(make_project, clock, steps):
     rows = (("a", "train", "cat"), ("b", "train", "dog"), ("u", "unlabelled", None))

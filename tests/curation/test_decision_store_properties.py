@@ -57,7 +57,7 @@ def undo_everything(store, now):
         pass
 
 
-PROPERTY = settings(max_examples=30)
+PROPERTY = settings(max_examples=20)
 
 
 @PROPERTY

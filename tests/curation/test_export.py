@@ -170,7 +170,7 @@ def test_images_in_several_folders_are_shown_relative_to_the_one_that_holds_them
 nasty = st.text(st.sampled_from("=+-@'\",;\t\r\n \\é😀" + string.ascii_letters), min_size=1, max_size=8)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_ids_labels_and_notes_come_back_exactly_and_a_patch_gives_the_same_states(
     make_project, tmp_path, now, data
