@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 README = Path(__file__).parents[1] / "README.md"
@@ -14,8 +13,7 @@ def example_commands() -> list[list[str]]:
     return [shlex.split(line) for line in block.group(1).splitlines()]
 
 
-def test_every_command_of_the_example_works_in_order(finished_demo, tmp_path, run_winnow):
-    shutil.copytree(finished_demo, tmp_path / "digits")
+def test_every_command_of_the_example_works_in_order(tmp_path, run_winnow):
     for program, *arguments in example_commands():
         assert program == "winnow"
         run_winnow(*arguments, cwd=tmp_path)
