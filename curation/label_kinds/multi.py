@@ -16,7 +16,6 @@ from curation.label_kinds.kind import (
     CAPS,
     EDIT_GROUPS,
     EXPERIMENTS,
-    IMPORT,
     PAIRS,
     TRAINING_CHECKS,
     WHAT_IF,
@@ -51,8 +50,6 @@ NOT_AVAILABLE = {
     "classes, too.",
     EDIT_GROUPS: "What each group of edits did is told for one label an item so far, not for several.",
     EXPERIMENTS: "Experiments are there for one label an item so far, not for several.",
-    IMPORT: "The predictions of another model can be brought for one label an item so far, not for several; to rank "
-    "them alone: winnow rank --probs.",
     PAIRS: "Confused pairs are of classes that exclude one another; the labels of an item do not.",
     TRAINING_CHECKS: "A training is checked for one label an item so far, not for several.",
     WHAT_IF: "What the decisions will do is estimated for one label an item so far, not for several; the next full "

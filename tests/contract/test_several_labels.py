@@ -42,7 +42,6 @@ UNAVAILABLE = (
     "agreement PROJECT",
     "caps PROJECT --set red 3",
     "experiment seeds PROJECT",
-    "predict PROJECT --import probs.npy",
     "rank PROJECT --pair red,blue",
 )
 
