@@ -7,7 +7,6 @@ from curation.label_kinds.kind import (
     EDIT_GROUPS,
     EXPERIMENTS,
     FEATURES,
-    PAIRS,
     TRAINING_CHECKS,
     WHAT_IF,
 )
@@ -21,7 +20,6 @@ __all__ = [
     "EDIT_GROUPS",
     "EXPERIMENTS",
     "FEATURES",
-    "PAIRS",
     "TRAINING_CHECKS",
     "WHAT_IF",
     "refuse_unavailable",

@@ -74,10 +74,9 @@ AGREEMENT = "agreement"
 CAPS = "caps"
 EDIT_GROUPS = "edit_groups"
 EXPERIMENTS = "experiments"
-PAIRS = "pairs"
 TRAINING_CHECKS = "training_checks"
 WHAT_IF = "what_if"
-FEATURES = (ADVICE, AGREEMENT, CAPS, EDIT_GROUPS, EXPERIMENTS, PAIRS, TRAINING_CHECKS, WHAT_IF)
+FEATURES = (ADVICE, AGREEMENT, CAPS, EDIT_GROUPS, EXPERIMENTS, TRAINING_CHECKS, WHAT_IF)
 
 Members = Callable[[str], tuple[str, ...]]
 Join = Callable[[FloatArray, FloatArray], FloatArray]
@@ -102,6 +101,8 @@ class LabelKind:
     class_report, totals : (labels, codes, predicted codes) -> what `curation.reports` says of a split
     said : (a row of a queue, the ranking, its k) -> in words, what the model says of it
     reasoned_from : the columns of a queue that `diagnostics.reasons` reads beside what was seen of the items
+    class_filter : the field of `curation.queues.QueueQuery` by which one class is reviewed at a time
+    suspects_text : how many items of a class are suspect, of {n_open} that nobody decided on and {n} in its queue
     not_available : why projects with such labels lack some of FEATURES, a sentence each
     """
 
@@ -122,6 +123,8 @@ class LabelKind:
     totals: Callable[["LabelSpace", IntArray, IntArray], "dict[str, Estimate]"]
     said: Callable[[Mapping[str, Any], str, int], str]
     reasoned_from: tuple[str, ...]
+    class_filter: str
+    suspects_text: str
     not_available: Mapping[str, str]
 
     def counted(self, labels: pd.Series) -> dict[str, int]:

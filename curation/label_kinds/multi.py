@@ -16,7 +16,6 @@ from curation.label_kinds.kind import (
     CAPS,
     EDIT_GROUPS,
     EXPERIMENTS,
-    PAIRS,
     TRAINING_CHECKS,
     WHAT_IF,
     LabelForm,
@@ -50,7 +49,6 @@ NOT_AVAILABLE = {
     "classes, too.",
     EDIT_GROUPS: "What each group of edits did is told for one label an item so far, not for several.",
     EXPERIMENTS: "Experiments are there for one label an item so far, not for several.",
-    PAIRS: "Confused pairs are of classes that exclude one another; the labels of an item do not.",
     TRAINING_CHECKS: "A training is checked for one label an item so far, not for several.",
     WHAT_IF: "What the decisions will do is estimated for one label an item so far, not for several; the next full "
     "training says it.",
@@ -242,5 +240,7 @@ SEVERAL_LABELS = LabelKind(
     totals=_totals,
     said=_said,
     reasoned_from=("given_label", "suspect", "second_label", "p_second"),
+    class_filter="suspect_label",
+    suspects_text="{n_open:,} of {n:,} suspects open",
     not_available=NOT_AVAILABLE,
 )

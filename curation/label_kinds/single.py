@@ -134,5 +134,7 @@ ONE_LABEL = LabelKind(
     totals=_totals,
     said=_said,
     reasoned_from=("given_label",),
+    class_filter="given",
+    suspects_text="{n_open:,} of {n:,} labels suspect and open",
     not_available={},
 )

@@ -32,7 +32,7 @@ from curation.runs import read_run, train_project
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import Run
 from diagnostics.training.config import TrainConfig
-from tests.contract.test_loop import ADA, now
+from tests.contract.test_loop import ADA, imported_as_if_from_elsewhere, now
 
 CLASSES = ("blue", "green", "red")
 N_ITEMS, N_UNLABELLED = 72, 6
@@ -42,7 +42,6 @@ UNAVAILABLE = (
     "agreement PROJECT",
     "caps PROJECT --set red 3",
     "experiment seeds PROJECT",
-    "rank PROJECT --pair red,blue",
 )
 
 
@@ -121,6 +120,7 @@ class Loop:
     patch: Path
     again: Project
     comparison: RunComparison
+    imported: Run
 
 
 @pytest.fixture(scope="module", params=list(SAMPLES))
@@ -170,6 +170,7 @@ def loop(request, tmp_path_factory) -> Loop:
         patch=patch,
         again=Project.create(folder / "again", again, now=now()),
         comparison=compare_runs(project, "val", first.info.run_id, second.info.run_id),
+        imported=imported_as_if_from_elsewhere(project, second, folder),
     )
 
 
@@ -187,7 +188,15 @@ def test_sets_are_taken_in_whatever_way_they_were_written(loop):
     assert set(items["split"]) == {"train", "val", "unlabelled"}
 
 
-@pytest.mark.parametrize("which", ["first", "quick", "second"])
+def test_imported_predictions_are_cut_into_the_same_sets(loop):
+    ours, theirs = (
+        run.scores.set_index("item_id")["predicted_label"] for run in (loop.second, loop.imported)
+    )
+    assert loop.imported.info.label_kind == "multi"
+    assert theirs.to_dict() == ours.to_dict()
+
+
+@pytest.mark.parametrize("which", ["first", "quick", "second", "imported"])
 def test_a_run_says_of_every_item_which_classes_it_has(loop, which):
     run = getattr(loop, which)
     train = run.scores["split"] == "train"
@@ -281,7 +290,12 @@ def test_a_patch_replays_the_decisions_on_the_source(loop, tmp_path):
 
 def test_the_command_line_answers_about_sets(loop, capsys):
     folder = str(loop.project.folder)
-    for command in ("report PROJECT", "compare PROJECT", "classes PROJECT", "rank PROJECT --suspect missing"):
+    for command in (
+        "report PROJECT",
+        "compare PROJECT",
+        "classes PROJECT",
+        "rank PROJECT --suspect missing --pair red,blue",
+    ):
         assert winnow(command.replace("PROJECT", folder).split(" ")) == 0, command
     assert "subset accuracy" in capsys.readouterr().out
 
