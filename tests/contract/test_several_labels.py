@@ -17,6 +17,7 @@ from PIL import Image
 from app.cli import run as winnow
 from curation.availability import FEATURES, why_not
 from curation.bulk import apply_bulk, preview_bulk
+from curation.cards import card_kind, item_cards
 from curation.dataset.intake import IntakeSpec, take_in
 from curation.decisions.events import BAD_ITEM, LABEL_RIGHT, LABEL_WRONG, LABELLED, Decision
 from curation.export import export_curated
@@ -231,6 +232,19 @@ def test_every_ranking_and_likeness_gives_pages_with_reasons(loop):
     details = item_details(loop.project, loop.toggled, loop.first.info.run_id)
     assert details.given_label == "green|red"
     assert {name for name, _ in details.probabilities} == set(CLASSES)
+
+
+@pytest.mark.parametrize("which", ["first", "quick"])
+def test_a_card_with_marks_says_which_of_the_labels_they_are_about(loop, which):
+    if card_kind(loop.project).make is None:
+        pytest.skip("nothing is marked on pictures")
+    run = getattr(loop, which)
+    train = run.scores.query("split == 'train'")
+    marked = [
+        card for card in item_cards(loop.project, run.info.run_id, train["item_id"].tolist()) if card.marks
+    ]
+    assert len(marked) > len(train) / 2
+    assert all(card.say_about and card.about in CLASSES for card in marked)
 
 
 def test_decisions_on_sets_make_the_next_version(loop):
