@@ -2,7 +2,6 @@
 
 from curation.label_kinds.kind import (
     ADVICE,
-    AGREEMENT,
     CAPS,
     EDIT_GROUPS,
     EXPERIMENTS,
@@ -17,7 +16,6 @@ from diagnostics.errors import ProjectError
 
 __all__ = [
     "ADVICE",
-    "AGREEMENT",
     "CAPS",
     "EDIT_GROUPS",
     "EXPERIMENTS",

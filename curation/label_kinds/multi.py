@@ -12,7 +12,6 @@ from curation.dataset.findings import NOTE, SET_ASIDE, Check, Finding
 from curation.dataset.image_checks import Unusable
 from curation.label_kinds.kind import (
     ADVICE,
-    AGREEMENT,
     CAPS,
     EDIT_GROUPS,
     EXPERIMENTS,
@@ -46,7 +45,6 @@ HESITATION = {
 }
 NOT_AVAILABLE = {
     ADVICE: "What to do next for each class is told for one label an item so far, not for several.",
-    AGREEMENT: "Whether validation and test move together is told for one label an item so far, not for several.",
     CAPS: "There is no cap on a class of items with several labels: leaving an item out would take it from its other "
     "classes, too.",
     EDIT_GROUPS: "What each group of edits did is told for one label an item so far, not for several.",
@@ -243,6 +241,7 @@ SEVERAL_LABELS = LabelKind(
     predicted=lambda run, rows: run.scores["predicted_label"].to_numpy(dtype=object)[rows],
     class_report=_class_report,
     totals=_totals,
+    compared=("subset_accuracy", "micro_f1", "macro_f1"),
     said=_said,
     reasoned_from=("given_label", "suspect", "second_label", "p_second"),
     not_available=NOT_AVAILABLE,
