@@ -9,7 +9,6 @@ from curation.label_kinds.kind import (
     IMPORT,
     PAIRS,
     TRAINING_CHECKS,
-    WHAT_IF,
 )
 from curation.project import Project
 from diagnostics.errors import ProjectError
@@ -23,7 +22,6 @@ __all__ = [
     "IMPORT",
     "PAIRS",
     "TRAINING_CHECKS",
-    "WHAT_IF",
     "refuse_unavailable",
     "why_not",
 ]

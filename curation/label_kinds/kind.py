@@ -76,8 +76,7 @@ EXPERIMENTS = "experiments"
 IMPORT = "import"
 PAIRS = "pairs"
 TRAINING_CHECKS = "training_checks"
-WHAT_IF = "what_if"
-FEATURES = (ADVICE, CAPS, EDIT_GROUPS, EXPERIMENTS, IMPORT, PAIRS, TRAINING_CHECKS, WHAT_IF)
+FEATURES = (ADVICE, CAPS, EDIT_GROUPS, EXPERIMENTS, IMPORT, PAIRS, TRAINING_CHECKS)
 
 Members = Callable[[str], tuple[str, ...]]
 Join = Callable[[FloatArray, FloatArray], FloatArray]

@@ -18,7 +18,6 @@ from curation.label_kinds.kind import (
     IMPORT,
     PAIRS,
     TRAINING_CHECKS,
-    WHAT_IF,
     LabelForm,
     LabelKind,
     LabelReader,
@@ -53,8 +52,6 @@ NOT_AVAILABLE = {
     "them alone: winnow rank --probs.",
     PAIRS: "Confused pairs are of classes that exclude one another; the labels of an item do not.",
     TRAINING_CHECKS: "A training is checked for one label an item so far, not for several.",
-    WHAT_IF: "What the decisions will do is estimated for one label an item so far, not for several; the next full "
-    "training says it.",
 }
 TOTALS = ("subset_accuracy", "hamming_loss", "micro_f1", "macro_f1")
 PLACE = ("source", "row", "path", "item_id")
