@@ -8,7 +8,6 @@ from curation.label_kinds.kind import (
     FEATURES,
     IMPORT,
     PAIRS,
-    TRAINING_CHECKS,
 )
 from curation.project import Project
 from diagnostics.errors import ProjectError
@@ -21,7 +20,6 @@ __all__ = [
     "FEATURES",
     "IMPORT",
     "PAIRS",
-    "TRAINING_CHECKS",
     "refuse_unavailable",
     "why_not",
 ]

@@ -75,8 +75,7 @@ EDIT_GROUPS = "edit_groups"
 EXPERIMENTS = "experiments"
 IMPORT = "import"
 PAIRS = "pairs"
-TRAINING_CHECKS = "training_checks"
-FEATURES = (ADVICE, CAPS, EDIT_GROUPS, EXPERIMENTS, IMPORT, PAIRS, TRAINING_CHECKS)
+FEATURES = (ADVICE, CAPS, EDIT_GROUPS, EXPERIMENTS, IMPORT, PAIRS)
 
 Members = Callable[[str], tuple[str, ...]]
 Join = Callable[[FloatArray, FloatArray], FloatArray]

@@ -17,7 +17,6 @@ from curation.label_kinds.kind import (
     EXPERIMENTS,
     IMPORT,
     PAIRS,
-    TRAINING_CHECKS,
     LabelForm,
     LabelKind,
     LabelReader,
@@ -51,7 +50,6 @@ NOT_AVAILABLE = {
     IMPORT: "The predictions of another model can be brought for one label an item so far, not for several; to rank "
     "them alone: winnow rank --probs.",
     PAIRS: "Confused pairs are of classes that exclude one another; the labels of an item do not.",
-    TRAINING_CHECKS: "A training is checked for one label an item so far, not for several.",
 }
 TOTALS = ("subset_accuracy", "hamming_loss", "micro_f1", "macro_f1")
 PLACE = ("source", "row", "path", "item_id")

@@ -38,8 +38,6 @@ CLASSES = ("blue", "green", "red")
 N_ITEMS, N_UNLABELLED = 72, 6
 UNAVAILABLE = (
     "report PROJECT --advice",
-    "doctor PROJECT",
-    "agreement PROJECT",
     "caps PROJECT --set red 3",
     "experiment seeds PROJECT",
     "predict PROJECT --import probs.npy",
