@@ -28,7 +28,6 @@ from curation.replicates import replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_folders import list_runs, newest_full_run, read_run
 from curation.runs import WatchedJob
-from diagnostics.compare import noise_of
 from diagnostics.errors import ConfigError, RunError
 from diagnostics.experiments import EXPERIMENTS
 from diagnostics.experiments.frame import (
@@ -306,7 +305,7 @@ def experiment_data(project: Project, version: DatasetVersion | None = None) -> 
     lr = base.info.resolved.lr if base is not None else config.lr
     return ExperimentData(
         train_items=train,
-        ruler=ruler_of(items, task.classes),
+        ruler=ruler_of(items, task, rule=config.thresholds),
         task=task,
         config=config,
         single=replace(config, folds=0, planted=0.0, lr=lr),
@@ -359,7 +358,7 @@ def _trainers(
     trainers = Trainers(quick=None, full=None, typical_noise=_typical_noise(project, data))
     try:
         prepared = prepare_quick(_quick_inputs(project, data, items, watch))
-        heads = quick_trainer(prepared, data.task.classes, _ruler_ids(data), should_stop=watch.should_stop)
+        heads = quick_trainer(prepared, _ruler_ids(data), should_stop=watch.should_stop)
         trainers = replace(trainers, quick=watch.over(QUICK, heads), quick_features=prepared.source)
     except RunError as error:
         if not full:
@@ -373,11 +372,7 @@ def _trainers(
 def _typical_noise(project: Project, data: ExperimentData) -> TrainingNoise | None:
     base = newest_full_run(project)
     said = None if base is None else _predicted_by(project, base.info, data)
-    return (
-        None
-        if said is None
-        else noise_of(data.ruler.codes, [said], data.ruler.classes, units=data.ruler.units)
-    )
+    return None if said is None else data.ruler.noise_of([said])
 
 
 def _ruler_ids(data: ExperimentData) -> pd.Index:

@@ -12,12 +12,13 @@ their mean F1, corrected over the shares by Holm's method; it must also not be b
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides, holm, pooled_noise
+from diagnostics.compare import IMPROVED, WORSE, Comparison, holm
 from diagnostics.errors import DataError
 from diagnostics.experiments.frame import (
     CANNOT_TELL,
@@ -35,7 +36,6 @@ from diagnostics.experiments.frame import (
     without,
 )
 from diagnostics.experiments.options import Options
-from diagnostics.metrics import class_report
 from diagnostics.task import FloatArray
 
 NOTHING, CAPPED, CONTROL = "nothing left out", "capped", "left out from all classes"
@@ -131,8 +131,7 @@ def _shares(options: Options) -> list[int]:
 
 
 def _n_train(data: ExperimentData) -> dict[str, int]:
-    counts = data.train_items["label"].value_counts()
-    return {label: int(counts.get(label, 0)) for label in data.ruler.classes}
+    return dict(zip(data.ruler.classes, data.n_labels().tolist(), strict=True))
 
 
 def _n_items(data: ExperimentData, label: str) -> int:
@@ -149,10 +148,12 @@ def _trained(trainer: Trainer, subsets: Sequence[pd.DataFrame]) -> list[FloatArr
 
 
 def _mean_f1(data: ExperimentData, trainings: Sequence[FloatArray]) -> dict[str, float]:
-    predicted = [training.mean(axis=0).argmax(axis=1).astype(np.int64) for training in trainings]
-    ruler = data.ruler
-    tables = [class_report(ruler.codes, each, ruler.classes).table["f1"].to_numpy() for each in predicted]
-    return dict(zip(ruler.classes, np.mean(tables, axis=0).tolist(), strict=True))
+    ruler, metrics = data.ruler, data.ruler.metrics
+    values = [
+        metrics.ratios(ruler.codes, each.predicted).values()[metrics.columns("f1")]
+        for each in ruler.read(trainings)
+    ]
+    return dict(zip(ruler.classes, np.mean(values, axis=0).tolist(), strict=True))
 
 
 def _judged(
@@ -205,23 +206,9 @@ def _comparer(
     alike : sides whose trainings are apart by about as much, of which the noise of training is taken: leaving out items
         of all classes makes trainings more restless than a cap does
     """
-    ruler = data.ruler
-    others = tuple(name for name in ruler.classes if name != label)
-    noise = pooled_noise(ruler.codes, alike, ruler.classes, units=ruler.units, macro_over=others)
-
-    def compared(before: list[FloatArray], after: list[FloatArray]) -> Comparison:
-        return compare_sides(
-            ruler.item_ids,
-            ruler.codes,
-            before,
-            after,
-            ruler.classes,
-            shared_noise=noise,
-            units=ruler.units,
-            macro_over=others,
-        )
-
-    return compared
+    others = tuple(name for name in data.ruler.classes if name != label)
+    noise = data.ruler.pooled_noise(alike, macro_over=others)
+    return partial(data.ruler.compare, shared_noise=noise, macro_over=others)
 
 
 def _mean_count(subsets: Sequence[pd.DataFrame], label: str | None = None) -> int:
