@@ -18,8 +18,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from curation.availability import EXPERIMENTS as EXPERIMENTS_FEATURE
-from curation.availability import refuse_unavailable
 from curation.class_caps import lift_cap, list_cap_changes, set_cap
 from curation.edit_groups import with_edits
 from curation.jobs import EXPERIMENT, JobRow, start_job
@@ -121,10 +119,8 @@ class Experiment:
 def check_experiment(project: Project, name: str, options: Options) -> tuple[ExperimentSpec, dict[str, Any]]:
     """The experiment of this name and all its options.
 
-    raises : ConfigError for an unknown experiment, or options that it cannot be made with; ProjectError for labels that
-        there are no experiments for
+    raises : ConfigError for an unknown experiment, or options that it cannot be made with
     """
-    refuse_unavailable(project, EXPERIMENTS_FEATURE)
     if name not in EXPERIMENTS:
         raise ConfigError(f"There is no experiment {name!r}; there are: {', '.join(EXPERIMENTS)}.")
     spec = EXPERIMENTS[name]

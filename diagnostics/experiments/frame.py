@@ -158,15 +158,16 @@ class ExperimentData:
 
     def has(self, items: pd.DataFrame, label: str) -> BoolArray:
         """(n_items,), which items have a class; items : labelled ones, column label"""
-        space, codes = self._coded(items)
+        space, codes = self.coded(items)
         return space.has(codes, space.classes.index(label))
 
     def n_labels(self, items: pd.DataFrame | None = None) -> IntArray:
         """(n_classes,), how many items have each class; of the train items if not given."""
-        space, codes = self._coded(self.train_items if items is None else items)
+        space, codes = self.coded(self.train_items if items is None else items)
         return space.by_class(np.bincount(codes, minlength=len(space)))
 
-    def _coded(self, items: pd.DataFrame) -> tuple[LabelSpace, IntArray]:
+    def coded(self, items: pd.DataFrame) -> tuple[LabelSpace, IntArray]:
+        """What labels mean, and those of the items in it, (n_items,); items : labelled ones, column label"""
         space = self.ruler.space.with_texts(items["label"])
         return space, space.codes(items["label"])
 
