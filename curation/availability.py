@@ -3,9 +3,6 @@
 from curation.label_kinds.kind import (
     ADVICE,
     AGREEMENT,
-    CAPS,
-    EDIT_GROUPS,
-    EXPERIMENTS,
     FEATURES,
     IMPORT,
     PAIRS,
@@ -18,9 +15,6 @@ from diagnostics.errors import ProjectError
 __all__ = [
     "ADVICE",
     "AGREEMENT",
-    "CAPS",
-    "EDIT_GROUPS",
-    "EXPERIMENTS",
     "FEATURES",
     "IMPORT",
     "PAIRS",

@@ -71,14 +71,11 @@ class LabelReader(Protocol):
 
 ADVICE = "advice"
 AGREEMENT = "agreement"
-CAPS = "caps"
-EDIT_GROUPS = "edit_groups"
-EXPERIMENTS = "experiments"
 IMPORT = "import"
 PAIRS = "pairs"
 TRAINING_CHECKS = "training_checks"
 WHAT_IF = "what_if"
-FEATURES = (ADVICE, AGREEMENT, CAPS, EDIT_GROUPS, EXPERIMENTS, IMPORT, PAIRS, TRAINING_CHECKS, WHAT_IF)
+FEATURES = (ADVICE, AGREEMENT, IMPORT, PAIRS, TRAINING_CHECKS, WHAT_IF)
 
 Members = Callable[[str], tuple[str, ...]]
 Join = Callable[[FloatArray, FloatArray], FloatArray]

@@ -13,9 +13,6 @@ from curation.dataset.image_checks import Unusable
 from curation.label_kinds.kind import (
     ADVICE,
     AGREEMENT,
-    CAPS,
-    EDIT_GROUPS,
-    EXPERIMENTS,
     IMPORT,
     PAIRS,
     TRAINING_CHECKS,
@@ -47,10 +44,6 @@ HESITATION = {
 NOT_AVAILABLE = {
     ADVICE: "What to do next for each class is told for one label an item so far, not for several.",
     AGREEMENT: "Whether validation and test move together is told for one label an item so far, not for several.",
-    CAPS: "There is no cap on a class of items with several labels: leaving an item out would take it from its other "
-    "classes, too.",
-    EDIT_GROUPS: "What each group of edits did is told for one label an item so far, not for several.",
-    EXPERIMENTS: "Experiments are there for one label an item so far, not for several.",
     IMPORT: "The predictions of another model can be brought for one label an item so far, not for several; to rank "
     "them alone: winnow rank --probs.",
     PAIRS: "Confused pairs are of classes that exclude one another; the labels of an item do not.",
