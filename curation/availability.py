@@ -3,7 +3,6 @@
 from curation.label_kinds.kind import (
     ADVICE,
     FEATURES,
-    IMPORT,
     PAIRS,
     TRAINING_CHECKS,
 )
@@ -13,7 +12,6 @@ from diagnostics.errors import ProjectError
 __all__ = [
     "ADVICE",
     "FEATURES",
-    "IMPORT",
     "PAIRS",
     "TRAINING_CHECKS",
     "refuse_unavailable",

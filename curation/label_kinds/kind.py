@@ -70,10 +70,9 @@ class LabelReader(Protocol):
 
 
 ADVICE = "advice"
-IMPORT = "import"
 PAIRS = "pairs"
 TRAINING_CHECKS = "training_checks"
-FEATURES = (ADVICE, IMPORT, PAIRS, TRAINING_CHECKS)
+FEATURES = (ADVICE, PAIRS, TRAINING_CHECKS)
 
 Members = Callable[[str], tuple[str, ...]]
 Join = Callable[[FloatArray, FloatArray], FloatArray]

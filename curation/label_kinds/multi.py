@@ -12,7 +12,6 @@ from curation.dataset.findings import NOTE, SET_ASIDE, Check, Finding
 from curation.dataset.image_checks import Unusable
 from curation.label_kinds.kind import (
     ADVICE,
-    IMPORT,
     PAIRS,
     TRAINING_CHECKS,
     LabelForm,
@@ -41,8 +40,6 @@ HESITATION = {
 }
 NOT_AVAILABLE = {
     ADVICE: "What to do next for each class is told for one label an item so far, not for several.",
-    IMPORT: "The predictions of another model can be brought for one label an item so far, not for several; to rank "
-    "them alone: winnow rank --probs.",
     PAIRS: "Confused pairs are of classes that exclude one another; the labels of an item do not.",
     TRAINING_CHECKS: "A training is checked for one label an item so far, not for several.",
 }
