@@ -2,11 +2,7 @@
 
 from curation.label_kinds.kind import (
     ADVICE,
-    CAPS,
-    EDIT_GROUPS,
-    EXPERIMENTS,
     FEATURES,
-    IMPORT,
     PAIRS,
 )
 from curation.project import Project
@@ -14,11 +10,7 @@ from diagnostics.errors import ProjectError
 
 __all__ = [
     "ADVICE",
-    "CAPS",
-    "EDIT_GROUPS",
-    "EXPERIMENTS",
     "FEATURES",
-    "IMPORT",
     "PAIRS",
     "refuse_unavailable",
     "why_not",

@@ -207,13 +207,14 @@ def pooled_noise(
     *,
     units: np.ndarray | None = None,
     macro_over: Sequence[str] | None = None,
+    measure: Measure | None = None,
 ) -> TrainingNoise | None:
     """What `noise_of` finds within each of several sides, averaged with the degrees of freedom as weights; None if no
     side has two models.
 
     Trainings are taken to be apart by as much on every side, as in an analysis of variance.
     """
-    ruler = _ruler(codes, classes, units, macro_over)
+    ruler = _ruler(codes, classes, units, macro_over, measure)
     found = []
     for trainings in sides:
         read, _ = ruler.read(trainings)

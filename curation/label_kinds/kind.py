@@ -70,12 +70,8 @@ class LabelReader(Protocol):
 
 
 ADVICE = "advice"
-CAPS = "caps"
-EDIT_GROUPS = "edit_groups"
-EXPERIMENTS = "experiments"
-IMPORT = "import"
 PAIRS = "pairs"
-FEATURES = (ADVICE, CAPS, EDIT_GROUPS, EXPERIMENTS, IMPORT, PAIRS)
+FEATURES = (ADVICE, PAIRS)
 
 Members = Callable[[str], tuple[str, ...]]
 Join = Callable[[FloatArray, FloatArray], FloatArray]

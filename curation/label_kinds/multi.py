@@ -12,10 +12,6 @@ from curation.dataset.findings import NOTE, SET_ASIDE, Check, Finding
 from curation.dataset.image_checks import Unusable
 from curation.label_kinds.kind import (
     ADVICE,
-    CAPS,
-    EDIT_GROUPS,
-    EXPERIMENTS,
-    IMPORT,
     PAIRS,
     LabelForm,
     LabelKind,
@@ -43,12 +39,6 @@ HESITATION = {
 }
 NOT_AVAILABLE = {
     ADVICE: "What to do next for each class is told for one label an item so far, not for several.",
-    CAPS: "There is no cap on a class of items with several labels: leaving an item out would take it from its other "
-    "classes, too.",
-    EDIT_GROUPS: "What each group of edits did is told for one label an item so far, not for several.",
-    EXPERIMENTS: "Experiments are there for one label an item so far, not for several.",
-    IMPORT: "The predictions of another model can be brought for one label an item so far, not for several; to rank "
-    "them alone: winnow rank --probs.",
     PAIRS: "Confused pairs are of classes that exclude one another; the labels of an item do not.",
 }
 TOTALS = ("subset_accuracy", "hamming_loss", "micro_f1", "macro_f1")

@@ -9,6 +9,7 @@ from diagnostics.errors import DataError
 from diagnostics.label_kinds.kind import CheckWords, Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, single_space
 from diagnostics.measures import Measure, classes_measure
+from diagnostics.probability_rows import ProbabilityRows, no_number, outside, sums_to_another
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
@@ -33,6 +34,14 @@ class OneLabel:
         on_new="{share} of the validation items",
         most_common="the most common class",
         against_imbalance="weight them more in training, or try a cap on the largest class",
+    )
+    rows = ProbabilityRows(
+        "a distribution over the {n_classes} classes",
+        (
+            no_number(),
+            outside("if these are logits, give their softmax"),
+            sums_to_another("give the probabilities of all classes; these items have one label each"),
+        ),
     )
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
