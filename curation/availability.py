@@ -3,7 +3,6 @@
 from curation.label_kinds.kind import (
     ADVICE,
     FEATURES,
-    PAIRS,
 )
 from curation.project import Project
 from diagnostics.errors import ProjectError
@@ -11,7 +10,6 @@ from diagnostics.errors import ProjectError
 __all__ = [
     "ADVICE",
     "FEATURES",
-    "PAIRS",
     "refuse_unavailable",
     "why_not",
 ]

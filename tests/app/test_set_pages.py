@@ -77,6 +77,28 @@ def test_two_runs_are_compared_on_whole_sets_and_each_class(project, add_run):
 def test_the_queue_can_be_narrowed_to_what_may_be_missing(project):
     at = opened("review")
     at.query_params["mixed"] = "1"
-    del at.query_params["given"]
+    del at.query_params["suspect_label"]
     suspect = at.run().selectbox(key="review_suspect")
     assert suspect.options == ["Any", "Missing (1)", "Superfluous (1)"]
+    assert at.selectbox(key="review_suspect_label").options == ["Any", "late (1)", "paid", "torn (1)"]
+
+
+def test_review_goes_from_one_suspect_class_to_the_next(project):
+    at = opened("review")
+    assert at.query_params["suspect_label"] == "late"
+    assert any(text.value == "**late**: 1 of 1 suspects open (1 missing)" for text in at.markdown)
+    at.button(key="next_class").click().run()
+    assert at.query_params["suspect_label"] == "torn"
+    at.button(key="mix_classes").click().run()
+    assert "suspect_label" not in at.query_params and "mixed" in at.query_params
+
+
+def test_two_classes_at_once_are_said_and_can_be_let_go(project):
+    at = opened("review")
+    for name, value in (("given", "late"), ("given_with", "paid")):
+        at.query_params[name] = value
+    del at.query_params["suspect_label"]
+    at.run()
+    assert "Only items that are labelled with **paid**, too" in [text.value for text in at.markdown]
+    at.button(key="review_drop_given_with").click().run()
+    assert "given_with" not in at.query_params and at.query_params["given"] == "late"
