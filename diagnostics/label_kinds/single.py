@@ -1,6 +1,6 @@
 """Each item has one of the classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.special import softmax
@@ -12,7 +12,7 @@ from diagnostics.measures import Measure, classes_measure
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
-from diagnostics.training.imbalance import item_weights
+from diagnostics.training.imbalance import IMBALANCE, Remedy
 from diagnostics.training.planting import PlantedLabels, plant_labels
 
 SMALLEST_PROBABILITY = 1e-7
@@ -25,6 +25,7 @@ class OneLabel:
     learning = "diagnostics.label_kinds.single_learning"
     scoring = "diagnostics.label_kinds.single_scoring"
     notes: tuple[str, ...] = ()
+    remedies: Mapping[str, Remedy] = IMBALANCE
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
         return single_space(classes).with_texts(texts)
@@ -49,11 +50,6 @@ class OneLabel:
         self, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
     ) -> tuple[PlantedLabels, ...]:
         return plant_labels(trained_on, codes, share=share, seed=seed)
-
-    def item_weights(
-        self, imbalance: str, space: LabelSpace, codes: IntArray, *, trained: str = "the quick estimate"
-    ) -> FloatArray:
-        return item_weights(imbalance, codes, len(space.classes), trained=trained)
 
     def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
         """One: which of the classes."""
