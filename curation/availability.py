@@ -2,24 +2,18 @@
 
 from curation.label_kinds.kind import (
     ADVICE,
-    AGREEMENT,
     FEATURES,
-    IMPORT,
     PAIRS,
     TRAINING_CHECKS,
-    WHAT_IF,
 )
 from curation.project import Project
 from diagnostics.errors import ProjectError
 
 __all__ = [
     "ADVICE",
-    "AGREEMENT",
     "FEATURES",
-    "IMPORT",
     "PAIRS",
     "TRAINING_CHECKS",
-    "WHAT_IF",
     "refuse_unavailable",
     "why_not",
 ]

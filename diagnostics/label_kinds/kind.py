@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from diagnostics.label_space import LabelSpace, Texts
 from diagnostics.measures import Measure
+from diagnostics.probability_rows import ProbabilityRows
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import Remedy
@@ -48,6 +49,7 @@ class LabelKind(Protocol):
     scoring : the module that finds the scores of runs, see `diagnostics.label_kinds.scoring`
     notes : what a reader of the numbers of a run with folds should know, one sentence each
     remedies : what can be done about classes of different sizes, by their names in the configuration
+    rows : what each row of probabilities from elsewhere must be
     """
 
     key: str
@@ -55,6 +57,7 @@ class LabelKind(Protocol):
     scoring: str
     notes: tuple[str, ...]
     remedies: Mapping[str, Remedy]
+    rows: ProbabilityRows
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
         """What labels can be, of these classes, those of some texts among them."""

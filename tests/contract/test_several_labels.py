@@ -43,7 +43,6 @@ UNAVAILABLE = (
     "report PROJECT --advice",
     "doctor PROJECT",
     "agreement PROJECT",
-    "predict PROJECT --import probs.npy",
     "rank PROJECT --pair red,blue",
 )
 
