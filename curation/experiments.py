@@ -18,8 +18,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from curation.availability import EXPERIMENTS as EXPERIMENTS_FEATURE
-from curation.availability import refuse_unavailable
 from curation.class_caps import lift_cap, list_cap_changes, set_cap
 from curation.edit_groups import with_edits
 from curation.jobs import EXPERIMENT, JobRow, start_job
@@ -28,7 +26,6 @@ from curation.replicates import replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_folders import list_runs, newest_full_run, read_run
 from curation.runs import WatchedJob
-from diagnostics.compare import noise_of
 from diagnostics.errors import ConfigError, RunError
 from diagnostics.experiments import EXPERIMENTS
 from diagnostics.experiments.frame import (
@@ -115,17 +112,15 @@ class Experiment:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise RunError(
-                f"{path} cannot be read: {error}. Remove the experiment and make it again."
+                f"{path} cannot be read: {error}. Remove the experiment ({self.folder.name}) and make it again."
             ) from error
 
 
 def check_experiment(project: Project, name: str, options: Options) -> tuple[ExperimentSpec, dict[str, Any]]:
     """The experiment of this name and all its options.
 
-    raises : ConfigError for an unknown experiment, or options that it cannot be made with; ProjectError for labels that
-        there are no experiments for
+    raises : ConfigError for an unknown experiment, or options that it cannot be made with
     """
-    refuse_unavailable(project, EXPERIMENTS_FEATURE)
     if name not in EXPERIMENTS:
         raise ConfigError(f"There is no experiment {name!r}; there are: {', '.join(EXPERIMENTS)}.")
     spec = EXPERIMENTS[name]
@@ -209,9 +204,28 @@ def make_experiment(
     return read_experiment(project, experiment_id)
 
 
+@dataclass(frozen=True)
+class FoundExperiments:
+    """The finished experiments, newest first, and those that cannot be read: by id what is wrong and what to do."""
+
+    made: list[Experiment]
+    problems: dict[str, str]
+
+
+def find_experiments(project: Project) -> FoundExperiments:
+    """The finished experiments; one that cannot be read does not hide the others."""
+    found = FoundExperiments([], {})
+    for folder in reversed(_folders(project)):
+        try:
+            found.made.append(_read(folder))
+        except RunError as error:
+            found.problems[folder.name] = str(error)
+    return found
+
+
 def list_experiments(project: Project) -> list[Experiment]:
-    """The finished experiments, newest first."""
-    return [_read(folder) for folder in reversed(_folders(project)) if (folder / INFO_FILE).is_file()]
+    """The finished experiments that can be read, newest first."""
+    return find_experiments(project).made
 
 
 def read_experiment(project: Project, experiment_id: str) -> Experiment:
@@ -219,19 +233,23 @@ def read_experiment(project: Project, experiment_id: str) -> Experiment:
 
     raises : RunError if there is none of this name
     """
-    folder = project.folder / FOLDER / experiment_id
-    if NAME.fullmatch(experiment_id) is None or not (folder / INFO_FILE).is_file():
-        known = ", ".join(found.info.experiment_id for found in list_experiments(project)) or "none"
-        raise RunError(f"{project.info.name} has no experiment {experiment_id!r}. It has: {known}.")
-    return _read(folder)
+    return _read(_folder_of(project, experiment_id))
 
 
 def remove_experiment(project: Project, experiment_id: str) -> None:
-    """Delete a finished experiment; what it recommended and was applied stays.
+    """Delete a finished experiment, also one that cannot be read; what it recommended and was applied stays.
 
     raises : RunError if there is none of this name
     """
-    shutil.rmtree(read_experiment(project, experiment_id).folder)
+    shutil.rmtree(_folder_of(project, experiment_id))
+
+
+def _folder_of(project: Project, experiment_id: str) -> Path:
+    folder = project.folder / FOLDER / experiment_id
+    if NAME.fullmatch(experiment_id) is None or not folder.is_dir():
+        known = ", ".join(each.name for each in reversed(_folders(project))) or "none"
+        raise RunError(f"{project.info.name} has no experiment {experiment_id!r}. It has: {known}.")
+    return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +324,7 @@ def experiment_data(project: Project, version: DatasetVersion | None = None) -> 
     lr = base.info.resolved.lr if base is not None else config.lr
     return ExperimentData(
         train_items=train,
-        ruler=ruler_of(items, task.classes),
+        ruler=ruler_of(items, task, rule=config.thresholds),
         task=task,
         config=config,
         single=replace(config, folds=0, planted=0.0, lr=lr),
@@ -359,7 +377,7 @@ def _trainers(
     trainers = Trainers(quick=None, full=None, typical_noise=_typical_noise(project, data))
     try:
         prepared = prepare_quick(_quick_inputs(project, data, items, watch))
-        heads = quick_trainer(prepared, data.task.classes, _ruler_ids(data), should_stop=watch.should_stop)
+        heads = quick_trainer(prepared, _ruler_ids(data), should_stop=watch.should_stop)
         trainers = replace(trainers, quick=watch.over(QUICK, heads), quick_features=prepared.source)
     except RunError as error:
         if not full:
@@ -373,11 +391,7 @@ def _trainers(
 def _typical_noise(project: Project, data: ExperimentData) -> TrainingNoise | None:
     base = newest_full_run(project)
     said = None if base is None else _predicted_by(project, base.info, data)
-    return (
-        None
-        if said is None
-        else noise_of(data.ruler.codes, [said], data.ruler.classes, units=data.ruler.units)
-    )
+    return None if said is None else data.ruler.noise_of([said])
 
 
 def _ruler_ids(data: ExperimentData) -> pd.Index:
@@ -524,9 +538,15 @@ def _read(folder: Path) -> Experiment:
                 f"{path} has format {values['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
                 "Install a newer Winnow."
             )
-        known = {field.name: values[field.name] for field in fields(ExperimentInfo)}
-    except (ValueError, KeyError) as error:
-        raise RunError(f"{path} cannot be read: {error!r}. Remove that folder.") from error
+        return Experiment(_info_from(values), folder)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise RunError(
+            f"{path} cannot be read: {error!r}. Remove the experiment ({folder.name}) and make it again."
+        ) from error
+
+
+def _info_from(values: Mapping[str, Any]) -> ExperimentInfo:
+    known = {field.name: values[field.name] for field in fields(ExperimentInfo)}
     known |= {
         "created_at": datetime.fromisoformat(values["created_at"]),
         "finished_at": datetime.fromisoformat(values["finished_at"]),
@@ -534,7 +554,7 @@ def _read(folder: Path) -> Experiment:
         "action": None if values["action"] is None else Action(**values["action"]),
         "trainings": Trainings(**values["trainings"]),
     }
-    return Experiment(ExperimentInfo(**known), folder)
+    return ExperimentInfo(**known)
 
 
 def _allocate(project: Project) -> tuple[str, Path]:
