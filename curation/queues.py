@@ -320,10 +320,10 @@ class Queue:
         """
         groups, touched = self._table.groups, self._touched(self._then)
         n = self._n_in_group(touched, touched.asked) * self._fits_but("suspect", "suspect_label")
-        of_kind = {kind: n * (groups.suspect == code) for code, kind in enumerate(SUSPECTS)}
-        counts: dict[Suspect, int] = {(kind, None): int(n.sum()) for kind, n in of_kind.items()}
-        kinds: dict[str | None, IntArray] = {None: n * (groups.suspect >= 0), **of_kind}
-        by_class = {kind: _by_class(groups.second, n, self._table.labels) for kind, n in kinds.items()}
+        of_kind: dict[str | None, IntArray] = {None: n * (groups.suspect >= 0)}
+        of_kind |= {kind: n * (groups.suspect == code) for code, kind in enumerate(SUSPECTS)}
+        counts: dict[Suspect, int] = {(kind, None): int(n.sum()) for kind, n in of_kind.items() if kind}
+        by_class = {kind: _by_class(groups.second, n, self._table.labels) for kind, n in of_kind.items()}
         for name in by_class[None]:
             counts |= {(kind, name): found.get(name, 0) for kind, found in by_class.items()}
         return {key: count for key, count in counts.items() if count}
