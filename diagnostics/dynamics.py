@@ -23,7 +23,8 @@ class Dynamics:
 
     probs : (n_items, n_classes), mean over the models that learnt the item's own label; NaN where none did
     planted_rows : (n_planted,), items to which one model was given another label on purpose
-    planted_codes, planted_models : (n_planted,), that label and the model; an item has one at most
+    planted_codes, planted_models : (n_planted,), that label and the model; an item has one at most. Of several labels
+        an item the class that was added to it or taken from it
     planted_probs : (n_planted, n_classes), what that model said of the item
     """
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from diagnostics.chunks import for_each_chunk, native_rows
+from diagnostics.dynamics import Dynamics, read_dynamics
 from diagnostics.label_kinds.scoring import Scored
 from diagnostics.label_quality import FILE as QUALITY_FILE
 from diagnostics.label_quality import LABEL_RIGHT
@@ -55,7 +56,15 @@ def score_run(
     if predictions.fold_embeddings is not None:
         near = nearest_items(predictions, content_hashes, seed=config.seed)
         write_near_items(run_dir, near)
-    return _score(predictions, near, content_hashes, decided=(), config=config, why_missing=why_missing)
+    return _score(
+        predictions,
+        near,
+        content_hashes,
+        decided=(),
+        config=config,
+        why_missing=why_missing,
+        dynamics=read_dynamics(run_dir),
+    )
 
 
 def score_quick_run(
@@ -81,10 +90,13 @@ def _score(
     decided: Collection[str],
     config: TrainConfig,
     why_missing: Mapping[str, str],
+    dynamics: Dynamics | None = None,
 ) -> Scored:
     label_sets = _label_sets(predictions)
     probs = predictions.pred_probs
-    signals = pair_signals(label_sets, probs, splits=predictions.splits, kinds=predictions.kinds, near=near)
+    signals = pair_signals(
+        label_sets, probs, splits=predictions.splits, kinds=predictions.kinds, near=near, dynamics=dynamics
+    )
     quality = fit_pair_quality(
         signals, verdicts=_verdicts(predictions, decided, len(label_sets.classes)), seed=config.seed
     )

@@ -94,7 +94,7 @@ def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
     planted = (NOTHING_PLANTED,) * n_models
     if config.folds:
         seen = [_trained_on(train, folds, model) for model in range(n_models)]
-        planted = kind.plant_labels(seen, codes, share=config.planted, seed=config.seed)
+        space, planted = kind.plant_labels(space, seen, codes, share=config.planted, seed=config.seed)
     return Plan(ordered, kind, space, codes, folds, n_models, held_out, evaluated, planted)
 
 
