@@ -34,6 +34,21 @@ class Dynamics:
     planted_models: IntArray
     planted_probs: FloatArray
 
+    def of_rows(self, rows: IntArray) -> "Dynamics":
+        """The dynamics of these rows, (n,), -1 = of none."""
+        probs = np.asarray(self.probs)[rows]
+        probs[rows < 0] = np.nan
+        place = np.full(len(self.probs), -1, dtype=np.int64)
+        place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+        kept = place[self.planted_rows] >= 0
+        return Dynamics(
+            probs=probs,
+            planted_rows=place[self.planted_rows[kept]],
+            planted_codes=self.planted_codes[kept],
+            planted_models=self.planted_models[kept],
+            planted_probs=self.planted_probs[kept],
+        )
+
 
 def write_dynamics(run_dir: Path, dynamics: Dynamics) -> None:
     """Write beside and move to `run_dir`/dynamics, replacing what is there."""

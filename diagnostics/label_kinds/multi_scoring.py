@@ -33,7 +33,7 @@ from diagnostics.predictions import Predictions
 from diagnostics.reasons import DOUBTS, LABELS_SEEN
 from diagnostics.run_folder import Run
 from diagnostics.scores import SCORE_COLUMNS
-from diagnostics.signals import NEIGHBOURS
+from diagnostics.signals import DYNAMICS, MIN_PLANTED, NEIGHBOURS, TRAINED
 from diagnostics.task import BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.quick_scores import near_of_quick_run
@@ -41,6 +41,12 @@ from diagnostics.training.quick_scores import near_of_quick_run
 SUSPECT_COLUMN = "suspect"
 CHUNK_CELLS = 250_000
 NOT_SUSPECT = ""
+WHY_MISSING: Mapping[str, str] = {
+    NEIGHBOURS: "no embeddings of all items by one model; train again",
+    DYNAMICS: f"what models said in training was not recorded, or fewer than {MIN_PLANTED} labels were planted to tell "
+    "how wrong ones look there; train again",
+    TRAINED: "with several labels an item, what finished models say of the items that they learnt is not used",
+}
 
 
 def score_run(
@@ -76,10 +82,28 @@ def score_quick_run(
     config: TrainConfig,
     in_space_of: Run | None = None,
 ) -> Scored:
-    """With the neighbours that the base run has found, because the features are the same."""
-    contents = content_hashes.astype(str).tolist()
-    near = near_of_quick_run(predictions, base or in_space_of, content_hashes, config.seed)
-    return _score(predictions, near, contents, decided=decided, config=config, why_missing={})
+    """With the neighbours that the base run has found, because the features are the same, and with what its models said
+    in training of items whose labels are still the same."""
+    return _score(
+        predictions,
+        near_of_quick_run(predictions, base or in_space_of, content_hashes, config.seed),
+        content_hashes.astype(str).tolist(),
+        decided=decided,
+        config=config,
+        why_missing={},
+        dynamics=None if base is None else _training_of(base, predictions),
+    )
+
+
+def _training_of(base: Run, predictions: Predictions) -> Dynamics | None:
+    """What the models of a full run said in training, of items that have the same labels still; None if it is not
+    known."""
+    known, dynamics = base.predictions, read_dynamics(base.folder)
+    if dynamics is None or known.classes != predictions.classes:
+        return None
+    rows = pd.Index(known.item_ids).get_indexer(pd.Index(predictions.item_ids))
+    same = (rows >= 0) & (known.given_labels[rows] == predictions.given_labels)
+    return dynamics.of_rows(np.where(same, rows, -1))
 
 
 def _score(
@@ -234,15 +258,9 @@ def _reason_columns(signals: PairSignals, suspect: IntArray) -> dict[str, pd.Ser
 
 
 def _missing(signals: PairSignals, why_missing: Mapping[str, str]) -> dict[str, str]:
-    missing = {
-        "dynamics": "with several labels an item, what models say in training is not used",
-        "trained": "with several labels an item, what models say in training is not used",
+    return {
+        name: why_missing.get(name, why) for name, why in WHY_MISSING.items() if name not in signals.names
     }
-    if NEIGHBOURS not in signals.names:
-        missing[NEIGHBOURS] = why_missing.get(
-            NEIGHBOURS, "no embeddings of all items by one model; train again"
-        )
-    return missing
 
 
 def _quality_json(quality: PairQuality, missing: Mapping[str, str]) -> dict[str, Any]:

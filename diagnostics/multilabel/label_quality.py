@@ -4,8 +4,11 @@ As for items with one label (`diagnostics.label_quality`), pairs of which the va
 those as given, and a regularised logistic regression learns what tells the two apart. Labels that an item has and
 labels that it has not are learnt apart: most of the second are right for the mere reason that they are many. A
 superfluous label is planted on an item drawn at random, by classes as often as annotators use them; a missing one by
-taking one label from an item. So the qualities of both kinds can be compared. The number of wrong pairs that they add
-up to is an upper bound, as `diagnostics.label_quality.wrong_share` has it: the less the model knows, the higher it is.
+taking one label from an item. What models say while they are trained depends on the value that they learn: where it is
+known, pairs that were toggled in the training of one model stand for all wrong ones, see
+`diagnostics.multilabel.planting`. So the qualities of both kinds can be compared. The number of wrong pairs that they
+add up to is an upper bound, as `diagnostics.label_quality.wrong_share` has it: the less the model knows, the higher it
+is.
 """
 
 from collections.abc import Iterator, Sequence

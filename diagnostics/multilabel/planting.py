@@ -7,7 +7,7 @@ import numpy as np
 from diagnostics.label_space import LabelSpace
 from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.task import BoolArray, FloatArray, IntArray
-from diagnostics.training.planting import PlantedLabels
+from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels
 
 
 def plant_toggles(
@@ -27,6 +27,9 @@ def plant_toggles(
     for model, positions in enumerate(trained_on):
         mine = positions[turns[positions] == model]
         chosen = np.sort(rng.choice(mine, min(round(share * len(positions)), len(mine)), replace=False))
+        if not len(chosen):
+            drawn.append(NOTHING_PLANTED)
+            continue
         targets = space.targets(codes[chosen])
         columns = _columns(targets, usual, rng)
         targets[np.arange(len(chosen)), columns] ^= True
