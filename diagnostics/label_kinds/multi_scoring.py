@@ -91,18 +91,21 @@ def score_quick_run(
         decided=decided,
         config=config,
         why_missing={},
-        dynamics=None if base is None else _training_of(base, predictions),
+        dynamics=None if base is None else carried_dynamics(base.folder, base.predictions, predictions),
     )
 
 
-def _training_of(base: Run, predictions: Predictions) -> Dynamics | None:
-    """What the models of a full run said in training, of items that have the same labels still; None if it is not
-    known."""
-    known, dynamics = base.predictions, read_dynamics(base.folder)
-    if dynamics is None or known.classes != predictions.classes:
+def carried_dynamics(run_dir: Path, then: Predictions, now: Predictions) -> Dynamics | None:
+    """What the models of a full run said in training, of items that have the same labels still, rows as those of `now`;
+    None if it is not known, or the classes are others.
+
+    then : the predictions of the full run
+    """
+    dynamics = read_dynamics(run_dir)
+    if dynamics is None or then.classes != now.classes:
         return None
-    rows = pd.Index(known.item_ids).get_indexer(pd.Index(predictions.item_ids))
-    same = (rows >= 0) & (known.given_labels[rows] == predictions.given_labels)
+    rows = pd.Index(then.item_ids).get_indexer(pd.Index(now.item_ids))
+    same = (rows >= 0) & (then.given_labels[rows] == now.given_labels)
     return dynamics.of_rows(np.where(same, rows, -1))
 
 

@@ -1,14 +1,17 @@
 """Labels planted in trainings of several labels an item, and what is learnt from them of wrong pairs."""
 
 import numpy as np
+import pytest
 from sklearn.metrics import average_precision_score
 
-from diagnostics.dynamics import Dynamics
+from diagnostics.dynamics import Dynamics, write_dynamics
+from diagnostics.label_kinds.multi_scoring import carried_dynamics
 from diagnostics.label_space import set_space
 from diagnostics.multilabel.label_quality import fit_pair_quality
 from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.multilabel.planting import plant_toggles
 from diagnostics.multilabel.signals import pair_signals
+from diagnostics.predictions import OUT_OF_FOLD, Predictions, object_array
 from diagnostics.signals import DYNAMICS
 
 CLASSES = tuple("abcd")
@@ -91,3 +94,31 @@ def test_items_that_were_not_watched_are_judged_by_the_other_signals():
     quality = fit_pair_quality(signals)
     assert {weights.signals for weights in quality.given} == {("held_out",), ("held_out", DYNAMICS)}
     assert not np.isnan(quality.of(signals, slice(None))).any()
+
+
+def predictions_of(item_ids, labels):
+    n_items = len(item_ids)
+    return Predictions(
+        item_ids=object_array(item_ids),
+        splits=object_array(["train"] * n_items),
+        folds=np.zeros(n_items, dtype=np.int64),
+        kinds=object_array([OUT_OF_FOLD] * n_items),
+        given_labels=object_array(labels),
+        pred_probs=np.full((n_items, 2), 0.5),
+        embeddings=None,
+        classes=("a", "b"),
+        label_kind="multi",
+    )
+
+
+def test_a_quick_round_has_what_training_said_of_items_with_the_same_labels_still(tmp_path):
+    learnt = np.array([[0.25, 0.5], [0.125, 0.5], [0.75, 0.5]])
+    ones = np.ones(2, dtype=np.int64)
+    write_dynamics(tmp_path, Dynamics(learnt, np.array([0, 1]), ones, ones, learnt[:2]))
+    then = predictions_of(["x", "y", "z"], ["a", "a|b", "(none)"])
+    now = predictions_of(["z", "new", "y", "x"], ["(none)", "a", "a", "a"])
+    carried = carried_dynamics(tmp_path, then, now)
+    assert carried is not None
+    assert carried.probs[:, 0].tolist() == pytest.approx([0.75, np.nan, np.nan, 0.25], nan_ok=True)
+    assert (carried.planted_rows.tolist(), carried.planted_probs.tolist()) == ([3], [[0.25, 0.5]])
+    assert carried_dynamics(tmp_path / "nowhere", then, now) is None
