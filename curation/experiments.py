@@ -359,7 +359,7 @@ def _trainers(
     trainers = Trainers(quick=None, full=None, typical_noise=_typical_noise(project, data))
     try:
         prepared = prepare_quick(_quick_inputs(project, data, items, watch))
-        heads = quick_trainer(prepared, data.task.classes, _ruler_ids(data), should_stop=watch.should_stop)
+        heads = quick_trainer(prepared, _ruler_ids(data), should_stop=watch.should_stop)
         trainers = replace(trainers, quick=watch.over(QUICK, heads), quick_features=prepared.source)
     except RunError as error:
         if not full:

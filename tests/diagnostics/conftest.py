@@ -72,5 +72,5 @@ def _experiment(items, features, classes, path) -> tuple[ExperimentData, Trainer
         config=config,
         single=config,
     )
-    heads = quick_trainer(prepared, classes, pd.Index(ruler.item_ids), should_stop=lambda: False)
+    heads = quick_trainer(prepared, pd.Index(ruler.item_ids), should_stop=lambda: False)
     return data, Trainers(quick=heads, full=None, quick_features=prepared.source)
