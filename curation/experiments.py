@@ -48,7 +48,7 @@ from diagnostics.experiments.frame import (
     cost_of,
     ruler_of,
 )
-from diagnostics.experiments.options import ExperimentSpec, Options, checked_options
+from diagnostics.experiments.options import ExperimentSpec, Options, checked_options, joined_values
 from diagnostics.progress import ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo, write_table, write_text
 from diagnostics.task import FloatArray
@@ -159,7 +159,7 @@ def experiment_arguments(project: Project, name: str, options: Options) -> list[
         if isinstance(value, bool):
             arguments.append(f"--{flag}" if value else f"--no-{flag}")
         elif isinstance(value, list | tuple):
-            arguments += [f"--{flag}", ",".join(map(str, value))]
+            arguments += [f"--{flag}", joined_values(value)] if value else []
         elif value is not None:
             arguments += [f"--{flag}", str(value)]
     return arguments

@@ -44,7 +44,7 @@ class Trainer(Protocol):
         """(n_models, n_ruler_items, n_classes) probabilities, in the order of the ruler.
 
         items : train items with the columns item_id and label, and perhaps weight (how much an item counts, 1 = as
-            one item; heads only). Only items that the trainer knows: `ExperimentData.train_items` and `spare_items`;
+            one item). Only items that the trainer knows: `ExperimentData.train_items` and `spare_items`;
             those that are left out are not trained on.
         config : how to train, if not as `ExperimentData.single` says; for a quick trainer's heads it counts nothing
         """

@@ -217,8 +217,8 @@ def head_space(features: FloatArray, train: IntArray, device: torch.device) -> H
     features : (n_items, n_features) of any float type; train : (n_train,) positions
     """
     every = torch.from_numpy(features).to(device).float()
-    axes = _standardise(every, torch.from_numpy(train).to(device))
-    return HeadSpace(every @ axes.directions, axes.lengths)
+    lengths, directions = _standardise(every, torch.from_numpy(train).to(device))
+    return HeadSpace(every @ directions, lengths)
 
 
 def _folds_to_try(folds: Sequence[HeadFold]) -> range:
@@ -272,10 +272,10 @@ def _read(
     if isinstance(read, HeadSpace):
         return read.features[torch.from_numpy(order).to(device)], _Axes(read.lengths, None)
     features = torch.from_numpy(read[order]).to(device).float()
-    return features, _standardise(features, slice(n_train))
+    return features, _Axes(*_standardise(features, slice(n_train)))
 
 
-def _standardise(features: Tensor, train: Tensor | slice) -> _Axes:
+def _standardise(features: Tensor, train: Tensor | slice) -> tuple[Tensor, Tensor]:
     """Bring features, in place, to mean 0 and deviation 1 over the training items, which are these rows.
 
     returns : the eigenvalues and eigenvectors of their correlations
@@ -286,7 +286,7 @@ def _standardise(features: Tensor, train: Tensor | slice) -> _Axes:
     deviation = covariance.diagonal().sqrt().clamp_min(SMALLEST_DEVIATION)
     features.div_(deviation)
     lengths, directions = torch.linalg.eigh(covariance / torch.outer(deviation, deviation))
-    return _Axes(lengths.clamp_min(0), directions)
+    return lengths.clamp_min(0), directions
 
 
 class _Fit:

@@ -21,6 +21,7 @@ from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.heads import HeadFold, HeadSpace, fit_linear_heads, head_space
 from diagnostics.training.lbfgs import Point
+from diagnostics.training.plan import WEIGHT
 from diagnostics.training.quick import Prepared, model_of
 from diagnostics.training.run import train_and_predict
 
@@ -69,7 +70,7 @@ def quick_trainer(prepared: Prepared, ruler: pd.Index, *, should_stop: Callable[
         codes = np.full(len(ids), NO_LABEL, dtype=np.int64)
         codes[rows] = space.codes(items["label"])
         weights = np.ones(len(ids), dtype=np.float32)
-        weights[rows] = items.get("weight", 1.0)
+        weights[rows] = items.get(WEIGHT, 1.0)
         everything = on_everything()
         heads = fit_linear_heads(
             _head_folds(prepared, everything, rows, space, codes[rows], seed),
@@ -145,7 +146,8 @@ def _head_folds(
 def full_trainer(inputs: FullInputs, ruler: pd.Index) -> Trainer:
     """A trainer of whole models: with folds as the configuration says, one model if it says none.
 
-    Items that are left out of a training keep their place without a label, so that pictures are decoded once.
+    Items that are left out of a training keep their place without a label, so that pictures are decoded once. Those
+    that weigh more are shown more often, or weigh more in the loss of a model that is fitted at once.
     """
     ids = pd.Index(inputs.items["item_id"])
     is_train = (inputs.items["split"] == "train").to_numpy()
@@ -155,9 +157,13 @@ def full_trainer(inputs: FullInputs, ruler: pd.Index) -> Trainer:
         labels = pd.Series(items["label"].to_numpy(dtype=object), index=pd.Index(items["item_id"]))
         learnt = inputs.items["label"].astype(object).mask(is_train)
         learnt = learnt.where(~is_train, labels.reindex(ids).to_numpy())
+        trained = inputs.items.assign(label=learnt.to_numpy())
+        if WEIGHT in items:
+            weights = items.set_index("item_id")[WEIGHT].reindex(ids).fillna(1.0)
+            trained = trained.assign(**{WEIGHT: weights.to_numpy()})
         with tempfile.TemporaryDirectory(dir=inputs.cache_dir, prefix=WORK_PREFIX) as work_dir:
             return train_and_predict(
-                inputs.items.assign(label=learnt.to_numpy()),
+                trained,
                 inputs.task,
                 replace(config or inputs.config, seed=seed),
                 wanted=ruler,
@@ -224,7 +230,7 @@ def _rows_of(items: pd.DataFrame, known: pd.Index) -> IntArray:
 
 
 def _key(items: pd.DataFrame, config: TrainConfig, identity: Mapping[str, object]) -> str:
-    columns = [name for name in ("item_id", "label", "weight") if name in items]
+    columns = [name for name in ("item_id", "label", WEIGHT) if name in items]
     rows = items[columns].sort_values("item_id").astype(str).to_numpy().tolist()
     text = json.dumps([rows, config.to_json(), dict(identity)], ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
