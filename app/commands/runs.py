@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.commands.looks import look_at_test
-from app.commands.options import AsJson, ProjectFolder, RunId, Split, now, with_train_options
+from app.commands.options import (
+    AsJson,
+    ProjectFolder,
+    RunId,
+    Split,
+    ThresholdRule,
+    now,
+    with_train_options,
+)
 from app.commands.ranking import rank_files, rank_project, rank_set_files, refuse_options
 from app.printing import (
     IN_SAMPLE_NOTE,
@@ -39,12 +47,6 @@ class Ranker(StrEnum):
 class Suspect(StrEnum):
     missing = "missing"
     superfluous = "superfluous"
-
-
-class ThresholdRule(StrEnum):
-    best_f1 = "best_f1"
-    half = "0.5"
-    fifth = "0.2"
 
 
 class IssueFilter(StrEnum):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from diagnostics.label_space import LabelSpace, Texts
 from diagnostics.measures import Measure
+from diagnostics.probability_rows import ProbabilityRows
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.planting import PlantedLabels
@@ -46,12 +47,14 @@ class LabelKind(Protocol):
     learning : the module with the class `Learning` of this kind, which imports torch
     scoring : the module that finds the scores of runs, see `diagnostics.label_kinds.scoring`
     notes : what a reader of the numbers of a run with folds should know, one sentence each
+    rows : what each row of probabilities from elsewhere must be
     """
 
     key: str
     learning: str
     scoring: str
     notes: tuple[str, ...]
+    rows: ProbabilityRows
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
         """What labels can be, of these classes, those of some texts among them."""

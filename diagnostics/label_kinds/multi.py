@@ -10,6 +10,7 @@ from diagnostics.label_kinds.kind import Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, set_space
 from diagnostics.measures import Measure, sets_measure
 from diagnostics.multilabel.splits import make_multilabel_folds
+from diagnostics.probability_rows import ProbabilityRows, no_number, outside
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, item_weights
@@ -29,6 +30,12 @@ class SeveralLabels:
     notes: tuple[str, ...] = (
         "No labels were planted: with several labels an item, label quality is learnt from held-out predictions and "
         "neighbours alone.",
+    )
+    rows = ProbabilityRows(
+        "probabilities from 0 to 1 of each of the {n_classes} classes by itself",
+        (no_number(), outside("if these are logits, give their sigmoid")),
+        if_all_sum_to_1="Every row sums to 1, as after a softmax: a model of several labels an item gives each class "
+        "its own sigmoid. If this one is of one label an item, its thresholds and scores mean little here.",
     )
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:

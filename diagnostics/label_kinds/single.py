@@ -9,6 +9,7 @@ from diagnostics.errors import DataError
 from diagnostics.label_kinds.kind import Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, single_space
 from diagnostics.measures import Measure, classes_measure
+from diagnostics.probability_rows import ProbabilityRows, no_number, outside, sums_to_another
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
@@ -25,6 +26,14 @@ class OneLabel:
     learning = "diagnostics.label_kinds.single_learning"
     scoring = "diagnostics.label_kinds.single_scoring"
     notes: tuple[str, ...] = ()
+    rows = ProbabilityRows(
+        "a distribution over the {n_classes} classes",
+        (
+            no_number(),
+            outside("if these are logits, give their softmax"),
+            sums_to_another("give the probabilities of all classes; these items have one label each"),
+        ),
+    )
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
         return single_space(classes).with_texts(texts)

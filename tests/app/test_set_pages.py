@@ -14,7 +14,6 @@ from curation.availability import (
     AGREEMENT,
     EDIT_GROUPS,
     EXPERIMENTS,
-    IMPORT,
     TRAINING_CHECKS,
     why_not,
 )
@@ -42,7 +41,7 @@ def opened(page: str) -> AppTest:
     ("page", "missing"),
     [
         ("data", []),
-        ("train", [IMPORT, TRAINING_CHECKS]),
+        ("train", [TRAINING_CHECKS]),
         ("performance", [ADVICE]),
         ("review", []),
         ("rounds", [EDIT_GROUPS]),

@@ -29,6 +29,8 @@ from diagnostics.experiments.saturation import (
     judged_classes,
     learning_curves,
 )
+from diagnostics.label_space import single_space
+from diagnostics.measures import classes_measure
 from diagnostics.metrics import class_report
 from diagnostics.modalities import Machine
 from diagnostics.predictions import SharedEmbeddings
@@ -140,7 +142,8 @@ def study(seed: int, sizes: tuple[int, ...], noise: float, *, n_draws: int, n_mo
     labels = world.noisy(world.codes)
     codes, held_out = world.held_out(N_VALIDATION)
     task = Task("image", "single", CLASSES)
-    ruler = Ruler(np.arange(len(codes)).astype(object), codes, CLASSES)
+    ids = np.arange(len(codes)).astype(object)
+    ruler = Ruler(ids, codes, single_space(CLASSES), classes_measure(CLASSES))
     config = TrainConfig(seed=seed)
     data = ExperimentData(items_of(labels), ruler, task, config, config)
     with tempfile.TemporaryDirectory() as folder:

@@ -10,12 +10,13 @@ from app.widgets.page import EM_DASH, escape, table_height
 from app.widgets.results.result import Result
 from curation.reports import ClassThresholds, LabelledPredictions
 from diagnostics.multilabel.metrics import confusion_table, exchanged_table, together_table
-from diagnostics.multilabel.run_thresholds import HELD_OUT, NOWHERE, VALIDATION
+from diagnostics.multilabel.run_thresholds import ASKED_FOR, HELD_OUT, NOWHERE, VALIDATION
 
-RULES = {"best_f1": "with the best F1", "0.5": "of one half, as asked for", "0.2": "of 0.2, as asked for"}
+RULES = {"best_f1": "with the best F1", "0.5": "of one half", "0.2": "of 0.2"}
 CHOSEN_ON = {
     VALIDATION: "chosen on {n:,} labelled validation items, for each without itself",
     HELD_OUT: "chosen on {n:,} labelled items of validation and of train, which were held out, for each without itself",
+    ASKED_FOR: "as asked for",
     NOWHERE: "because too few labelled items were held out to choose others on",
 }
 CELLS = (
