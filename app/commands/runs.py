@@ -229,6 +229,9 @@ def rank(
     suspect: Annotated[
         Suspect | None, typer.Option(help="Of several labels: only items of which one may be so.")
     ] = None,
+    suspect_label: Annotated[
+        str | None, typer.Option(help="Of several labels: only items of which this one is the suspect one.")
+    ] = None,
     pair: Annotated[str | None, typer.Option(help="Only a confused pair of classes: A,B.")] = None,
     search: Annotated[str, typer.Option(help="Only paths that contain this text.")] = "",
     like: Annotated[
@@ -278,6 +281,7 @@ def rank(
         "--given": given,
         "--predicted": predicted,
         "--suspect": suspect,
+        "--suspect-label": suspect_label,
         "--pair": pair,
         "--like": like,
         "--search": search,
@@ -321,6 +325,7 @@ def rank(
         given=given,
         predicted=predicted,
         suspect=suspect.value if suspect else None,
+        suspect_label=suspect_label,
         pair=_pair(pair),
         like=like,
         decided="open" if undecided else "any",

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import entr, expit
 
 from diagnostics.errors import ConfigError, DataError
-from diagnostics.label_kinds.kind import Problem, Question
+from diagnostics.label_kinds.kind import CheckWords, Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, set_space
 from diagnostics.measures import Measure, sets_measure
 from diagnostics.multilabel.splits import make_multilabel_folds
 from diagnostics.probability_rows import ProbabilityRows, no_number, outside
-from diagnostics.task import NO_LABEL, FloatArray, IntArray
+from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, item_weights
 from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels
@@ -30,6 +30,15 @@ class SeveralLabels:
     notes: tuple[str, ...] = (
         "No labels were planted: with several labels an item, label quality is learnt from held-out predictions and "
         "neighbours alone.",
+    )
+    words = CheckWords(
+        whole="subset accuracy",
+        by_epoch="label-wise accuracy",
+        given_back="the models give back the labels they learnt from with a micro F1 of {share}",
+        right_on_new="On the validation items it is {share}",
+        on_new="{share} there",
+        most_common="the most common classes",
+        against_imbalance="train with imbalance=focal_loss, or try a cap on the largest class",
     )
     rows = ProbabilityRows(
         "probabilities from 0 to 1 of each of the {n_classes} classes by itself",
@@ -94,6 +103,35 @@ class SeveralLabels:
     def share_right(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
         """Of the pairs of item and class, with a label predicted from a half on."""
         return float(np.mean((probs >= HALF) == space.targets(codes))) if len(codes) else 0.0
+
+    def cut(self, probs: FloatArray, thresholds: FloatArray | None) -> BoolArray:
+        """All whose probability reaches the threshold; a half without any."""
+        predicted: BoolArray = probs >= (HALF if thresholds is None else thresholds)
+        return predicted
+
+    def n_right(self, targets: BoolArray, predicted: BoolArray) -> FloatArray:
+        right: FloatArray = np.count_nonzero(targets == predicted, axis=1).astype(np.float64)
+        return right
+
+    def n_asked(self, n_classes: int) -> int:
+        """For each class, whether it has it."""
+        return n_classes
+
+    def chance_loss(self, n_of_class: IntArray, n_items: int, *, smoothing: float) -> float:
+        shares = n_of_class / max(1, n_items) * (1 - smoothing) + smoothing * HALF
+        return float((entr(shares) + entr(1 - shares)).mean())
+
+    def least_loss(self, n_classes: int, *, smoothing: float) -> float:
+        """The entropy of an answer of which `smoothing` is spread over yes and no."""
+        return float(entr([smoothing * HALF, 1 - smoothing * HALF]).sum())
+
+    def chance_f1(self, n_of_class: IntArray, n_items: int) -> float:
+        """That of as many of the most common classes as are best to say always."""
+        if not n_items:
+            return np.nan
+        shares = np.sort(n_of_class / n_items)[::-1]
+        said = np.arange(1, len(shares) + 1)
+        return float((2 * shares.cumsum() / (said + shares.sum())).max())
 
     def measure(self, space: LabelSpace, *, rule: str) -> Measure:
         return sets_measure(space, rule=rule)

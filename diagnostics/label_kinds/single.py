@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import entr, softmax
 
 from diagnostics.errors import DataError
-from diagnostics.label_kinds.kind import Problem, Question
+from diagnostics.label_kinds.kind import CheckWords, Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, single_space
 from diagnostics.measures import Measure, classes_measure
 from diagnostics.probability_rows import ProbabilityRows, no_number, outside, sums_to_another
-from diagnostics.task import NO_LABEL, FloatArray, IntArray
+from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
 from diagnostics.training.imbalance import item_weights
@@ -26,6 +26,15 @@ class OneLabel:
     learning = "diagnostics.label_kinds.single_learning"
     scoring = "diagnostics.label_kinds.single_scoring"
     notes: tuple[str, ...] = ()
+    words = CheckWords(
+        whole="accuracy",
+        by_epoch="accuracy",
+        given_back="the models give back {share} of the labels they learnt from",
+        right_on_new="On {share} of the validation items they are right",
+        on_new="{share} of the validation items",
+        most_common="the most common class",
+        against_imbalance="weight them more in training, or try a cap on the largest class",
+    )
     rows = ProbabilityRows(
         "a distribution over the {n_classes} classes",
         (
@@ -81,6 +90,33 @@ class OneLabel:
 
     def share_right(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
         return float(np.mean(probs.argmax(axis=1) == codes)) if len(codes) else 0.0
+
+    def cut(self, probs: FloatArray, thresholds: FloatArray | None) -> BoolArray:
+        """The most probable class."""
+        predicted: BoolArray = np.zeros(probs.shape, dtype=np.bool_)
+        predicted[np.arange(len(probs)), probs.argmax(axis=1)] = True
+        return predicted
+
+    def n_right(self, targets: BoolArray, predicted: BoolArray) -> FloatArray:
+        right: FloatArray = np.count_nonzero(targets & predicted, axis=1).astype(np.float64)
+        return right
+
+    def n_asked(self, n_classes: int) -> int:
+        return 1
+
+    def chance_loss(self, n_of_class: IntArray, n_items: int, *, smoothing: float) -> float:
+        shares = n_of_class / max(1, n_items) * (1 - smoothing) + smoothing / len(n_of_class)
+        return float(entr(shares).sum())
+
+    def least_loss(self, n_classes: int, *, smoothing: float) -> float:
+        """The entropy of a label of which `smoothing` is spread evenly over all classes."""
+        shares = np.full(n_classes, smoothing / n_classes)
+        shares[0] += 1 - smoothing
+        return float(entr(shares).sum())
+
+    def chance_f1(self, n_of_class: IntArray, n_items: int) -> float:
+        """That of the most common class, which is an accuracy."""
+        return float(n_of_class.max()) / n_items if n_items else np.nan
 
     def measure(self, space: LabelSpace, *, rule: str) -> Measure:
         return classes_measure(space.classes)

@@ -49,25 +49,33 @@ def _together(found: LabelledPredictions) -> None:
         st.caption(f"Drawn for up to {MAX_MATRIX_CLASSES} classes; here are the pairs that occur most.")
         _together_table(found)
         return
-    st.plotly_chart(
+    event = st.plotly_chart(
         together_figure(together_table(*found.label_sets()), found.classes),
+        on_select="rerun",
+        selection_mode="points",
         key=f"together_{found.split}",
         config={"displayModeBar": False},
         alt="How many items have both of two labels: as given below the diagonal, as predicted above it",
     )
     st.caption(
         "How many items have both labels: below the diagonal as given, above it as predicted. A model that has "
-        "understood the labels draws about the same above as below."
+        "understood the labels draws about the same above as below. Click a cell to review its items."
     )
+    for point in event.selection.points:
+        one, other, side = point["customdata"][:3]
+        _review_both(found.split, str(one), str(other), str(side))
 
 
 def _together_table(found: LabelledPredictions) -> None:
     table = together_table(*found.label_sets())
     number = st.column_config.NumberColumn
-    st.dataframe(
+    event = st.dataframe(
         table,
         hide_index=True,
         height=table_height(len(table)),
+        key=f"together_table_{found.split}",
+        on_select="rerun",
+        selection_mode="single-cell",
         column_config={
             "first_label": "One",
             "second_label": "Other",
@@ -76,6 +84,18 @@ def _together_table(found: LabelledPredictions) -> None:
             "n_by_chance": number("By chance", format="%.1f", help="If given labels did not go together."),
         },
     )
+    st.caption(
+        "Click a row to review the items that have both labels as given; on “Predicted”, as predicted."
+    )
+    for row, column in event.selection.cells:
+        one, other = str(table["first_label"].iloc[row]), str(table["second_label"].iloc[row])
+        _review_both(found.split, one, other, "predicted" if column == "n_predicted" else "given")
+
+
+def _review_both(split: str, one: str, other: str, side: str) -> None:
+    """Open the items that have both labels. side : "given" or "predicted" """
+    beside = {} if one == other else {f"{side}_with": other}
+    st.switch_page("views/review.py", query_params={"split": split, side: one, **beside})
 
 
 def _one_class(found: LabelledPredictions) -> None:
@@ -126,10 +146,10 @@ def _exchanged(found: LabelledPredictions) -> None:
             ),
         },
     )
-    st.caption("Click a row to review items with the first label that are predicted to have the second.")
+    st.caption("Click a row to review its items.")
     for row, _column in event.selection.cells:
-        given, predicted = table["given_label"].iloc[row], table["predicted_label"].iloc[row]
-        params = {"split": found.split, "given": str(given), "predicted": str(predicted)}
+        given, predicted = str(table["given_label"].iloc[row]), str(table["predicted_label"].iloc[row])
+        params = {"split": found.split, "given": given, "pair": [given, predicted]}
         st.switch_page("views/review.py", query_params=params)
 
 
