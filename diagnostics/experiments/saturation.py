@@ -6,6 +6,10 @@ mostly show that a class that is rarer in training is predicted less often, whic
 information in its labels does. Subsets of one draw are nested. Several classes are thinned out at a time, a fifth of
 them at most, each time others together.
 
+Where items have several labels, a label of a class is an item that has it: thinning out leaves whole items out, with
+their other labels, and those that are left weigh more with theirs, so that these classes keep their weight, too. As
+classes share items there, each is thinned out by itself.
+
 Heads on features draw the curve of every class. Whole models draw those of the classes that were named, or that gain
 most by heads, from the same subsets.
 """
@@ -30,7 +34,8 @@ from diagnostics.experiments.frame import (
 )
 from diagnostics.experiments.options import Options
 from diagnostics.learning_curve import Curve, extrapolate_f1
-from diagnostics.task import BoolArray, IntArray, label_codes
+from diagnostics.task import BoolArray, IntArray
+from diagnostics.training.plan import WEIGHT
 
 SHARES = (0.25, 0.4, 0.63)
 N_GROUPS, MAX_WHOLE = 5, 5
@@ -64,8 +69,8 @@ def count(data: ExperimentData, options: Options) -> Trainings:
     """
     judged, named = judged_classes(data), _named(data, options)
     n_whole = len(named) or _n_by_itself(len(judged))
-    n_full = _n_trainings(options["full_draws"], n_whole, len(judged)) if options["full"] else 0
-    return Trainings(n_quick=_n_trainings(options["draws"], len(judged), len(judged)), n_full=n_full)
+    n_full = _n_trainings(data, options["full_draws"], n_whole) if options["full"] else 0
+    return Trainings(n_quick=_n_trainings(data, options["draws"], len(judged)), n_full=n_full)
 
 
 def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
@@ -99,22 +104,23 @@ def learning_curves(
     data: ExperimentData, trainer: Trainer, classes: Sequence[int], *, n_draws: int, n_more: int
 ) -> dict[int, Curve]:
     """The curves of some of the classes that have enough labels and validation items, by their positions."""
-    codes = label_codes(data.train_items["label"], data.task.classes)
-    counts = np.bincount(codes, minlength=len(data.task.classes))
+    counts = data.n_labels()
     sizes = {code: np.array([_n_kept(counts[code], share) for share in (*SHARES, 1.0)]) for code in classes}
     predicted = {
         code: np.zeros((len(SHARES) + 1, n_draws, len(data.ruler)), dtype=np.bool_) for code in classes
     }
-    n_groups = _n_groups(len(classes), len(judged_classes(data)))
-    for part in _parts(classes, n_groups, n_draws, data.config.seed):
-        items = _thinned_out(data.train_items, codes, counts, part, data.config.seed)
-        chosen = trainer(items, seed=part.draw).mean(axis=0).argmax(axis=1)
+    for part in _parts(classes, _n_groups(data, len(classes)), n_draws, data.config.seed):
+        said = data.ruler.predicted(trainer(_thinned_out(data, part), seed=part.draw))
         size = (*SHARES, 1.0).index(part.share)
         for code in part.classes:
-            predicted[code][size, part.draw] = chosen == code
+            predicted[code][size, part.draw] = said[:, code]
     return {
         code: extrapolate_f1(
-            data.ruler.codes == code, predicted[code], sizes[code], n_more=n_more, seed=data.config.seed
+            data.ruler.space.has(data.ruler.codes, code),
+            predicted[code],
+            sizes[code],
+            n_more=n_more,
+            seed=data.config.seed,
         )
         for code in classes
     }
@@ -124,8 +130,7 @@ def curves_table(data: ExperimentData, curves: Curves, way: str) -> pd.DataFrame
     """TABLE_COLUMNS, one row a class, the largest gain first. Heads are to judge all classes: those that they do not
     judge stand at the end, with NaN."""
     classes = data.task.classes
-    counts = _n_labels(data)
-    support = np.bincount(data.ruler.codes, minlength=len(classes))
+    counts, support = data.n_labels(), data.ruler.support
     rows: list[tuple[object, ...]] = []
     for code, label in enumerate(classes):
         known: tuple[object, ...] = (way, label, int(counts[code]), int(support[code]))
@@ -247,19 +252,13 @@ def _named(data: ExperimentData, options: Options) -> list[int]:
 
 def _enough(data: ExperimentData) -> BoolArray:
     """(n_classes,), which classes can be judged."""
-    labels, support = _n_labels(data), np.bincount(data.ruler.codes, minlength=len(data.task.classes))
-    enough: BoolArray = (labels >= MIN_LABELS) & (support >= MIN_SUPPORT)
+    enough: BoolArray = (data.n_labels() >= MIN_LABELS) & (data.ruler.support >= MIN_SUPPORT)
     return enough
-
-
-def _n_labels(data: ExperimentData) -> IntArray:
-    classes = data.task.classes
-    return np.bincount(label_codes(data.train_items["label"], classes), minlength=len(classes))
 
 
 def _most_promising(data: ExperimentData, judged: Sequence[int], quick: Curves | None) -> list[int]:
     """Those that gain most by heads; without heads, those with the fewest labels."""
-    labels = _n_labels(data)
+    labels = data.n_labels()
     order = sorted(judged, key=lambda code: -quick[code].gain if quick else labels[code])
     return sorted(order[: _n_by_itself(len(judged))])
 
@@ -269,13 +268,16 @@ def _n_by_itself(n_judged: int) -> int:
     return min(MAX_WHOLE, max(1, n_judged // N_GROUPS))
 
 
-def _n_groups(n_classes: int, n_judged: int) -> int:
+def _n_groups(data: ExperimentData, n_classes: int) -> int:
     """How many lots of some of the classes are thinned out one after the other, so that most others keep theirs."""
-    return min(n_classes, math.ceil(n_classes * N_GROUPS / n_judged))
+    space, _ = data.coded(data.train_items)
+    if space.members.sum(axis=1).max() > 1:
+        return n_classes
+    return min(n_classes, math.ceil(n_classes * N_GROUPS / len(judged_classes(data))))
 
 
-def _n_trainings(n_draws: int, n_classes: int, n_judged: int) -> int:
-    return n_draws * (1 + len(SHARES) * _n_groups(n_classes, n_judged))
+def _n_trainings(data: ExperimentData, n_draws: int, n_classes: int) -> int:
+    return n_draws * (1 + len(SHARES) * _n_groups(data, n_classes))
 
 
 def _parts(classes: Sequence[int], n_groups: int, n_draws: int, seed: int) -> Iterator[_Part]:
@@ -288,19 +290,20 @@ def _parts(classes: Sequence[int], n_groups: int, n_draws: int, seed: int) -> It
                 yield _Part(draw, share, group)
 
 
-def _thinned_out(
-    items: pd.DataFrame, codes: IntArray, counts: IntArray, part: _Part, seed: int
-) -> pd.DataFrame:
-    """The items with a share of those of some classes, each of which weighs as much more."""
+def _thinned_out(data: ExperimentData, part: _Part) -> pd.DataFrame:
+    """The train items with a share of those of some classes, each of which weighs as much more."""
+    items, seed = data.train_items, data.config.seed
     if part.share == 1.0:
         return items
+    space, codes = data.coded(items)
     kept, weights = np.ones(len(items), dtype=np.bool_), np.ones(len(items))
     for code in part.classes:
-        own = np.random.default_rng([seed, part.draw, int(code)]).permutation(np.flatnonzero(codes == code))
-        n_kept = _n_kept(counts[code], part.share)
+        own = np.flatnonzero(space.has(codes, int(code)))
+        own = np.random.default_rng([seed, part.draw, int(code)]).permutation(own)
+        n_kept = _n_kept(len(own), part.share)
         kept[own[n_kept:]] = False
-        weights[own] = counts[code] / n_kept
-    return items.assign(weight=weights)[kept]
+        weights[own] = len(own) / n_kept
+    return items.assign(**{WEIGHT: weights})[kept]
 
 
 def _n_kept(n_labels: int, share: float) -> int:

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from diagnostics.errors import DataError
 from diagnostics.experiments.frame import WORK_PREFIX, Trainer
@@ -26,6 +27,7 @@ from diagnostics.training.quick import Prepared, model_of
 from diagnostics.training.run import train_and_predict
 
 LEFT_OUT = 0.1
+ONE_THREAD_CELLS = 500_000
 KEPT_FILE = "{key}.npy"
 
 
@@ -71,6 +73,7 @@ def quick_trainer(prepared: Prepared, ruler: pd.Index, *, should_stop: Callable[
         codes[rows] = space.codes(items["label"])
         weights = np.ones(len(ids), dtype=np.float32)
         weights[rows] = items.get(WEIGHT, 1.0)
+        torch.set_num_threads(_n_threads(prepared))
         everything = on_everything()
         heads = fit_linear_heads(
             _head_folds(prepared, everything, rows, space, codes[rows], seed),
@@ -96,6 +99,12 @@ class _Everything:
     spaces: Sequence[HeadSpace]
     ends: Sequence[Point]
     strength: float
+
+
+def _n_threads(prepared: Prepared) -> int:
+    """One for a few items: there two take as long, and longer on a machine that is busy with something else."""
+    _, n_items, n_features = prepared.shared.read().shape
+    return 1 if n_items * n_features <= ONE_THREAD_CELLS else prepared.machine.n_threads
 
 
 def _on_everything(prepared: Prepared, should_stop: Callable[[], bool]) -> _Everything:
