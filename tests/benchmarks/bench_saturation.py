@@ -94,11 +94,19 @@ class World:
 
 
 def project_trainer(
-    world: World, labels: IntArray, codes: IntArray, held_out: FloatArray, folder: Path
+    features: FloatArray,
+    labels: IntArray,
+    held_out: FloatArray,
+    codes: IntArray,
+    classes: tuple[str, ...],
+    folder: Path,
 ) -> Trainer:
-    """The quick trainer of a project with these labels and validation items."""
+    """The quick trainer of a project with these train and validation items; their ids are numbers in this order.
+
+    folder : where the features are kept
+    """
     n_train, n = len(labels), len(labels) + len(codes)
-    items = pd.DataFrame({"item_id": np.arange(n).astype(str), "label": np.array(CLASSES)[[*labels, *codes]]})
+    items = pd.DataFrame({"item_id": np.arange(n).astype(str), "label": np.array(classes)[[*labels, *codes]]})
     items = items.assign(
         path=items["item_id"],
         root=0,
@@ -106,10 +114,10 @@ def project_trainer(
         content_hash=items["item_id"],
         unit=items["item_id"],
     )
-    plan = make_plan(items, Task("image", "single", CLASSES), TrainConfig(folds=0, planted=0.0))
+    plan = make_plan(items, Task("image", "single", classes), TrainConfig(folds=0, planted=0.0))
     rows = plan.items["item_id"].astype(int).to_numpy()
     folds = np.where(rows < n_train, np.random.default_rng(0).permutation(n) % N_FOLDS, -1)
-    np.save(folder / "features.npy", np.concatenate([world.features, held_out])[None])
+    np.save(folder / "features.npy", np.concatenate([features, held_out])[None])
     prepared = Prepared(
         plan=replace(plan, folds=folds, n_models=N_FOLDS),
         shared=SharedEmbeddings(folder / "features.npy", rows),
@@ -147,7 +155,7 @@ def study(seed: int, sizes: tuple[int, ...], noise: float, *, n_draws: int, n_mo
     config = TrainConfig(seed=seed)
     data = ExperimentData(items_of(labels), ruler, task, config, config)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = project_trainer(world, labels, codes, held_out, Path(folder))
+        trainer = project_trainer(world.features, labels, held_out, codes, CLASSES, Path(folder))
         judged = judged_classes(data)
         curves = learning_curves(data, trainer, judged, n_draws=n_draws, n_more=n_more)
     table = curves_table(data, curves, QUICK).set_index("label")
