@@ -21,6 +21,7 @@ from diagnostics.progress import ProgressCallback
 from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.heads import HeadFold, HeadSpace, fit_linear_heads, head_space
+from diagnostics.training.imbalance import NO_REMEDY, item_weights
 from diagnostics.training.lbfgs import Point
 from diagnostics.training.plan import WEIGHT
 from diagnostics.training.quick import Prepared, model_of
@@ -71,8 +72,9 @@ def quick_trainer(prepared: Prepared, ruler: pd.Index, *, should_stop: Callable[
         space = plan.space.with_texts(items["label"])
         codes = np.full(len(ids), NO_LABEL, dtype=np.int64)
         codes[rows] = space.codes(items["label"])
-        weights = np.ones(len(ids), dtype=np.float32)
-        weights[rows] = items.get(WEIGHT, 1.0)
+        imbalance = NO_REMEDY if config is None else config.imbalance
+        own_weights = np.ones((len(ids), 1))
+        own_weights[rows, 0] = items.get(WEIGHT, 1.0)
         torch.set_num_threads(_n_threads(prepared))
         everything = on_everything()
         heads = fit_linear_heads(
@@ -81,7 +83,7 @@ def quick_trainer(prepared: Prepared, ruler: pd.Index, *, should_stop: Callable[
             n_items=len(ids),
             device=prepared.machine.device,
             strength=everything.strength,
-            weights=weights,
+            weights=own_weights * item_weights(plan.kind.remedies, imbalance, space, codes),
             should_stop=should_stop,
         )
         return heads.fold_probs[:, ruler_rows]
