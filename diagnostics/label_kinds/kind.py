@@ -1,7 +1,7 @@
 """What there is to know of a kind of label: how many of the classes an item has, and what follows from it."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +10,7 @@ from diagnostics.measures import Measure
 from diagnostics.probability_rows import ProbabilityRows
 from diagnostics.task import BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
+from diagnostics.training.imbalance import Remedy
 from diagnostics.training.planting import PlantedLabels
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class LabelKind(Protocol):
     scoring : the module that finds the scores of runs, see `diagnostics.label_kinds.scoring`
     notes : what a reader of the numbers of a run with folds should know, one sentence each
     words : of the checks of a training
+    remedies : what can be done about classes of different sizes, by their names in the configuration
     rows : what each row of probabilities from elsewhere must be
     """
 
@@ -77,6 +79,7 @@ class LabelKind(Protocol):
     scoring: str
     notes: tuple[str, ...]
     words: CheckWords
+    remedies: Mapping[str, Remedy]
     rows: ProbabilityRows
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
@@ -97,11 +100,6 @@ class LabelKind(Protocol):
         self, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
     ) -> tuple[PlantedLabels, ...]:
         """As `diagnostics.training.planting.plant_labels`: one entry a model."""
-
-    def item_weights(
-        self, imbalance: str, space: LabelSpace, codes: IntArray, *, trained: str = "the quick estimate"
-    ) -> FloatArray:
-        """As `diagnostics.training.imbalance.item_weights`."""
 
     def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
         """What is fitted at once to learn these labels; all items have one."""

@@ -1,6 +1,6 @@
 """Each item has any number of the classes, none among them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.special import entr, expit
@@ -9,16 +9,16 @@ from diagnostics.errors import ConfigError, DataError
 from diagnostics.label_kinds.kind import CheckWords, Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, set_space
 from diagnostics.measures import Measure, sets_measure
+from diagnostics.multilabel.imbalance import SET_REMEDIES
 from diagnostics.multilabel.splits import make_multilabel_folds
 from diagnostics.probability_rows import ProbabilityRows, no_number, outside
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, item_weights
+from diagnostics.training.imbalance import IMBALANCE, Remedy
 from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels
 
 SMALLEST_PROBABILITY = 1e-7
 HALF = 0.5
-REMEDIES = (NO_REMEDY, FOCAL_LOSS)
 
 
 class SeveralLabels:
@@ -40,6 +40,7 @@ class SeveralLabels:
         most_common="the most common classes",
         against_imbalance="train with imbalance=focal_loss, or try a cap on the largest class",
     )
+    remedies: Mapping[str, Remedy] = SET_REMEDIES
     rows = ProbabilityRows(
         "probabilities from 0 to 1 of each of the {n_classes} classes by itself",
         (no_number(), outside("if these are logits, give their sigmoid")),
@@ -51,11 +52,12 @@ class SeveralLabels:
         return set_space(classes, texts)
 
     def refuse(self, config: TrainConfig) -> None:
-        """Remedies that give each item the weight of its class, which it has no single one of."""
-        if config.imbalance not in REMEDIES:
+        """Remedies that go by the one class of each item."""
+        if config.imbalance not in SET_REMEDIES:
             raise ConfigError(
                 f"{IMBALANCE[config.imbalance].title} goes by the one class of each item, and these items can have "
-                f"several. Use imbalance={' or '.join(REMEDIES)}."
+                "several: an item that is repeated for one of its labels is repeated for all of them. "
+                f"Use imbalance={' or '.join(SET_REMEDIES)}."
             )
 
     def check_trainable(self, space: LabelSpace, codes: IntArray) -> None:
@@ -77,11 +79,6 @@ class SeveralLabels:
         """None: the quality of sets is not learnt from what models say in training, see
         `diagnostics.multilabel.signals`, so planted labels would cost and give nothing."""
         return (NOTHING_PLANTED,) * len(trained_on)
-
-    def item_weights(
-        self, imbalance: str, space: LabelSpace, codes: IntArray, *, trained: str = "the quick estimate"
-    ) -> FloatArray:
-        return item_weights(imbalance, codes, len(space), trained=trained)
 
     def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
         """One a class: 0 = has it not, 1 = has it."""

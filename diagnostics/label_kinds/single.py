@@ -1,6 +1,6 @@
 """Each item has one of the classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.special import entr, softmax
@@ -13,7 +13,7 @@ from diagnostics.probability_rows import ProbabilityRows, no_number, outside, su
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
-from diagnostics.training.imbalance import item_weights
+from diagnostics.training.imbalance import IMBALANCE, Remedy
 from diagnostics.training.planting import PlantedLabels, plant_labels
 
 SMALLEST_PROBABILITY = 1e-7
@@ -35,6 +35,7 @@ class OneLabel:
         most_common="the most common class",
         against_imbalance="weight them more in training, or try a cap on the largest class",
     )
+    remedies: Mapping[str, Remedy] = IMBALANCE
     rows = ProbabilityRows(
         "a distribution over the {n_classes} classes",
         (
@@ -67,11 +68,6 @@ class OneLabel:
         self, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
     ) -> tuple[PlantedLabels, ...]:
         return plant_labels(trained_on, codes, share=share, seed=seed)
-
-    def item_weights(
-        self, imbalance: str, space: LabelSpace, codes: IntArray, *, trained: str = "the quick estimate"
-    ) -> FloatArray:
-        return item_weights(imbalance, codes, len(space.classes), trained=trained)
 
     def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
         """One: which of the classes."""

@@ -325,8 +325,7 @@ def test_a_cap_holds_items_back_and_is_lifted(loop, capsys):
 
 def test_edits_of_sets_are_told_apart(loop):
     found = find_edits(loop.project, dataset_version(loop.project)).table.set_index("item_id")["group"]
-    assert found[[loop.toggled, loop.emptied]].tolist() == [RELABELS, RELABELS]
-    assert found[[loop.added, loop.excluded]].tolist() == [ADDITIONS, REMOVALS]
+    assert found[[loop.toggled, loop.added, loop.excluded]].tolist() == [RELABELS, ADDITIONS, REMOVALS]
 
 
 @pytest.mark.parametrize(
@@ -334,6 +333,7 @@ def test_edits_of_sets_are_told_apart(loop):
     [
         ("seeds", {"n": 2, "full": False}),
         ("class-cap", {"class": "red", "drop": (50,), "seeds": 2}),
+        ("imbalance", {"seeds": 2}),
         ("edits", {"seeds": 2}),
     ],
 )
