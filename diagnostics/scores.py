@@ -274,13 +274,11 @@ def _position_type(n_classes: int) -> type[np.signedinteger]:
 
 
 def _score_chunk(probs: FloatArray, rows: slice, scores: ItemScores) -> None:
-    from diagnostics.kernels import NO_ROW, entropies_float32, entropies_float64, score_rows
+    from diagnostics.kernels import NO_ROW, score_rows
 
-    is_small = probs.dtype == np.float32
-    bits: npt.NDArray[np.signedinteger] = probs.view(np.int32) if is_small else probs.view(np.int64)
     bad_row = score_rows(
         probs,
-        bits,
+        probs.view(np.int32 if probs.dtype == np.float32 else np.int64),
         scores.codes[rows],
         ROW_SUM_TOLERANCE,
         scores.predicted[rows],
@@ -288,10 +286,17 @@ def _score_chunk(probs: FloatArray, rows: slice, scores: ItemScores) -> None:
         scores.p_given[rows],
         scores.p_predicted[rows],
         scores.p_second[rows],
+        scores.entropy[rows],
     )
-    if bad_row != NO_ROW:
-        raise DataError(_no_distribution(probs[bad_row], rows.start + bad_row))
-    (entropies_float32 if is_small else entropies_float64)(probs, bits, scores.entropy[rows])
+    if bad_row == NO_ROW:
+        return
+    if _has_minus_zero(probs[bad_row]):
+        return _score_chunk(probs + 0.0, rows, scores)
+    raise DataError(_no_distribution(probs[bad_row], rows.start + bad_row))
+
+
+def _has_minus_zero(probs: FloatArray) -> bool:
+    return bool(np.any(np.signbit(probs) & (probs == 0)))
 
 
 def _no_distribution(probs: FloatArray, row: int) -> str:
