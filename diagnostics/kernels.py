@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numba
 import numpy as np
@@ -18,13 +18,13 @@ import numpy.typing as npt
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
-BitsArray = npt.NDArray[np.signedinteger]
+WholeArray = npt.NDArray[np.signedinteger]
 
 NO_ROW = -1
 NO_CLASS, UNCLEAR = -1, -2
 
 AS_REAL_NUMBERS = {"reassoc", "contract", "nsz"}
-"""Sums may be added up in any order, as a processor does that adds many at once; NaN and infinity keep their meaning."""
+"""Sums may be added up in any order, as by a processor that adds many at once; NaN and infinity keep their meaning."""
 
 LN_2 = math.log(2)
 C0, C1, C2, C3 = (np.float32(c) for c in (1.44269490, -0.721352816, 0.480923235, -0.360239595))
@@ -53,10 +53,16 @@ def _compiled(*, fastmath: bool | set[str] = False) -> Callable[[Kernel], Kernel
     return decorate
 
 
+def _compiled_in_place_of(function: Callable[..., object]) -> Callable[[Kernel], Kernel]:
+    """What a kernel runs for the function is what the decorated one returns for the types of its arguments."""
+    decorate: Callable[[Kernel], Kernel] = numba.extending.overload(function, inline="always", strict=False)
+    return decorate
+
+
 @_compiled(fastmath=AS_REAL_NUMBERS)
 def score_rows(
     probs: FloatArray,
-    bits: BitsArray,
+    bits: WholeArray,
     codes: IntArray,
     tolerance: float,
     predicted: IntArray,
@@ -76,7 +82,7 @@ def score_rows(
     returns : the first row with a minus sign (that of -0.0 too) or a sum further than `tolerance` from 1 (NaN too), -1
         if none
     """
-    whole = bits.dtype.type
+    whole: Any = bits.dtype.type
     n_rows, n_classes = len(probs), whole(probs.shape[1])
     for row in range(n_rows):
         total, plogp = probs.dtype.type(0), probs.dtype.type(0)
@@ -101,7 +107,8 @@ def score_rows(
             runner_up = first + 1
             while bits[row, runner_up] != largest:
                 runner_up += 1
-        predicted[row], second[row] = first, runner_up if n_classes > 1 else first
+        predicted[row] = first
+        second[row] = runner_up if n_classes > 1 else first
         p_predicted[row], p_second[row] = probs[row, predicted[row]], probs[row, second[row]]
         p_given[row] = probs[row, codes[row]] if codes[row] >= 0 else np.nan
         entropy[row] = max(probs.dtype.type(0), -plogp * probs.dtype.type(LN_2))
@@ -113,8 +120,8 @@ def log2(value: float, bits: int) -> float:
     raise NotImplementedError
 
 
-@numba.extending.overload(log2, inline="always", strict=False)
-def _log2_by_type(value: numba.types.Float, bits: numba.types.Integer) -> Callable[[float, int], float]:
+@_compiled_in_place_of(log2)
+def _log2_by_type(value: numba.types.Float, bits: numba.types.Integer) -> Callable[..., object]:
     return _log2_in_steps if value == numba.float32 else _log2_of_the_library
 
 
@@ -162,35 +169,17 @@ def guess_classes(
     """
     lowest = limits.min()
     for row in range(len(codes)):
+        guess, is_sure = predicted[row], p_predicted[row] >= limits[predicted[row]]
         other = UNCLEAR if p_second[row] >= lowest else NO_CLASS
-        guess = predicted[row] if p_predicted[row] >= limits[predicted[row]] else other
+        guess = guess if is_sure else other
         guesses[row] = guess if codes[row] >= 0 else NO_CLASS
 
 
 @_compiled()
-def count_pairs(guesses: IntArray, codes: IntArray, counts: FloatArray) -> None:
+def count_pairs(guesses: IntArray, codes: IntArray, counts: WholeArray) -> None:
     """Add each item to counts[guess, code]; one without a guess (-1) thus to the last row."""
     for row in range(len(codes)):
         counts[guesses[row], codes[row]] += 1
-
-
-@_compiled()
-def scale_columns(counts: FloatArray, sums: FloatArray, new_sums: IntArray) -> None:
-    """Divide each column by its sum and multiply it by its new one."""
-    for row in range(len(counts)):
-        for column in range(len(sums)):
-            counts[row, column] = counts[row, column] / sums[column] * new_sums[column]
-
-
-@_compiled()
-def round_all(counts: FloatArray, rounded: IntArray, sums: FloatArray, rounded_sums: FloatArray) -> None:
-    """Round all counts, halves to the even number; adds to the sums of the columns before and after."""
-    for row in range(len(counts)):
-        for column in range(len(sums)):
-            nearest = np.rint(counts[row, column])
-            rounded[row, column] = nearest
-            sums[column] += counts[row, column]
-            rounded_sums[column] += nearest
 
 
 @_compiled()
@@ -281,18 +270,16 @@ def rows_that_may_enter(
     n_found = 0
     for row in range(start, len(codes)):
         code = codes[row]
-        if is_mine[code] and is_wanted[row] == wanted and p_second[row] - p_given[row] >= pairs.floors[code]:
-            rows[n_found] = row
-            n_found += 1
-            if n_found == len(rows):
-                return n_found, row + 1
+        may_enter = p_second[row] - p_given[row] >= pairs.floors[code]
+        rows[n_found] = row
+        n_found += is_mine[code] & (is_wanted[row] == wanted) & may_enter
+        if n_found == len(rows):
+            return n_found, row + 1
     return n_found, len(codes)
 
 
 @_compiled()
-def offer_rows(
-    probs: FloatArray, rows: IntArray, codes: IntArray, predicted: IntArray, pairs: Pairs
-) -> None:
+def offer_rows(probs: FloatArray, rows: IntArray, codes: IntArray, predicted: IntArray, pairs: Pairs) -> None:
     """Offer rows to all pairs of their given class but that with the predicted one, which has had its offer.
 
     probs : of the rows offered
@@ -301,11 +288,14 @@ def offer_rows(
     for offered in range(len(rows)):
         row = rows[offered]
         code = codes[row]
+        has_entered = False
         for pair in range(pairs.starts[code], pairs.starts[code + 1]):
             margin = probs[offered, pairs.others[pair]] - probs[offered, code]
             if margin >= pairs.entries[pair] and pairs.others[pair] != predicted[row]:
                 _offer(margin, row, pair, pairs)
-        _raise_floor(code, pairs)
+                has_entered = True
+        if has_entered:
+            _raise_floor(code, pairs)
 
 
 @_compiled()

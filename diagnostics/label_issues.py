@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from diagnostics.chunks import chunks_of, for_each_chunk, n_cores, native_rows, rows_in_chunk
 from diagnostics.errors import DataError
@@ -24,6 +25,8 @@ from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from diagnostics.kernels import Pairs
+
+CountArray = npt.NDArray[np.signedinteger]
 
 FILTERS = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning")
 
@@ -135,15 +138,15 @@ def confident_limits(thresholds: FloatArray, dtype: np.dtype[np.floating]) -> Fl
     return limits.astype(np.float64)
 
 
-def _counted_pairs(codes: IntArray, guesses: IntArray, n_classes: int) -> FloatArray:
+def _counted_pairs(codes: IntArray, guesses: IntArray, n_classes: int) -> CountArray:
     from diagnostics.kernels import count_pairs
 
-    counts = np.zeros((n_classes + 1, n_classes))
+    counts = np.zeros((n_classes + 1, n_classes), dtype=np.int32)
     count_pairs(guesses, codes, counts)
     return counts[:n_classes]
 
 
-def calibrated_joint(counts: FloatArray, n_items_of: IntArray) -> IntArray:
+def calibrated_joint(counts: CountArray, n_items_of: IntArray) -> IntArray:
     """The confident joint (equation 1), scaled so that each column sums to the number of items given that class.
 
     At least one item of each class counts as what it is given as. A row is a guess here and a column a given class, for
@@ -152,11 +155,10 @@ def calibrated_joint(counts: FloatArray, n_items_of: IntArray) -> IntArray:
     counts : (n_classes, n_classes), how many items are confidently each class, by given class
     returns : (n_classes, n_classes) of int64
     """
-    from diagnostics.kernels import scale_columns
-
-    scaled = counts.copy()
+    scaled = counts.astype(np.float64)
     np.fill_diagonal(scaled, scaled.diagonal().clip(min=1))
-    scale_columns(scaled, scaled.sum(axis=0), n_items_of)
+    scaled /= scaled.sum(axis=0)
+    scaled *= n_items_of
     scaled /= max(float(np.sum(scaled)), SMALLEST_SUM)
     scaled *= n_items_of.sum()
     return _rounded_columns(scaled)
@@ -170,12 +172,9 @@ def _rounded_columns(counts: FloatArray) -> IntArray:
            [0, 0],
            [0, 1]])
     """
-    from diagnostics.kernels import round_all
-
     rounded = np.empty(counts.shape, dtype=np.int64)
-    sums, rounded_sums = np.zeros((2, counts.shape[1]))
-    round_all(counts, rounded, sums, rounded_sums)
-    missing = (sums.round() - rounded_sums).astype(np.int64)
+    np.rint(counts, out=rounded, casting="unsafe")
+    missing = counts.sum(axis=0).round().astype(np.int64) - rounded.sum(axis=0)
     for column in np.flatnonzero(missing):
         order = np.argsort(counts[:, column] - rounded[:, column])
         upwards = missing[column] > 0
@@ -269,7 +268,7 @@ def _empty_pairs(counts: IntArray, dtype: np.dtype[np.floating], no_row: int) ->
     """The pairs that look for at least one item, those of one given class after the other."""
     from diagnostics.kernels import Pairs
 
-    others, given = np.nonzero(counts)
+    others, given = np.divmod(np.flatnonzero(counts > 0), len(counts))
     order = np.argsort(given, kind="stable")
     others, given = others[order], given[order]
     n_places = counts[others, given]

@@ -6,9 +6,9 @@ Directions, so that nobody has to remember them: `loss` and `entropy` are high w
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from diagnostics.chunks import chunks_of, for_each_chunk, native_rows, native_type
@@ -177,10 +177,8 @@ def mean_per_class(codes: IntArray, values: FloatArray, n_classes: int) -> Float
     starts = np.concatenate([[0], np.cumsum(counts)])
     grouped = np.empty(starts[-1], dtype=values.dtype)
     group_by_code(codes, values, starts, grouped)
-    sums = np.full(n_classes, np.nan)
-    for code in np.flatnonzero(counts):
-        sums[code] = np.add.reduce(grouped[starts[code] : starts[code + 1]])
-    means: FloatArray = (sums / np.maximum(counts, 1)).astype(values.dtype)
+    sums = np.array([np.add.reduce(grouped[start:stop]) for start, stop in pairwise(starts.tolist())])
+    means: FloatArray = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(values.dtype)
     return means.astype(np.float64)
 
 
@@ -288,11 +286,10 @@ def _score_chunk(probs: FloatArray, rows: slice, scores: ItemScores) -> None:
         scores.p_second[rows],
         scores.entropy[rows],
     )
-    if bad_row == NO_ROW:
-        return
-    if _has_minus_zero(probs[bad_row]):
-        return _score_chunk(probs + 0.0, rows, scores)
-    raise DataError(_no_distribution(probs[bad_row], rows.start + bad_row))
+    if bad_row != NO_ROW and _has_minus_zero(probs[bad_row]):
+        _score_chunk(probs + 0.0, rows, scores)
+    elif bad_row != NO_ROW:
+        raise DataError(_no_distribution(probs[bad_row], rows.start + bad_row))
 
 
 def _has_minus_zero(probs: FloatArray) -> bool:
