@@ -22,6 +22,7 @@ from curation.features import FEATURES_FILE, feature_table
 from curation.project import Project
 from curation.queues import Queue, QueueQuery, open_queue
 from curation.rounds import DatasetVersion, dataset_version, rounds_table
+from curation.run_folders import what_became
 from curation.runs import list_runs
 from curation.thumbnails import Picture, Thumbnails
 from diagnostics.errors import ProjectError, WinnowError
@@ -143,6 +144,18 @@ def review_newest() -> None:
 def leave_review() -> None:
     """Forget which run Review showed: who comes back gets the newest one."""
     st.session_state.pop(REVIEWED_KEY, None)
+
+
+def forget_lost_runs() -> list[str]:
+    """Show the newest run where a run was shown that is there no more; returns what became of each, a sentence.
+
+    For the beginning of a page: the pick in the sidebar changes.
+    """
+    known = {NEWEST, None, *(info.run_id for info in finished_runs())}
+    lost = {
+        st.session_state.pop(key) for key in (RUN_KEY, REVIEWED_KEY) if st.session_state.get(key) not in known
+    }
+    return [what_became(current_project(), str(run_id)) for run_id in sorted(lost)]
 
 
 def validation_alarm_now() -> RunAlarm | None:

@@ -21,6 +21,7 @@ from curation.run_folders import (
     read_run,
     read_start,
 )
+from curation.run_removal import remove_replaced_quick_runs
 from curation.what_if import what_if, write_what_if
 from diagnostics.errors import Cancelled, WinnowError
 from diagnostics.progress import Progress, ProgressCallback, ignore_progress
@@ -92,6 +93,8 @@ def train_project(
     if run.quick and not why_not(project, WHAT_IF):
         table = what_if(project, run.run_id, on_progress=watch, should_stop=stop)
         write_what_if(read_run(project, run.run_id), table)
+    if run.quick:
+        remove_replaced_quick_runs(project, now=datetime.now(UTC) if now is None else now)
     return run.run_id
 
 

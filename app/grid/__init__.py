@@ -63,7 +63,7 @@ def label_grid(
 ) -> None:
     """Draw the grid.
 
-    on_renew : called when its token has run out; drawing it again hands it a new one
+    on_renew : called when its token has run out, or the run of its queue is gone; drawing it again hands it new ones
     on_next_class : called when the person goes on from the last item
     on_show_run : called when the person wants the queue of the newest run, which was finished since this one was opened
     """

@@ -35,8 +35,6 @@ def _run_picker() -> None:
         return
     titles = {info.run_id: f"{info.name} · version {info.dataset_version['number']}" for info in runs}
     titles = {context.NEWEST: f"Newest: {runs[0].name}"} | titles
-    if st.session_state.get(context.RUN_KEY) not in titles:
-        st.session_state.pop(context.RUN_KEY, None)
     st.selectbox(
         "Run shown",
         list(titles),

@@ -7,6 +7,7 @@ import pytest
 from app import context
 from app.routes import MAX_BODY_BYTES
 from app.tokens import sign
+from curation.run_removal import remove_run
 
 
 def decide(client, item_id, verdict="label_wrong", label="red", *, seq=1, **more):
@@ -344,3 +345,14 @@ def test_the_first_page_is_also_found_by_its_name(client):
     answer = client.get("/data?search=cat", follow_redirects=False)
     assert answer.is_redirect
     assert answer.headers["location"].endswith("/?search=cat")
+
+
+def test_a_queue_whose_run_was_removed_says_so_and_asks_for_the_page_to_be_drawn_anew(
+    client, project, add_run
+):
+    add_run(project, "run-0002")
+    assert client.get("/api/page?run=run-0002").status_code == 200
+    remove_run(project, "run-0002", annotator="ada", now=context.now())
+    answer = client.get("/api/page?run=run-0002")
+    assert (answer.status_code, "run-0002 was removed" in answer.json()["error"]) == (410, True)
+    assert client.get("/api/page?run=run-0009").status_code == 400
