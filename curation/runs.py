@@ -10,6 +10,7 @@ from curation.availability import WHAT_IF, why_not
 from curation.decisions.events import LABEL_RIGHT, LABEL_WRONG, LABELLED
 from curation.project import Project
 from curation.queues import prepare_queues
+from curation.quick_rounds import quick_inputs
 from curation.rounds import DatasetVersion, dataset_version, training_items, version_now
 from curation.run_folders import (
     PartialRun,
@@ -17,7 +18,6 @@ from curation.run_folders import (
     found_lr,
     list_partial_runs,
     list_runs,
-    newest_full_run,
     read_run,
     read_start,
 )
@@ -130,18 +130,14 @@ def _train_quick(
     should_stop: Callable[[], bool],
     now: datetime,
 ) -> RunInfo:
-    from diagnostics.training.quick import QuickInputs, train_quick_run
+    from diagnostics.training.quick import train_quick_run
 
     version = version_now(project)
-    inputs = QuickInputs(
-        items=training_items(project, version),
-        task=project.task_at(project.class_log.at(version.class_change)),
-        config=run.config,
-        base=newest_full_run(project),
-        content_of=project.items.set_index("item_id")["content_hash"],
-        unit_of=project.items.set_index("item_id")["unit"],
-        roots=tuple(project.info.roots),
-        cache_dir=project.cache_dir,
+    inputs = quick_inputs(
+        project,
+        training_items(project, version),
+        project.task_at(project.class_log.at(version.class_change)),
+        run.config,
         on_progress=on_progress,
         should_stop=should_stop,
         decided=_confirmed(project, version),

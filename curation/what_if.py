@@ -14,6 +14,7 @@ import pandas as pd
 
 from curation.class_caps import named_caps
 from curation.project import Project
+from curation.quick_rounds import quick_inputs
 from curation.rounds import DatasetVersion, dataset_version, training_items, version_now
 from curation.run_classes import names_now
 from curation.run_folders import newest_full_run, read_run
@@ -107,23 +108,14 @@ def _predict_before(
     on_progress: ProgressCallback,
     should_stop: Callable[[], bool],
 ) -> pd.Series:
-    from diagnostics.training.quick import QuickInputs, predict_quick
+    from diagnostics.training.quick import predict_quick
 
     old = training_items(project, then)
     present = training_items(project, now)
     new_validation = present[(present["split"] == "val") & ~present["item_id"].isin(old["item_id"])]
     items = pd.concat([old, new_validation], ignore_index=True)
-    inputs = QuickInputs(
-        items=items,
-        task=project.task,
-        config=run.info.config,
-        base=newest_full_run(project),
-        content_of=project.items.set_index("item_id")["content_hash"],
-        unit_of=project.items.set_index("item_id")["unit"],
-        roots=tuple(project.info.roots),
-        cache_dir=project.cache_dir,
-        on_progress=on_progress,
-        should_stop=should_stop,
+    inputs = quick_inputs(
+        project, items, project.task, run.info.config, on_progress=on_progress, should_stop=should_stop
     )
     codes = predict_quick(inputs).argmax(axis=1)
     validation = (items["split"] == "val").to_numpy()
