@@ -15,6 +15,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from app import context
+from app.base_path import base_path
 from app.bundled_assets import BundledAssets
 from app.main import PAGES
 from app.routes import make_routes
@@ -47,7 +48,8 @@ def serve(
         importlib.import_module(f"app.views.{page}")
     warm_up()
     path = "" if open_page == DEFAULT_PAGE else open_page
-    url = f"http://{'localhost' if address in LOOPBACK else address}:{port}/{path}"
+    host = "localhost" if address in LOOPBACK else address
+    url = f"http://{host}:{port}{base_path()}/{path}"
     app = make_app(url, open_browser=not headless)
     app.run(config=server_options(port=port, address=address))
 

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from app.base_path import base_path
 from app.grid import ASSETS, assets_url
 from app.routes.cards import cards
 from app.routes.codebook import codebook, codebook_change
@@ -41,18 +42,19 @@ POST = {
 
 
 def make_routes() -> list[BaseRoute]:
-    """The routes to serve beside Streamlit."""
+    """The routes to serve beside Streamlit, below the same path."""
+    base = base_path()
     return [
-        *(Route(path, guarded(handler), methods=["GET"]) for path, handler in GET.items()),
-        *(Route(path, guarded(handler), methods=["POST"]) for path, handler in POST.items()),
-        Route("/data", _first_page, methods=["GET"]),
-        Mount(assets_url(), _GridAssets(directory=ASSETS), name="grid"),
+        *(Route(base + path, guarded(handler), methods=["GET"]) for path, handler in GET.items()),
+        *(Route(base + path, guarded(handler), methods=["POST"]) for path, handler in POST.items()),
+        Route(f"{base}/data", _first_page, methods=["GET"]),
+        Mount(base + assets_url(), _GridAssets(directory=ASSETS), name="grid"),
     ]
 
 
 def _first_page(request: Request) -> Response:
     """The page Data is the first one, which Streamlit knows by no other address than that of the app."""
-    return RedirectResponse(request.url.replace(path="/"))
+    return RedirectResponse(request.url.replace(path=f"{base_path()}/"))
 
 
 class _GridAssets(StaticFiles):

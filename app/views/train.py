@@ -21,6 +21,7 @@ from curation.jobs import TRAIN, latest_job, start_job, start_quick_round
 from curation.project import Project
 from curation.rounds import close_round, current_round, dataset_version
 from curation.runs import read_run
+from diagnostics.modalities import has_own_features
 from diagnostics.run_folder import LOG_FILE, Run
 from diagnostics.training.config import TrainConfig
 
@@ -75,12 +76,12 @@ def _start(project: Project) -> None:
                     project, options, f"Close round and {title[0].lower()}{title[1:]}", closing=True
                 )
             _start_button(project, options, title if not n_open else f"{title} without them", closing=False)
-            if context.newest_run_id() is not None:
+            if context.newest_run_id() is not None or has_own_features(project.info.modality):
                 st.button(
                     "Quick round",
                     icon=":material/bolt:",
-                    help="Trains only heads on what the last run knows of each item, with the decisions up to now. "
-                    "Takes seconds; a full training confirms it.",
+                    help="Trains only a linear model, on the items' own features or on what the last full run knows of "
+                    "them, with the decisions up to now. Takes seconds; a full training confirms it.",
                     on_click=_begin_quick,
                     args=(project,),
                 )

@@ -19,12 +19,23 @@ class ModelChoice:
 
     arch : as `TrainConfig.arch` takes it
     sentence : what it is and when to take it
+    without : the options that it does not have; setting one of them is an error
     lacks : what of it is not on this machine, as a sentence; "" if nothing is. Looks at files only
     """
 
     arch: str
     sentence: str
     lacks: Callable[[], str] = _always
+    without: tuple[str, ...] = ()
+
+    def is_meant_by(self, arch: str) -> bool:
+        """Whether a name means this model, perhaps another variant of it.
+
+        >>> ModelChoice("transformer:distilbert", "").is_meant_by("transformer:roberta")
+        True
+        """
+        kind, has_variants, _ = self.arch.partition(":")
+        return arch == self.arch or (bool(has_variants) and arch.startswith(f"{kind}:"))
 
 
 def lacks_file(folder: Callable[[], Path], name: str) -> Callable[[], str]:

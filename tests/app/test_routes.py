@@ -3,8 +3,10 @@ import struct
 import time
 
 import pytest
+from streamlit import config
 
 from app import context
+from app.grid import assets_url
 from app.routes import MAX_BODY_BYTES
 from app.tokens import sign
 from curation.run_removal import remove_run
@@ -183,8 +185,6 @@ def test_a_link_to_an_unknown_class_says_which_are_known(client):
 
 
 def test_only_modules_of_the_grid_are_served_as_files(client):
-    from app.grid import assets_url
-
     assert client.get(f"{assets_url()}/grid.js").headers["content-type"].startswith("text/javascript")
     assert client.get(f"{assets_url()}/__init__.py").status_code == 404
     assert client.get(f"{assets_url()}/../routes.py").status_code == 404
@@ -356,3 +356,21 @@ def test_a_queue_whose_run_was_removed_says_so_and_asks_for_the_page_to_be_drawn
     answer = client.get("/api/page?run=run-0002")
     assert (answer.status_code, "run-0002 was removed" in answer.json()["error"]) == (410, True)
     assert client.get("/api/page?run=run-0009").status_code == 400
+
+
+@pytest.fixture
+def below():
+    """The same behind a path: what the app is served below."""
+    before = config.get_option("server.baseUrlPath")
+    config.set_option("server.baseUrlPath", "labels/cats")
+    yield "/labels/cats"
+    config.set_option("server.baseUrlPath", before)
+
+
+def test_behind_a_path_every_route_is_below_it(below, client):
+    assert client.get(f"{below}/api/page?run=run-0001").status_code == 200
+    assert client.get(f"{below}{assets_url()}/grid.js").status_code == 200
+    moved = client.get(f"{below}/data", follow_redirects=False)
+    assert moved.headers["location"].endswith(f"{below}/")
+    for path in ("/api/page?run=run-0001", f"{assets_url()}/grid.js"):
+        assert client.get(path).status_code == 404

@@ -85,16 +85,17 @@ def main() -> None:
 
 
 def timed_round(project: Project) -> None:
-    started_s = time.perf_counter()
+    started_s, started_cpu_s = time.perf_counter(), time.process_time()
     run_id = train_project(project, TrainConfig(), quick=True)
     trained_s = time.perf_counter() - started_s
     queue = open_queue(project, QueueQuery(run_id=run_id, by="loss", decided="open"))
     queue.page(1, 60)
-    total_s = time.perf_counter() - started_s
+    total_s, cpu_s = time.perf_counter() - started_s, time.process_time() - started_cpu_s
     info = read_run(project, run_id).info
     print(
         f"{run_id}: heads, scores and files {info.seconds:.2f} s; with the what-if table {trained_s:.2f} s; "
-        f"to the first page of the new queue {total_s:.2f} s; strength {info.quick and info.quick.strength:.3g}"
+        f"to the first page of the new queue {total_s:.2f} s, {cpu_s:.1f} s of CPU; "
+        f"strength {info.quick and info.quick.strength:.3g}"
     )
 
 
