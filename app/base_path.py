@@ -3,7 +3,16 @@
 import streamlit as st
 
 
+def as_base_path(path: str) -> str:
+    """With a slash before it and none after; "" for an app that has the whole address to itself.
+
+    >>> as_base_path("labels/cats/"), as_base_path("/")
+    ('/labels/cats', '')
+    """
+    bare = path.strip("/")
+    return f"/{bare}" if bare else ""
+
+
 def base_path() -> str:
-    """With a slash before it and none after, "" for an app that has the whole address to itself."""
-    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{path}" if path else ""
+    """That of the app that is being served, or of Streamlit's settings before it is."""
+    return as_base_path(str(st.get_option("server.baseUrlPath") or ""))

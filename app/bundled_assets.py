@@ -11,8 +11,6 @@ from pathlib import Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.file_util import get_static_dir
 
-from app.base_path import base_path
-
 ADDRESS = "/static/"
 FOR_GOOD = b"public, immutable, max-age=31536000"
 SERVED = (".js", ".css", ".woff2")
@@ -23,11 +21,12 @@ Headers = list[tuple[bytes, bytes]]
 class BundledAssets:
     """ASGI middleware that answers for the files below `static/`, whose names change with their content."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, base: str = "") -> None:
+        """base : the path that the app is served below"""
         self._app = app
         folder = Path(get_static_dir()) / "static"
         self._paths = {
-            base_path() + ADDRESS + path.relative_to(folder).as_posix(): path
+            base + ADDRESS + path.relative_to(folder).as_posix(): path
             for path in folder.rglob("*")
             if path.suffix in SERVED
         }

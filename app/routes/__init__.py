@@ -8,7 +8,6 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from app.base_path import base_path
 from app.grid import ASSETS, assets_url
 from app.routes.cards import cards
 from app.routes.codebook import codebook, codebook_change
@@ -41,9 +40,8 @@ POST = {
 }
 
 
-def make_routes() -> list[BaseRoute]:
-    """The routes to serve beside Streamlit, below the same path."""
-    base = base_path()
+def make_routes(base: str = "") -> list[BaseRoute]:
+    """The routes to serve beside Streamlit. base : the path that both are below, see `app.base_path`"""
     return [
         *(Route(base + path, guarded(handler), methods=["GET"]) for path, handler in GET.items()),
         *(Route(base + path, guarded(handler), methods=["POST"]) for path, handler in POST.items()),
@@ -54,7 +52,7 @@ def make_routes() -> list[BaseRoute]:
 
 def _first_page(request: Request) -> Response:
     """The page Data is the first one, which Streamlit knows by no other address than that of the app."""
-    return RedirectResponse(request.url.replace(path=f"{base_path()}/"))
+    return RedirectResponse(request.url.replace(path=request.url.path.removesuffix("data")))
 
 
 class _GridAssets(StaticFiles):

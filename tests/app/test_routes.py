@@ -3,11 +3,12 @@ import struct
 import time
 
 import pytest
-from streamlit import config
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from app import context
 from app.grid import assets_url
-from app.routes import MAX_BODY_BYTES
+from app.routes import MAX_BODY_BYTES, make_routes
 from app.tokens import sign
 from curation.run_removal import remove_run
 
@@ -358,19 +359,11 @@ def test_a_queue_whose_run_was_removed_says_so_and_asks_for_the_page_to_be_drawn
     assert client.get("/api/page?run=run-0009").status_code == 400
 
 
-@pytest.fixture
-def below():
-    """The same behind a path: what the app is served below."""
-    before = config.get_option("server.baseUrlPath")
-    config.set_option("server.baseUrlPath", "labels/cats")
-    yield "/labels/cats"
-    config.set_option("server.baseUrlPath", before)
-
-
-def test_behind_a_path_every_route_is_below_it(below, client):
-    assert client.get(f"{below}/api/page?run=run-0001").status_code == 200
-    assert client.get(f"{below}{assets_url()}/grid.js").status_code == 200
-    moved = client.get(f"{below}/data", follow_redirects=False)
-    assert moved.headers["location"].endswith(f"{below}/")
+def test_behind_a_path_every_route_is_below_it(client):
+    behind = TestClient(Starlette(routes=make_routes("/labels/cats")), headers=client.headers)
+    assert behind.get("/labels/cats/api/page?run=run-0001").status_code == 200
+    assert behind.get(f"/labels/cats{assets_url()}/grid.js").status_code == 200
+    moved = behind.get("/labels/cats/data", follow_redirects=False)
+    assert moved.headers["location"].endswith("/labels/cats/")
     for path in ("/api/page?run=run-0001", f"{assets_url()}/grid.js"):
-        assert client.get(path).status_code == 404
+        assert behind.get(path).status_code == 404
