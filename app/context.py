@@ -81,9 +81,13 @@ def take_problem() -> str:
 
 def annotator() -> str:
     """The name that decisions of this session are kept under."""
-    if ANNOTATOR_KEY not in st.session_state:
-        st.session_state[ANNOTATOR_KEY] = remembered_name() or getpass.getuser()
-    return str(st.session_state[ANNOTATOR_KEY]).strip()[:MAX_NAME] or getpass.getuser()
+    typed = str(st.session_state.get(ANNOTATOR_KEY, "")).strip()
+    return typed[:MAX_NAME] or usual_name()
+
+
+def usual_name() -> str:
+    """The name of somebody who has typed none yet."""
+    return remembered_name().strip()[:MAX_NAME] or getpass.getuser()
 
 
 def remembered_name() -> str:

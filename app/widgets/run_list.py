@@ -38,6 +38,7 @@ def _table(runs: list[RunInfo], kept: frozenset[str]) -> RunInfo | None:
     rows = [
         {
             "run": info.name,
+            "kept": "kept" if info.run_id in kept else None,
             "finished": info.finished_at,
             "version": info.dataset_version["number"],
             "model": _model(info),
@@ -45,7 +46,6 @@ def _table(runs: list[RunInfo], kept: frozenset[str]) -> RunInfo | None:
             "items": info.n_train,
             "took": duration_text(info.seconds),
             "device": info.device,
-            "kept": "kept" if info.run_id in kept else None,
         }
         for info in runs
     ]
@@ -60,6 +60,7 @@ def _table(runs: list[RunInfo], kept: frozenset[str]) -> RunInfo | None:
         selection_mode="single-row",
         column_config={
             "run": config.TextColumn("Run"),
+            "kept": config.TextColumn("Kept"),
             "finished": config.DatetimeColumn("Finished (UTC)", format="YYYY-MM-DD HH:mm"),
             "version": config.NumberColumn("Dataset version"),
             "model": config.TextColumn("Model"),
@@ -67,7 +68,6 @@ def _table(runs: list[RunInfo], kept: frozenset[str]) -> RunInfo | None:
             "items": config.NumberColumn("Trained on", format="localized"),
             "took": config.TextColumn("Took"),
             "device": config.TextColumn("Device"),
-            "kept": config.TextColumn("Kept"),
         },
     )
     places = event.selection.rows

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from diagnostics.training.config import NETWORK_OPTIONS
+
 HERE = ""
+FITTED_AT_ONCE_WITHOUT = (*NETWORK_OPTIONS, "focal_gamma", "mixed_precision")
 
 
 def _always() -> str:
@@ -19,7 +22,7 @@ class ModelChoice:
 
     arch : as `TrainConfig.arch` takes it
     sentence : what it is and when to take it
-    without : the options that it does not have; setting one of them is an error
+    without : the options that it does not have, or that change nothing; they are not offered
     lacks : what of it is not on this machine, as a sentence; "" if nothing is. Looks at files only
     """
 

@@ -1,14 +1,13 @@
 """Models for table rows."""
 
-from diagnostics.model_choices.choice import ModelChoice
-from diagnostics.training.config import NETWORK_OPTIONS
+from diagnostics.model_choices.choice import FITTED_AT_ONCE_WITHOUT, ModelChoice
 
 TABULAR = (
-    ModelChoice("auto", "Gradient boosting: the right start nearly always.", without=NETWORK_OPTIONS),
+    ModelChoice("auto", "Gradient boosting: the right start nearly always.", without=FITTED_AT_ONCE_WITHOUT),
     ModelChoice(
         "gradient_boosting",
         "Many small decision trees: seconds, takes missing values as they are.",
-        without=NETWORK_OPTIONS,
+        without=FITTED_AT_ONCE_WITHOUT,
     ),
     ModelChoice(
         "tabular_net", "A network with an embedding for each category; slower, worth a try with many rows."

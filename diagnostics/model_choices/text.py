@@ -1,7 +1,12 @@
 """Models for texts."""
 
-from diagnostics.model_choices.choice import ModelChoice, fastai_models, lacks_file, lacks_hub_model
-from diagnostics.training.config import NETWORK_OPTIONS
+from diagnostics.model_choices.choice import (
+    FITTED_AT_ONCE_WITHOUT,
+    ModelChoice,
+    fastai_models,
+    lacks_file,
+    lacks_hub_model,
+)
 
 TRANSFORMER = "distilbert-base-uncased"
 AWD_LSTM_WITHOUT = ("frozen_epochs",)  # it is unfrozen layer by layer
@@ -9,12 +14,12 @@ TRANSFORMER_WITHOUT = ("frozen_epochs", "lm_epochs", "weights_file")  # its name
 
 TEXT = (
     ModelChoice(
-        "auto", "The words themselves, tfidf: the right start nearly always.", without=NETWORK_OPTIONS
+        "auto", "The words themselves, tfidf: the right start nearly always.", without=FITTED_AT_ONCE_WITHOUT
     ),
     ModelChoice(
         "tfidf",
         "Counts words and weighs them with a linear model: seconds, and it can say why.",
-        without=NETWORK_OPTIONS,
+        without=FITTED_AT_ONCE_WITHOUT,
     ),
     ModelChoice(
         "awd_lstm",
