@@ -60,7 +60,10 @@ def _list(project: "Project", change: "CapChange | None", undone: "CapChange | N
         "class": "left", "at most": "right", "items": "right", "only predicted": "right", "why": "left",
         "by": "left", "set": "left",
     }  # fmt: skip
-    return print_table("Caps", columns, [_texts(row) for row in table.to_dict("records")])
+    print_table("Caps", columns, [_texts(row) for row in table.to_dict("records")])
+    if project.label_kind.cap_note:
+        print_line(project.label_kind.cap_note)
+    return None
 
 
 def _texts(row: dict[Any, Any]) -> dict[str, object]:

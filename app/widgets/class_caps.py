@@ -19,6 +19,8 @@ def caps_in_force(project: Project) -> None:
         st.markdown("**Caps on classes**")
         if table.empty:
             st.caption("None is in force.")
+        elif project.label_kind.cap_note:
+            st.caption(project.label_kind.cap_note)
         for row in table.to_dict("records"):
             left, right = st.columns([6, 1], vertical_alignment="center")
             reason = f" · {escape(row['reason'])}" if row["reason"] else ""

@@ -98,6 +98,7 @@ class LabelKind:
     reasoned_from : the columns of a queue that `diagnostics.reasons` reads beside what was seen of the items
     class_filter : the field of `curation.queues.QueueQuery` by which one class is reviewed at a time
     suspects_text : how many items of a class are suspect, of {n_open} that nobody decided on and {n} in its queue
+    cap_note : what a cap on a class means for the items that it is about, a sentence; "" where they have no other class
     not_available : why projects with such labels lack some of FEATURES, a sentence each
     """
 
@@ -119,6 +120,7 @@ class LabelKind:
     compared: tuple[str, ...]
     said: Callable[[Mapping[str, Any], str, int], str]
     reasoned_from: tuple[str, ...]
+    cap_note: str
     class_filter: str
     suspects_text: str
     not_available: Mapping[str, str]

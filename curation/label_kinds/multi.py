@@ -36,6 +36,10 @@ HESITATION = {
     "confusion": "; its nearest probability is {value:.2f} from where it decides",
     "entropy": "; entropy {value:.2f}",
 }
+CAP_NOTE = (
+    "Items with other labels are held back last, and not where one of these would be left with fewer items than the "
+    "cap: then more of the class are trained on."
+)
 NOT_AVAILABLE = {
     ADVICE: "What to do next for each class is told for one label an item so far, not for several.",
 }
@@ -229,5 +233,6 @@ SEVERAL_LABELS = LabelKind(
     reasoned_from=("given_label", "suspect", "second_label", "p_second"),
     class_filter="suspect_label",
     suspects_text="{n_open:,} of {n:,} suspects open",
+    cap_note=CAP_NOTE,
     not_available=NOT_AVAILABLE,
 )

@@ -137,5 +137,6 @@ ONE_LABEL = LabelKind(
     reasoned_from=("given_label",),
     class_filter="given",
     suspects_text="{n_open:,} of {n:,} labels suspect and open",
+    cap_note="",
     not_available={},
 )
