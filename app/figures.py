@@ -294,6 +294,12 @@ def class_cap_figure(table: pd.DataFrame) -> go.Figure:
 
 
 OFFSET = 1.2
+WHOLE_NAMES = {
+    "accuracy": "Accuracy",
+    "subset_accuracy": "Sets right (subset accuracy)",
+    "micro_f1": "Micro F1",
+    "macro_f1": "Macro F1",
+}
 
 
 def seeds_figure(table: pd.DataFrame) -> go.Figure:
@@ -301,12 +307,11 @@ def seeds_figure(table: pd.DataFrame) -> go.Figure:
 
     table : as diagnostics.experiments.seeds gives it, one way to train
     """
-    names = {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
-    rows = table[table["metric"].isin([*names, "f1"])].dropna(subset=["mean"])
+    rows = table[table["metric"].isin([*WHOLE_NAMES, "f1"])].dropna(subset=["mean"])
     is_class = rows["metric"] == "f1"
     rows = pd.concat([rows[is_class].sort_values("mean"), rows[~is_class].iloc[::-1]])
     titles = [
-        f"<b>{names[metric]}</b>" if metric in names else html.escape(label)
+        f"<b>{WHOLE_NAMES[metric]}</b>" if metric in WHOLE_NAMES else html.escape(label)
         for metric, label in zip(rows["metric"], rows["label"], strict=True)
     ]
     figure = go.Figure(
