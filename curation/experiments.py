@@ -22,6 +22,7 @@ from curation.class_caps import lift_cap, list_cap_changes, set_cap
 from curation.edit_groups import with_edits
 from curation.jobs import EXPERIMENT, JobRow, start_job
 from curation.project import Project
+from curation.quick_rounds import quick_inputs
 from curation.replicates import replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_folders import list_runs, newest_full_run, read_run
@@ -43,9 +44,10 @@ from diagnostics.experiments.frame import (
     Trainings,
     Watch,
     cost_of,
+    rough_quick_s,
     ruler_of,
 )
-from diagnostics.experiments.options import ExperimentSpec, Options, checked_options
+from diagnostics.experiments.options import ExperimentSpec, Options, checked_options, joined_values
 from diagnostics.progress import ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo, write_table, write_text
 from diagnostics.task import FloatArray
@@ -133,8 +135,8 @@ def experiment_cost(project: Project, name: str, options: Options) -> Cost:
     raises : ConfigError for options it cannot be made with; DataError if the data do not do for it
     """
     spec, values = check_experiment(project, name, options)
-    trainings = spec.load().count(_data_for(project, spec, values, dataset_version(project)), values)
-    return cost_of(trainings, _speed(project))
+    data = _data_for(project, spec, values, dataset_version(project))
+    return cost_of(spec.load().count(data, values), _speed(project, data))
 
 
 def start_experiment(project: Project, name: str, options: Options, *, now: datetime | None = None) -> JobRow:
@@ -154,7 +156,7 @@ def experiment_arguments(project: Project, name: str, options: Options) -> list[
         if isinstance(value, bool):
             arguments.append(f"--{flag}" if value else f"--no-{flag}")
         elif isinstance(value, list | tuple):
-            arguments += [f"--{flag}", ",".join(map(str, value))]
+            arguments += [f"--{flag}", joined_values(value)] if value else []
         elif value is not None:
             arguments += [f"--{flag}", str(value)]
     return arguments
@@ -191,7 +193,7 @@ def make_experiment(
             on_progress=_both(on_progress, job),
             should_stop=lambda: should_stop() or (job is not None and job.should_stop()),
             clock=time.monotonic,
-            speed=_speed(project),
+            speed=_speed(project, data),
         )
         trainers = _trainers(project, version, data, watch, full=bool(values.get(ALL, False)))
         result = spec.load().run(data, trainers, values)
@@ -376,7 +378,8 @@ def _trainers(
     items = pd.concat([data.train_items, data.spare_items, items[is_ruler]], ignore_index=True)
     trainers = Trainers(quick=None, full=None, typical_noise=_typical_noise(project, data))
     try:
-        prepared = prepare_quick(_quick_inputs(project, data, items, watch))
+        inputs = quick_inputs(project, items, data.task, data.config, should_stop=watch.should_stop)
+        prepared = prepare_quick(inputs)
         heads = quick_trainer(prepared, _ruler_ids(data), should_stop=watch.should_stop)
         trainers = replace(trainers, quick=watch.over(QUICK, heads), quick_features=prepared.source)
     except RunError as error:
@@ -397,23 +400,6 @@ def _typical_noise(project: Project, data: ExperimentData) -> TrainingNoise | No
 def _ruler_ids(data: ExperimentData) -> pd.Index:
     ids: pd.Index = pd.Index(data.ruler.item_ids, dtype=object)
     return ids
-
-
-def _quick_inputs(project: Project, data: ExperimentData, items: pd.DataFrame, watch: Watch) -> Any:
-    from diagnostics.training.quick import QuickInputs
-
-    return QuickInputs(
-        items=items,
-        task=data.task,
-        config=data.config,
-        base=newest_full_run(project),
-        content_of=project.items.set_index("item_id")["content_hash"],
-        unit_of=project.items.set_index("item_id")["unit"],
-        roots=tuple(project.info.roots),
-        cache_dir=project.cache_dir,
-        on_progress=ignore_progress,
-        should_stop=watch.should_stop,
-    )
 
 
 def _full_trainer(
@@ -458,17 +444,20 @@ def _predicted_by(project: Project, info: RunInfo, data: ExperimentData) -> Floa
     return np.stack([predictions.fold_probs[model, rows] for model in models])
 
 
-def _speed(project: Project) -> Speed:
-    """Of the newest experiments that trained in each way; failing that, of the newest full run."""
+def _speed(project: Project, data: ExperimentData) -> Speed:
+    """Of the newest experiments that trained in each way; failing that, of the newest full run, and for heads what
+    so many items and classes take about."""
     past = [found.info for found in list_experiments(project)]
     quick_s = next((info.seconds_each[QUICK] for info in past if QUICK in info.seconds_each), None)
+    rough = "" if quick_s else "a rough estimate from the number of items and classes"
+    quick_s = quick_s or rough_quick_s(len(data.train_items), len(data.task.classes))
     made = next((info for info in past if FULL in info.seconds_each), None)
     if made is not None:
-        return Speed(quick_s, made.seconds_each[FULL], made.experiment_id)
+        return Speed(quick_s, made.seconds_each[FULL], made.experiment_id, rough)
     full = [info for info in list_runs(project) if info.is_full]
     if not full:
-        return Speed(quick_s)
-    return Speed(quick_s, full[-1].seconds / full[-1].n_folds, full[-1].run_id)
+        return Speed(quick_s, quick_source=rough)
+    return Speed(quick_s, full[-1].seconds / full[-1].n_folds, full[-1].run_id, rough)
 
 
 def _both(on_progress: ProgressCallback, job: WatchedJob | None) -> ProgressCallback:

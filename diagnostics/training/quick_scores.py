@@ -13,7 +13,7 @@ import pandas as pd
 from diagnostics.dynamics import Dynamics, read_dynamics
 from diagnostics.fold_arrays import FoldRows
 from diagnostics.label_quality import LABEL_RIGHT, LABEL_WRONG, LabelQuality, fit_label_quality
-from diagnostics.neighbours import NearItems, nearest_items, read_near_items
+from diagnostics.neighbours import NearItems, nearest_of_shared, read_near_items
 from diagnostics.predictions import OUT_OF_FOLD, Predictions
 from diagnostics.reasons import quality_table
 from diagnostics.run_folder import Run
@@ -82,12 +82,13 @@ def same_features(run: Run | None, predictions: Predictions) -> bool:
 def near_of_quick_run(
     predictions: Predictions, base: Run | None, content_hashes: pd.Series, seed: int
 ) -> NearItems | None:
-    """Those that the base run has found, because the features are the same; items that it did not have get none."""
+    """Those that the base run has found, because the features are the same; items that it did not have get none.
+    Without such a run those that an earlier round found in these features."""
     if predictions.fold_embeddings is None:
         return None
     kept = None if base is None else read_near_items(base.folder)
     if base is None or kept is None:
-        return nearest_items(predictions, content_hashes.astype(str).tolist(), seed=seed)
+        return nearest_of_shared(predictions, content_hashes.astype(str).tolist(), seed=seed)
     return kept.of_rows(pd.Index(base.predictions.item_ids).get_indexer(pd.Index(predictions.item_ids)))
 
 
