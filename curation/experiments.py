@@ -18,8 +18,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from curation.availability import EXPERIMENTS as EXPERIMENTS_FEATURE
-from curation.availability import refuse_unavailable
 from curation.class_caps import lift_cap, list_cap_changes, set_cap
 from curation.edit_groups import with_edits
 from curation.jobs import EXPERIMENT, JobRow, start_job
@@ -28,7 +26,6 @@ from curation.replicates import replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_folders import list_runs, newest_full_run, read_run
 from curation.runs import WatchedJob
-from diagnostics.compare import noise_of
 from diagnostics.errors import ConfigError, RunError
 from diagnostics.experiments import EXPERIMENTS
 from diagnostics.experiments.frame import (
@@ -46,9 +43,10 @@ from diagnostics.experiments.frame import (
     Trainings,
     Watch,
     cost_of,
+    rough_quick_s,
     ruler_of,
 )
-from diagnostics.experiments.options import ExperimentSpec, Options, checked_options
+from diagnostics.experiments.options import ExperimentSpec, Options, checked_options, joined_values
 from diagnostics.progress import ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo, write_table, write_text
 from diagnostics.task import FloatArray
@@ -115,17 +113,15 @@ class Experiment:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise RunError(
-                f"{path} cannot be read: {error}. Remove the experiment and make it again."
+                f"{path} cannot be read: {error}. Remove the experiment ({self.folder.name}) and make it again."
             ) from error
 
 
 def check_experiment(project: Project, name: str, options: Options) -> tuple[ExperimentSpec, dict[str, Any]]:
     """The experiment of this name and all its options.
 
-    raises : ConfigError for an unknown experiment, or options that it cannot be made with; ProjectError for labels that
-        there are no experiments for
+    raises : ConfigError for an unknown experiment, or options that it cannot be made with
     """
-    refuse_unavailable(project, EXPERIMENTS_FEATURE)
     if name not in EXPERIMENTS:
         raise ConfigError(f"There is no experiment {name!r}; there are: {', '.join(EXPERIMENTS)}.")
     spec = EXPERIMENTS[name]
@@ -138,8 +134,8 @@ def experiment_cost(project: Project, name: str, options: Options) -> Cost:
     raises : ConfigError for options it cannot be made with; DataError if the data do not do for it
     """
     spec, values = check_experiment(project, name, options)
-    trainings = spec.load().count(_data_for(project, spec, values, dataset_version(project)), values)
-    return cost_of(trainings, _speed(project))
+    data = _data_for(project, spec, values, dataset_version(project))
+    return cost_of(spec.load().count(data, values), _speed(project, data))
 
 
 def start_experiment(project: Project, name: str, options: Options, *, now: datetime | None = None) -> JobRow:
@@ -159,7 +155,7 @@ def experiment_arguments(project: Project, name: str, options: Options) -> list[
         if isinstance(value, bool):
             arguments.append(f"--{flag}" if value else f"--no-{flag}")
         elif isinstance(value, list | tuple):
-            arguments += [f"--{flag}", ",".join(map(str, value))]
+            arguments += [f"--{flag}", joined_values(value)] if value else []
         elif value is not None:
             arguments += [f"--{flag}", str(value)]
     return arguments
@@ -196,7 +192,7 @@ def make_experiment(
             on_progress=_both(on_progress, job),
             should_stop=lambda: should_stop() or (job is not None and job.should_stop()),
             clock=time.monotonic,
-            speed=_speed(project),
+            speed=_speed(project, data),
         )
         trainers = _trainers(project, version, data, watch, full=bool(values.get(ALL, False)))
         result = spec.load().run(data, trainers, values)
@@ -209,9 +205,28 @@ def make_experiment(
     return read_experiment(project, experiment_id)
 
 
+@dataclass(frozen=True)
+class FoundExperiments:
+    """The finished experiments, newest first, and those that cannot be read: by id what is wrong and what to do."""
+
+    made: list[Experiment]
+    problems: dict[str, str]
+
+
+def find_experiments(project: Project) -> FoundExperiments:
+    """The finished experiments; one that cannot be read does not hide the others."""
+    found = FoundExperiments([], {})
+    for folder in reversed(_folders(project)):
+        try:
+            found.made.append(_read(folder))
+        except RunError as error:
+            found.problems[folder.name] = str(error)
+    return found
+
+
 def list_experiments(project: Project) -> list[Experiment]:
-    """The finished experiments, newest first."""
-    return [_read(folder) for folder in reversed(_folders(project)) if (folder / INFO_FILE).is_file()]
+    """The finished experiments that can be read, newest first."""
+    return find_experiments(project).made
 
 
 def read_experiment(project: Project, experiment_id: str) -> Experiment:
@@ -219,19 +234,23 @@ def read_experiment(project: Project, experiment_id: str) -> Experiment:
 
     raises : RunError if there is none of this name
     """
-    folder = project.folder / FOLDER / experiment_id
-    if NAME.fullmatch(experiment_id) is None or not (folder / INFO_FILE).is_file():
-        known = ", ".join(found.info.experiment_id for found in list_experiments(project)) or "none"
-        raise RunError(f"{project.info.name} has no experiment {experiment_id!r}. It has: {known}.")
-    return _read(folder)
+    return _read(_folder_of(project, experiment_id))
 
 
 def remove_experiment(project: Project, experiment_id: str) -> None:
-    """Delete a finished experiment; what it recommended and was applied stays.
+    """Delete a finished experiment, also one that cannot be read; what it recommended and was applied stays.
 
     raises : RunError if there is none of this name
     """
-    shutil.rmtree(read_experiment(project, experiment_id).folder)
+    shutil.rmtree(_folder_of(project, experiment_id))
+
+
+def _folder_of(project: Project, experiment_id: str) -> Path:
+    folder = project.folder / FOLDER / experiment_id
+    if NAME.fullmatch(experiment_id) is None or not folder.is_dir():
+        known = ", ".join(each.name for each in reversed(_folders(project))) or "none"
+        raise RunError(f"{project.info.name} has no experiment {experiment_id!r}. It has: {known}.")
+    return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +325,7 @@ def experiment_data(project: Project, version: DatasetVersion | None = None) -> 
     lr = base.info.resolved.lr if base is not None else config.lr
     return ExperimentData(
         train_items=train,
-        ruler=ruler_of(items, task.classes),
+        ruler=ruler_of(items, task, rule=config.thresholds),
         task=task,
         config=config,
         single=replace(config, folds=0, planted=0.0, lr=lr),
@@ -359,7 +378,7 @@ def _trainers(
     trainers = Trainers(quick=None, full=None, typical_noise=_typical_noise(project, data))
     try:
         prepared = prepare_quick(_quick_inputs(project, data, items, watch))
-        heads = quick_trainer(prepared, data.task.classes, _ruler_ids(data), should_stop=watch.should_stop)
+        heads = quick_trainer(prepared, _ruler_ids(data), should_stop=watch.should_stop)
         trainers = replace(trainers, quick=watch.over(QUICK, heads), quick_features=prepared.source)
     except RunError as error:
         if not full:
@@ -373,11 +392,7 @@ def _trainers(
 def _typical_noise(project: Project, data: ExperimentData) -> TrainingNoise | None:
     base = newest_full_run(project)
     said = None if base is None else _predicted_by(project, base.info, data)
-    return (
-        None
-        if said is None
-        else noise_of(data.ruler.codes, [said], data.ruler.classes, units=data.ruler.units)
-    )
+    return None if said is None else data.ruler.noise_of([said])
 
 
 def _ruler_ids(data: ExperimentData) -> pd.Index:
@@ -444,17 +459,20 @@ def _predicted_by(project: Project, info: RunInfo, data: ExperimentData) -> Floa
     return np.stack([predictions.fold_probs[model, rows] for model in models])
 
 
-def _speed(project: Project) -> Speed:
-    """Of the newest experiments that trained in each way; failing that, of the newest full run."""
+def _speed(project: Project, data: ExperimentData) -> Speed:
+    """Of the newest experiments that trained in each way; failing that, of the newest full run, and for heads what
+    so many items and classes take about."""
     past = [found.info for found in list_experiments(project)]
     quick_s = next((info.seconds_each[QUICK] for info in past if QUICK in info.seconds_each), None)
+    rough = "" if quick_s else "a rough estimate from the number of items and classes"
+    quick_s = quick_s or rough_quick_s(len(data.train_items), len(data.task.classes))
     made = next((info for info in past if FULL in info.seconds_each), None)
     if made is not None:
-        return Speed(quick_s, made.seconds_each[FULL], made.experiment_id)
+        return Speed(quick_s, made.seconds_each[FULL], made.experiment_id, rough)
     full = [info for info in list_runs(project) if info.is_full]
     if not full:
-        return Speed(quick_s)
-    return Speed(quick_s, full[-1].seconds / full[-1].n_folds, full[-1].run_id)
+        return Speed(quick_s, quick_source=rough)
+    return Speed(quick_s, full[-1].seconds / full[-1].n_folds, full[-1].run_id, rough)
 
 
 def _both(on_progress: ProgressCallback, job: WatchedJob | None) -> ProgressCallback:
@@ -524,9 +542,15 @@ def _read(folder: Path) -> Experiment:
                 f"{path} has format {values['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
                 "Install a newer Winnow."
             )
-        known = {field.name: values[field.name] for field in fields(ExperimentInfo)}
-    except (ValueError, KeyError) as error:
-        raise RunError(f"{path} cannot be read: {error!r}. Remove that folder.") from error
+        return Experiment(_info_from(values), folder)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise RunError(
+            f"{path} cannot be read: {error!r}. Remove the experiment ({folder.name}) and make it again."
+        ) from error
+
+
+def _info_from(values: Mapping[str, Any]) -> ExperimentInfo:
+    known = {field.name: values[field.name] for field in fields(ExperimentInfo)}
     known |= {
         "created_at": datetime.fromisoformat(values["created_at"]),
         "finished_at": datetime.fromisoformat(values["finished_at"]),
@@ -534,7 +558,7 @@ def _read(folder: Path) -> Experiment:
         "action": None if values["action"] is None else Action(**values["action"]),
         "trainings": Trainings(**values["trainings"]),
     }
-    return Experiment(ExperimentInfo(**known), folder)
+    return ExperimentInfo(**known)
 
 
 def _allocate(project: Project) -> tuple[str, Path]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import AsJson, ProjectFolder, now
+from app.commands.options import AsJson, ProjectFolder, ThresholdRule, now
 from app.printing import IN_SAMPLE_NOTE, plain, print_json, print_line, progress_bar
 
 
@@ -17,7 +17,8 @@ def predict(
             "--import",
             metavar="PROBS",
             help="Probabilities of any model: a .npy of shape (n_items, n_classes), or a .csv or .parquet with one "
-            "column a class and one of ids or paths.",
+            "column a class and one of ids or paths. Of items with one label each row sums to 1; of several labels "
+            "each column is a probability by itself, as after a sigmoid.",
         ),
     ],
     classes: Annotated[
@@ -53,6 +54,13 @@ def predict(
     partly: Annotated[
         bool, typer.Option("--partly", help="Leave items without a prediction out instead of refusing.")
     ] = False,
+    thresholds: Annotated[
+        ThresholdRule,
+        typer.Option(
+            help="Several labels an item: from which probability on one is predicted. best_f1: of each class the one "
+            "with the best F1 where the items are held out; or the same for all.",
+        ),
+    ] = ThresholdRule.best_f1,
     json: AsJson = False,
 ) -> None:
     """Make a run from the predictions of any model, for all but training: queues, reports, comparison, advice."""
@@ -71,6 +79,7 @@ def predict(
         out_of_fold=out_of_fold,
         name=name,
         partly=partly,
+        thresholds=thresholds.value,
     )
     n_open = int(rounds_table(opened)["decisions"].iloc[-1])
     with progress_bar(quiet=json) as show:

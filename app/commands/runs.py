@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.commands.looks import look_at_test
-from app.commands.options import AsJson, ProjectFolder, RunId, Split, now, with_train_options
+from app.commands.options import (
+    AsJson,
+    ProjectFolder,
+    RunId,
+    Split,
+    ThresholdRule,
+    now,
+    with_train_options,
+)
 from app.commands.ranking import rank_files, rank_project, rank_set_files, refuse_options
 from app.printing import (
     IN_SAMPLE_NOTE,
@@ -39,12 +47,6 @@ class Ranker(StrEnum):
 class Suspect(StrEnum):
     missing = "missing"
     superfluous = "superfluous"
-
-
-class ThresholdRule(StrEnum):
-    best_f1 = "best_f1"
-    half = "0.5"
-    fifth = "0.2"
 
 
 class IssueFilter(StrEnum):
@@ -227,6 +229,9 @@ def rank(
     suspect: Annotated[
         Suspect | None, typer.Option(help="Of several labels: only items of which one may be so.")
     ] = None,
+    suspect_label: Annotated[
+        str | None, typer.Option(help="Of several labels: only items of which this one is the suspect one.")
+    ] = None,
     pair: Annotated[str | None, typer.Option(help="Only a confused pair of classes: A,B.")] = None,
     search: Annotated[str, typer.Option(help="Only paths that contain this text.")] = "",
     like: Annotated[
@@ -276,6 +281,7 @@ def rank(
         "--given": given,
         "--predicted": predicted,
         "--suspect": suspect,
+        "--suspect-label": suspect_label,
         "--pair": pair,
         "--like": like,
         "--search": search,
@@ -319,6 +325,7 @@ def rank(
         given=given,
         predicted=predicted,
         suspect=suspect.value if suspect else None,
+        suspect_label=suspect_label,
         pair=_pair(pair),
         like=like,
         decided="open" if undecided else "any",

@@ -6,18 +6,23 @@ import streamlit as st
 
 from app import context
 from app.widgets.blind_check import blind_check
-from app.widgets.one_class import MIXED
-from app.widgets.page import SPLIT_NAMES, escape, prose
-from curation.availability import PAIRS, why_not
+from app.widgets.one_class import MIXED, OF_A_CLASS
+from app.widgets.page import SPLIT_NAMES, escape
 from curation.cards import card_kind
 from curation.project import Project
-from curation.queues import NO_VERDICT, RANKERS, QueueQuery
+from curation.queues import NO_VERDICT, RANKERS, QueueQuery, Suspect
 
 ANY = ""
-MORE_KEY, PAIR_KEY, MAX_PAIRS = "review_more", "review_pair", 40
+MORE_KEY, SUSPECT_KEY, PAIR_KEY, MAX_PAIRS = "review_more", "review_suspect", "review_pair", 40
 DECIDED_NAMES = {"any": "All", "open": "Open", "decided": "Decided"}
-SUSPECT_NAMES = {ANY: "Any", "missing": "Missing", "superfluous": "Superfluous"}
-SUSPECT_HELP = "What may be wrong with the labels of an item: one that it lacks, or one that it has too many."
+SUSPECT_HELP = (
+    "What may be wrong with the labels of an item: one that it lacks, or one that it has too many, of any class or of "
+    "one. Each item counts for its most suspect label."
+)
+WITH_NAMES = {
+    "given_with": "Only items that are labelled with **{}**, too",
+    "predicted_with": "Only items that are predicted to have **{}**, too",
+}
 VERDICT_NAMES = {
     ANY: "Any",
     NO_VERDICT: "No decision",
@@ -64,15 +69,7 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
         _select("predicted", "Predicted", classes, query.predicted or ANY, counts["predicted"], {ANY: "Any"})
     if "suspect" in columns:
         with columns["suspect"]:
-            _select(
-                "suspect",
-                "Suspect",
-                list(SUSPECT_NAMES),
-                query.suspect or ANY,
-                counts["suspect"],
-                SUSPECT_NAMES,
-                SUSPECT_HELP,
-            )
+            _suspect_filter(query)
     with columns["decided"]:
         _select("decided", "Decided", list(DECIDED_NAMES), query.decided, counts["decided"], DECIDED_NAMES)
     with columns["search"]:
@@ -83,6 +80,9 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
         _more_filters(project, query, counts)
     if query.pair is not None:
         _note("Only the confused pair **{} ↔ {}**", query.pair, "pair", "Show all")
+    for name, text in WITH_NAMES.items():
+        if (beside := getattr(query, name)) is not None:
+            _note(text, (beside,), name, "Show all")
     if query.like is not None:
         _note(
             "Unlabelled items, those most like the known items of **{}** first",
@@ -94,7 +94,8 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
 
 def _not_asked(query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
     """The filters that have no place in this queue."""
-    none_suspect = () if counts["suspect"] or query.suspect else ("suspect",)
+    asked = query.suspect or query.suspect_label
+    none_suspect = () if counts["suspect"] or asked else ("suspect",)
     if query.like is not None:
         return ("by", "k", *none_suspect)
     return none_suspect if query.by == "confusion" else ("k", *none_suspect)
@@ -112,7 +113,7 @@ def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapp
         _select(
             "verdict", "Verdict", list(VERDICT_NAMES), query.verdict or ANY, counts["verdict"], VERDICT_NAMES
         )
-        _pair_filter(project, query)
+        _pair_filter(query)
         people = [ANY, *counts["annotator"]]
         if query.annotator is not None and query.annotator not in people:
             people.append(query.annotator)
@@ -123,11 +124,45 @@ def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapp
         blind_check(project, query)
 
 
-def _pair_filter(project: Project, query: QueueQuery) -> None:
+def _suspect_filter(query: QueueQuery) -> None:
+    """What may be wrong with which of an item's labels, with how many items each has."""
+    counts = context.open_view(query).suspect_counts()
+    chosen: Suspect = (query.suspect, query.suspect_label)
+    options: list[Suspect] = [(None, None), *counts]
+    st.session_state[SUSPECT_KEY] = chosen
+    st.selectbox(
+        "Suspect",
+        options if chosen in options else [*options, chosen],
+        key=SUSPECT_KEY,
+        format_func=lambda each: _suspect_text(each, counts.get(each, 0)),
+        on_change=_write_suspect,
+        help=SUSPECT_HELP,
+    )
+
+
+def _suspect_text(suspect: Suspect, n: int) -> str:
+    """
+    >>> _suspect_text(("missing", None), 31), _suspect_text(("missing", "cat"), 12), _suspect_text((None, None), 0)
+    ('Missing (31)', 'cat missing (12)', 'Any')
+    """
+    kind, name = suspect
+    text = " ".join(each for each in (name, kind) if each) if name else (kind or "any").capitalize()
+    return f"{text} ({n:,})" if any(suspect) else text
+
+
+def _write_suspect() -> None:
+    kind, name = st.session_state[SUSPECT_KEY]
+    for each in ("suspect", "suspect_label", MIXED, "page"):
+        _drop(each)
+    st.query_params.update(
+        {key: value for key, value in (("suspect", kind), ("suspect_label", name)) if value}
+    )
+    if not name:
+        st.query_params[MIXED] = "1"
+
+
+def _pair_filter(query: QueueQuery) -> None:
     """The classes that are confused most, both ways together, with how many items each pair has."""
-    if why := why_not(project, PAIRS):
-        st.caption(prose(why))
-        return
     found = context.open_view(query).pair_counts().head(MAX_PAIRS)
     counts = {(row["first"], row["second"]): int(row["n"]) for row in found.to_dict("records")}
     pairs: list[tuple[str, ...]] = [(), *counts]
@@ -144,7 +179,7 @@ def _pair_filter(project: Project, query: QueueQuery) -> None:
 
 def _write_pair() -> None:
     pair = st.session_state[PAIR_KEY]
-    for name in ("pair", "given", "page"):
+    for name in ("pair", *OF_A_CLASS, "page"):
         _drop(name)
     if pair:
         st.query_params["pair"] = list(pair)
@@ -221,7 +256,7 @@ def _write(name: str) -> None:
     else:
         _drop(name)
     if name == "split":
-        for other in ("like", "given", "suspect"):
+        for other in ("like", "given", "given_with", "suspect", "suspect_label"):
             _drop(other)  # another split has other suspects, and unlabelled items have no given label at all
     if name == "given":
         _drop(MIXED)

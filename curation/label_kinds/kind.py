@@ -69,17 +69,6 @@ class LabelReader(Protocol):
         """The classes, in order: those the user named, else those that occur; labels : those of usable items."""
 
 
-ADVICE = "advice"
-AGREEMENT = "agreement"
-CAPS = "caps"
-EDIT_GROUPS = "edit_groups"
-EXPERIMENTS = "experiments"
-IMPORT = "import"
-PAIRS = "pairs"
-TRAINING_CHECKS = "training_checks"
-WHAT_IF = "what_if"
-FEATURES = (ADVICE, AGREEMENT, CAPS, EDIT_GROUPS, EXPERIMENTS, IMPORT, PAIRS, TRAINING_CHECKS, WHAT_IF)
-
 Members = Callable[[str], tuple[str, ...]]
 Join = Callable[[FloatArray, FloatArray], FloatArray]
 
@@ -101,9 +90,14 @@ class LabelKind:
     join : (probabilities, (n_classes_of_run, n_classes) 1 where a class has become the other) -> those of the classes
     predicted : (run, rows of its predictions) -> the labels that it predicts, in its own classes
     class_report, totals : (labels, codes, predicted codes) -> what `curation.reports` says of a split
+    compared : the names of those totals that runs are compared by, the leading one first
     said : (a row of a queue, the ranking, its k) -> in words, what the model says of it
     reasoned_from : the columns of a queue that `diagnostics.reasons` reads beside what was seen of the items
-    not_available : why projects with such labels lack some of FEATURES, a sentence each
+    exchanged_by_chance : (labels, codes, predicted codes) -> (n_classes, n_classes), how many items would be predicted
+        the second class in place of the first if the one had nothing to do with the other
+    class_suspects : of `curation.run_index.SUSPECTS`, what a class can be of an item; () where it has just one
+    class_filter : the field of `curation.queues.QueueQuery` by which one class is reviewed at a time
+    suspects_text : how many items of a class are suspect, of {n_open} that nobody decided on and {n} in its queue
     """
 
     key: str
@@ -121,9 +115,13 @@ class LabelKind:
     predicted: Callable[["Run", IntArray], npt.NDArray[np.object_]]
     class_report: Callable[["LabelSpace", IntArray, IntArray], "ClassReport"]
     totals: Callable[["LabelSpace", IntArray, IntArray], "dict[str, Estimate]"]
+    compared: tuple[str, ...]
     said: Callable[[Mapping[str, Any], str, int], str]
     reasoned_from: tuple[str, ...]
-    not_available: Mapping[str, str]
+    exchanged_by_chance: Callable[["LabelSpace", IntArray, IntArray], FloatArray]
+    class_suspects: tuple[str, ...]
+    class_filter: str
+    suspects_text: str
 
     def counted(self, labels: pd.Series) -> dict[str, int]:
         """How many items have each class; labels : texts, null where nobody labelled."""

@@ -11,15 +11,6 @@ import pandas as pd
 from curation.dataset.findings import NOTE, SET_ASIDE, Check, Finding
 from curation.dataset.image_checks import Unusable
 from curation.label_kinds.kind import (
-    ADVICE,
-    AGREEMENT,
-    CAPS,
-    EDIT_GROUPS,
-    EXPERIMENTS,
-    IMPORT,
-    PAIRS,
-    TRAINING_CHECKS,
-    WHAT_IF,
     LabelForm,
     LabelKind,
     LabelReader,
@@ -32,6 +23,7 @@ from diagnostics.multilabel.label_sets import (
     check_class_names,
     parse_label_sets,
 )
+from diagnostics.multilabel.scores import MISSING, SUPERFLUOUS
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -43,20 +35,6 @@ UNREADABLE, REPEATED = "unreadable_labels", "repeated_label"
 HESITATION = {
     "confusion": "; its nearest probability is {value:.2f} from where it decides",
     "entropy": "; entropy {value:.2f}",
-}
-NOT_AVAILABLE = {
-    ADVICE: "What to do next for each class is told for one label an item so far, not for several.",
-    AGREEMENT: "Whether validation and test move together is told for one label an item so far, not for several.",
-    CAPS: "There is no cap on a class of items with several labels: leaving an item out would take it from its other "
-    "classes, too.",
-    EDIT_GROUPS: "What each group of edits did is told for one label an item so far, not for several.",
-    EXPERIMENTS: "Experiments are there for one label an item so far, not for several.",
-    IMPORT: "The predictions of another model can be brought for one label an item so far, not for several; to rank "
-    "them alone: winnow rank --probs.",
-    PAIRS: "Confused pairs are of classes that exclude one another; the labels of an item do not.",
-    TRAINING_CHECKS: "A training is checked for one label an item so far, not for several.",
-    WHAT_IF: "What the decisions will do is estimated for one label an item so far, not for several; the next full "
-    "training says it.",
 }
 TOTALS = ("subset_accuracy", "hamming_loss", "micro_f1", "macro_f1")
 PLACE = ("source", "row", "path", "item_id")
@@ -227,6 +205,12 @@ def _totals(labels: "LabelSpace", codes: IntArray, predicted: IntArray) -> "dict
     return {name: getattr(found, name) for name in TOTALS}
 
 
+def _exchanged_by_chance(labels: "LabelSpace", codes: IntArray, predicted: IntArray) -> FloatArray:
+    from diagnostics.multilabel.metrics import exchanged_by_chance
+
+    return exchanged_by_chance(labels.label_sets(codes), labels.targets(predicted))
+
+
 SEVERAL_LABELS = LabelKind(
     key="multi",
     is_set=True,
@@ -243,7 +227,11 @@ SEVERAL_LABELS = LabelKind(
     predicted=lambda run, rows: run.scores["predicted_label"].to_numpy(dtype=object)[rows],
     class_report=_class_report,
     totals=_totals,
+    compared=("subset_accuracy", "micro_f1", "macro_f1"),
     said=_said,
     reasoned_from=("given_label", "suspect", "second_label", "p_second"),
-    not_available=NOT_AVAILABLE,
+    exchanged_by_chance=_exchanged_by_chance,
+    class_suspects=(MISSING, SUPERFLUOUS),
+    class_filter="suspect_label",
+    suspects_text="{n_open:,} of {n:,} suspects open",
 )

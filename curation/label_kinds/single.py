@@ -132,7 +132,11 @@ ONE_LABEL = LabelKind(
     predicted=_predicted,
     class_report=_class_report,
     totals=_totals,
+    compared=("accuracy", "macro_f1"),
     said=_said,
     reasoned_from=("given_label",),
-    not_available={},
+    exchanged_by_chance=lambda labels, codes, predicted: np.zeros((len(labels.classes),) * 2),
+    class_suspects=(),
+    class_filter="given",
+    suspects_text="{n_open:,} of {n:,} labels suspect and open",
 )

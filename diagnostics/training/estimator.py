@@ -17,6 +17,7 @@ from diagnostics.signals import DYNAMICS, TRAINED
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.checkpoint import FoldPredictions
 from diagnostics.training.fold import HistoryRow, OpenRun, Teller, n_threads_of_model, to_explain
+from diagnostics.training.imbalance import item_weights
 
 PREDICT_BATCH_SIZE = 8192
 ONLY_EPOCH = 0
@@ -44,7 +45,7 @@ class EstimatorWay:
     ) -> OpenRun:
         """Nothing is left to be looked for. raises : ConfigError for a remedy for imbalance that needs epochs"""
         plan, nobody = run.plan, np.empty(0, dtype=np.int64)
-        plan.kind.item_weights(run.config.imbalance, plan.space, nobody, trained=run.config.arch)
+        item_weights(plan.kind.remedies, run.config.imbalance, plan.space, nobody, trained=run.config.arch)
         torch.set_num_threads(n_threads_of_model(run))
         return run
 
@@ -53,12 +54,12 @@ class EstimatorWay:
         plan, model = run.plan, teller.model
         teller.go_on_from([])
         started_s = time.monotonic()
-        train = plan.trained_on(model)
+        train, copies = np.unique(plan.trained_on(model), return_counts=True)
         learnt = plan.learnt_codes(model)
         kept = run.checkpoints.open_fold(
             model, n_items=len(plan.items), n_classes=run.n_classes, n_features=0
         )
-        fitted = list(self._fit(run, teller, train, learnt[train], should_stop))
+        fitted = list(self._fit(run, teller, train, learnt[train], copies, should_stop))
         fitted_s = time.monotonic() - started_s
         self._predict(run, fitted, kept.probabilities, teller, should_stop)
         kept.train_logits[:] = np.nan
@@ -75,11 +76,16 @@ class EstimatorWay:
         teller: Teller,
         train: IntArray,
         codes: IntArray,
+        copies: IntArray,
         should_stop: Callable[[], bool],
     ) -> Iterator[FittedEstimator]:
-        """One for each problem that the labels pose."""
+        """One for each problem that the labels pose. copies : (n_train,), how often each item counts"""
         kind, space = run.plan.kind, run.plan.space
-        weights = kind.item_weights(run.config.imbalance, space, codes, trained=run.config.arch)
+        repeated = np.repeat(codes, copies)
+        of_copies = item_weights(
+            kind.remedies, run.config.imbalance, space, repeated, trained=run.config.arch
+        )
+        weights = np.add.reduceat(of_copies, np.cumsum(copies) - copies, axis=0)
         problems = kind.problems(space, codes)
         n_shown = run.plan.n_shown(teller.model, run.config)
         n_told = 0
@@ -100,7 +106,7 @@ class EstimatorWay:
                 train,
                 problem.codes,
                 n_classes=problem.n_classes,
-                weights=weights,
+                weights=weights[:, number],
                 seed=run.config.seed + teller.model,
                 should_stop=should_stop,
                 on_share=partial(on_share_of, number),

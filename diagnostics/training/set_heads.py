@@ -37,10 +37,10 @@ class SeveralLabels:
         return logits.sigmoid()
 
     def losses(self, logits: Tensor, rows: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(logits, self.targets(rows), reduction="none").sum(dim=1)
+        return F.binary_cross_entropy_with_logits(logits, self.targets(rows), reduction="none")
 
     def spread(self, probs: Tensor, along: Tensor) -> Tensor:
-        return ((probs - probs.square()) * along.square()).sum(dim=1)
+        return (probs - probs.square()) * along.square()
 
 
 def fit_set_heads(

@@ -15,10 +15,14 @@ import pytest
 from PIL import Image
 
 from app.cli import run as winnow
-from curation.availability import FEATURES, why_not
+from app.queue_link import query_of
+from curation.advice import class_advice
 from curation.bulk import apply_bulk, preview_bulk
+from curation.cards import card_kind, item_cards
 from curation.dataset.intake import IntakeSpec, take_in
 from curation.decisions.events import BAD_ITEM, LABEL_RIGHT, LABEL_WRONG, LABELLED, Decision
+from curation.edit_groups import find_edits
+from curation.experiments import make_experiment
 from curation.export import export_curated
 from curation.item_details import item_details
 from curation.label_kinds.kind import LabelForm
@@ -29,22 +33,15 @@ from curation.queues import RANKERS, QueueQuery, open_queue
 from curation.reports import RunComparison, compare_runs, labelled_predictions
 from curation.rounds import close_round, dataset_version, training_items
 from curation.runs import read_run, train_project
+from curation.what_if import read_what_if
+from diagnostics.experiments.edits import ADDITIONS, RELABELS, REMOVALS
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import Run
 from diagnostics.training.config import TrainConfig
-from tests.contract.test_loop import ADA, now
+from tests.contract.test_loop import ADA, imported_as_if_from_elsewhere, now
 
 CLASSES = ("blue", "green", "red")
 N_ITEMS, N_UNLABELLED = 72, 6
-UNAVAILABLE = (
-    "report PROJECT --advice",
-    "doctor PROJECT",
-    "agreement PROJECT",
-    "caps PROJECT --set red 3",
-    "experiment seeds PROJECT",
-    "predict PROJECT --import probs.npy",
-    "rank PROJECT --pair red,blue",
-)
 
 
 @dataclass(frozen=True)
@@ -122,6 +119,7 @@ class Loop:
     patch: Path
     again: Project
     comparison: RunComparison
+    imported: Run
 
 
 @pytest.fixture(scope="module", params=list(SAMPLES))
@@ -171,6 +169,7 @@ def loop(request, tmp_path_factory) -> Loop:
         patch=patch,
         again=Project.create(folder / "again", again, now=now()),
         comparison=compare_runs(project, "val", first.info.run_id, second.info.run_id),
+        imported=imported_as_if_from_elsewhere(project, second, folder),
     )
 
 
@@ -188,7 +187,15 @@ def test_sets_are_taken_in_whatever_way_they_were_written(loop):
     assert set(items["split"]) == {"train", "val", "unlabelled"}
 
 
-@pytest.mark.parametrize("which", ["first", "quick", "second"])
+def test_imported_predictions_are_cut_into_the_same_sets(loop):
+    ours, theirs = (
+        run.scores.set_index("item_id")["predicted_label"] for run in (loop.second, loop.imported)
+    )
+    assert loop.imported.info.label_kind == "multi"
+    assert theirs.to_dict() == ours.to_dict()
+
+
+@pytest.mark.parametrize("which", ["first", "quick", "second", "imported"])
 def test_a_run_says_of_every_item_which_classes_it_has(loop, which):
     run = getattr(loop, which)
     train = run.scores["split"] == "train"
@@ -223,6 +230,19 @@ def test_every_ranking_and_likeness_gives_pages_with_reasons(loop):
     details = item_details(loop.project, loop.toggled, loop.first.info.run_id)
     assert details.given_label == "green|red"
     assert {name for name, _ in details.probabilities} == set(CLASSES)
+
+
+@pytest.mark.parametrize("which", ["first", "quick"])
+def test_a_card_with_marks_says_which_of_the_labels_they_are_about(loop, which):
+    if card_kind(loop.project).make is None:
+        pytest.skip("nothing is marked on pictures")
+    run = getattr(loop, which)
+    train = run.scores.query("split == 'train'")
+    marked = [
+        card for card in item_cards(loop.project, run.info.run_id, train["item_id"].tolist()) if card.marks
+    ]
+    assert len(marked) > len(train) / 2
+    assert all(card.say_about and card.about in CLASSES for card in marked)
 
 
 def test_decisions_on_sets_make_the_next_version(loop):
@@ -282,13 +302,60 @@ def test_a_patch_replays_the_decisions_on_the_source(loop, tmp_path):
 
 def test_the_command_line_answers_about_sets(loop, capsys):
     folder = str(loop.project.folder)
-    for command in ("report PROJECT", "compare PROJECT", "classes PROJECT", "rank PROJECT --suspect missing"):
+    for command in (
+        "report PROJECT",
+        "compare PROJECT",
+        "classes PROJECT",
+        "rank PROJECT --suspect missing --pair red,blue",
+    ):
         assert winnow(command.replace("PROJECT", folder).split(" ")) == 0, command
     assert "subset accuracy" in capsys.readouterr().out
 
 
-def test_what_is_not_there_for_several_labels_says_so_in_a_sentence(loop, capsys):
-    sentences = {f"winnow: {why_not(loop.project, feature)}" for feature in FEATURES}
-    for command in UNAVAILABLE:
-        assert winnow([*command.replace("PROJECT", str(loop.project.folder)).split(" ")]) == 1, command
-        assert capsys.readouterr().err.strip() in sentences, command
+def test_a_cap_holds_items_back_and_is_lifted(loop, capsys):
+    folder = str(loop.project.folder)
+    assert winnow(["caps", folder, "--set", "red", "20"]) == 0
+    items = labels_of(loop.project)
+    has_red = items["label"].fillna("").str.contains("red") & (items["split"] == "train")
+    assert has_red[items["held_back"]].all()
+    assert (has_red & ~items["held_back"]).sum() == 20
+    assert winnow(["caps", folder, "--lift", "red"]) == 0
+    assert not labels_of(loop.project)["held_back"].any()
+
+
+def test_edits_of_sets_are_told_apart(loop):
+    found = find_edits(loop.project, dataset_version(loop.project)).table.set_index("item_id")["group"]
+    assert found[[loop.toggled, loop.added, loop.excluded]].tolist() == [RELABELS, ADDITIONS, REMOVALS]
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("seeds", {"n": 2, "full": False}),
+        ("class-cap", {"class": "red", "drop": (50,), "seeds": 2}),
+        ("imbalance", {"seeds": 2}),
+        ("edits", {"seeds": 2}),
+    ],
+)
+def test_experiments_answer_about_sets(loop, name, options):
+    made = make_experiment(loop.project, name, options, now=now())
+    assert len(made.table)
+    assert "accuracy" not in set(made.table.get("metric", ()))
+    assert made.info.verdict.endswith(".")
+
+
+def test_advice_checks_and_estimates_are_there_for_sets(loop):
+    folder, run_id = str(loop.project.folder), loop.first.info.run_id
+    for command in (f"report PROJECT --run {run_id} --advice", "doctor PROJECT", "agreement PROJECT"):
+        assert winnow(command.replace("PROJECT", folder).split(" ")) == 0, command
+    for action in (action for line in class_advice(loop.project, run_id) for action in line.actions):
+        params: dict[str, list[str]] = {}
+        for name, value in action.params:
+            params.setdefault(name, []).append(value)
+        assert action.target == "experiments" or open_queue(
+            loop.project, query_of(params, run_id=run_id, classes=CLASSES)
+        )
+    estimate = read_what_if(loop.quick)
+    assert estimate["label"].tolist() == list(CLASSES)
+    assert (estimate["f1_difference_low"] <= estimate["f1_difference_high"]).all()
+    assert estimate["support"].sum() > 0
