@@ -37,6 +37,7 @@ class SeveralLabels:
         on_new="{share} there",
         most_common="the most common classes",
     )
+    usual_gain = 0.05
     own_scale: tuple[str, ...] = (FOCAL_LOSS, WEIGHTED_LOSS)
     remedies: Mapping[str, Remedy] = SET_REMEDIES
     rows = ProbabilityRows(

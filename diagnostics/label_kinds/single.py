@@ -34,6 +34,7 @@ class OneLabel:
         on_new="{share} of the validation items",
         most_common="the most common class",
     )
+    usual_gain = 0.25
     own_scale: tuple[str, ...] = (FOCAL_LOSS,)
     remedies: Mapping[str, Remedy] = IMBALANCE
     rows = ProbabilityRows(
