@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from app.commands import agreement, caps, classes, decisions, leaks, predictions, project, runs
+from app.commands import agreement, caps, classes, decisions, leaks, predictions, project, run_list, runs
 from app.commands.experiments import experiment
 from app.printing import print_note
 from diagnostics.errors import WinnowError
@@ -31,6 +31,7 @@ VERBS = (
     (runs.compare, "winnow compare cats --split test"),
     (decisions.rounds, "winnow rounds cats --close --as ada"),
     (agreement.agreement, "winnow agreement cats --as ada"),
+    (run_list.runs, "winnow runs cats --remove run-0007"),
     (runs.jobs, "winnow jobs cats --cancel job-0003"),
     (project.doctor, "winnow doctor cats --run run-0002"),
     (project.app, "winnow app cats --port 8501"),
