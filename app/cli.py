@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from app.commands import agreement, caps, classes, decisions, leaks, predictions, project, runs
+from app.commands import agreement, caps, classes, decisions, intake, leaks, predictions, project, runs
 from app.commands.experiments import experiment
 from app.printing import print_note
 from diagnostics.errors import WinnowError
@@ -17,7 +17,7 @@ USER_ERROR, MISUSE = 1, 2
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 VERBS = (
-    (project.init, "winnow init cats --data train.csv --images photos.zip --test test.csv"),
+    (intake.init, "winnow init cats --data train.csv --images photos.zip --test test.csv"),
     (leaks.leaks, "winnow leaks cats --exclude --as ada"),
     (runs.train, "winnow train cats --folds 5 --epochs 16"),
     (predictions.predict, "winnow predict cats --import probs.npy --classes classes.txt --out-of-fold"),
