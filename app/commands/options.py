@@ -43,7 +43,7 @@ def login_name() -> str:
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Let a verb take dataclasses of options: each of their fields becomes one option of the command line."""
     parameters = list(inspect.signature(command).parameters.values())
-    groups = {each.name: each.annotation for each in parameters if is_dataclass(each.annotation)}
+    groups: dict[str, Any] = {p.name: p.annotation for p in parameters if is_dataclass(p.annotation)}
 
     @wraps(command)
     def called(*args: Any, **given: Any) -> None:
