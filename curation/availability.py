@@ -2,30 +2,20 @@
 
 from curation.label_kinds.kind import (
     ADVICE,
-    AGREEMENT,
-    CAPS,
-    EDIT_GROUPS,
-    EXPERIMENTS,
     FEATURES,
     IMPORT,
     PAIRS,
     TRAINING_CHECKS,
-    WHAT_IF,
 )
 from curation.project import Project
 from diagnostics.errors import ProjectError
 
 __all__ = [
     "ADVICE",
-    "AGREEMENT",
-    "CAPS",
-    "EDIT_GROUPS",
-    "EXPERIMENTS",
     "FEATURES",
     "IMPORT",
     "PAIRS",
     "TRAINING_CHECKS",
-    "WHAT_IF",
     "refuse_unavailable",
     "why_not",
 ]

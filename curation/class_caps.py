@@ -7,6 +7,11 @@ appends what held before the last change that stands, so that undoing again goes
 Kept are first the items that a person has decided on, since somebody spent time on them (a corrected label, a
 confirmed one, an unlabelled item that was added: additions count toward the cap), then those that come first in an
 order that only the content and the project's seed decide. Items of equal content stand side by side in it.
+
+Where items have several labels, an item that is held back is lost to its other classes, too. So of those that nobody
+has decided on the ones with rare labels are kept first, and no cap leaves another class with fewer items than the cap
+keeps, or than that class's own cap if that is lower: a class that is smaller loses nothing, and the capped class may
+stay above its cap. See `diagnostics.class_caps`.
 """
 
 import hashlib
@@ -20,13 +25,15 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from curation.availability import CAPS, refuse_unavailable
 from curation.class_list import ClassList, listed
 from curation.database import class_caps, reading, writing
 from curation.decisions import log
 from curation.project import Project
+from diagnostics.class_caps import leave_out, rarest_other
 from diagnostics.errors import ClassError
-from diagnostics.task import BoolArray
+from diagnostics.label_kinds import space_of
+from diagnostics.label_space import LabelSpace
+from diagnostics.task import NO_LABEL, BoolArray, IntArray, Task
 
 CHANGE, UNDO = "change", "undo"
 CAP_COLUMNS = ("class", "keep", "items", "held_back", "reason", "annotator", "at")
@@ -58,10 +65,8 @@ def set_cap(
 ) -> CapChange:
     """Train on at most `keep` train items of a class from now on.
 
-    raises : ClassError if there is no such class, or `keep` is not at least 1; ProjectError for labels that no cap can
-        be set on
+    raises : ClassError if there is no such class, or `keep` is not at least 1
     """
-    refuse_unavailable(project, CAPS)
     if keep < 1:
         raise ClassError(
             f"A cap keeps at least 1 train item of a class; found {keep}. To train without a class, merge it."
@@ -143,28 +148,55 @@ def described(project: Project, change: CapChange) -> str:
     return f"train on at most {change.keep:,} items of `{name}`"
 
 
-def held_back(items: pd.DataFrame, decided: BoolArray, caps: Mapping[str, int], *, seed: int) -> BoolArray:
+def held_back(
+    items: pd.DataFrame, decided: BoolArray, caps: Mapping[str, int], *, task: Task, seed: int
+) -> BoolArray:
     """(n_items,) the labelled train items that are not trained on.
 
     items : columns item_id, split, label, content_hash
     decided : (n_items,), a person has decided on the item
-    caps : by class name the number of train items to keep
+    caps : by class name the number of train items to keep; one after the other, by name
 
     >>> items = pd.DataFrame({"item_id": ["a", "b"], "split": "train", "label": "cat", "content_hash": ["x", "y"]})
-    >>> held_back(items, np.array([False, True]), {"cat": 1}, seed=0)
+    >>> task = Task("image", "single", ("cat", "dog"))
+    >>> held_back(items, np.array([False, True]), {"cat": 1}, task=task, seed=0)
     array([ True, False])
     """
     held = np.zeros(len(items), dtype=np.bool_)
-    is_train = (items["split"] == "train").to_numpy()
-    for name, keep in caps.items():
-        rows = np.flatnonzero(is_train & (items["label"] == name).to_numpy())
-        ids, contents = items["item_id"].iloc[rows], items["content_hash"].iloc[rows]
-        order = sorted(
-            range(len(rows)),
-            key=lambda place: (not decided[rows[place]], _turn(contents.iloc[place], seed), ids.iloc[place]),
-        )
-        held[rows[order[keep:]]] = True
+    if not caps:
+        return held
+    space = space_of(task, items["label"])
+    codes = space.codes(items["label"])
+    limits = np.array([caps.get(name, len(items)) for name in space.classes])
+    is_train = (items["split"] == "train").to_numpy() & (codes != NO_LABEL)
+    for name in sorted(caps):
+        left = np.flatnonzero(is_train & ~held)
+        place = space.classes.index(name)
+        order = _order(items.iloc[left], decided[left], space, codes[left], place, limits, seed)
+        n_above = max(0, len(order) - caps[name])
+        floors = np.minimum(limits, caps[name])
+        held[left[leave_out(space, codes[left], order, place, n=n_above, floors=floors)]] = True
     return held
+
+
+def _order(
+    items: pd.DataFrame,
+    decided: BoolArray,
+    space: LabelSpace,
+    codes: IntArray,
+    place: int,
+    limits: IntArray,
+    seed: int,
+) -> list[list[int]]:
+    """The positions of the items of a class, each by itself, those first that are to be held back first."""
+    n_items = space.by_class(np.bincount(codes, minlength=len(space)))
+    rarest = rarest_other(space, codes, place, leaving=np.flatnonzero(n_items > limits).tolist())
+    ids, contents = items["item_id"].tolist(), items["content_hash"].tolist()
+    kept_first = sorted(
+        np.flatnonzero(space.has(codes, place)).tolist(),
+        key=lambda row: (not decided[row], rarest[row], _turn(contents[row], seed), ids[row]),
+    )
+    return [[row] for row in reversed(kept_first)]
 
 
 def named_caps(project: Project, classes: ClassList, number: int) -> dict[str, int]:
@@ -186,15 +218,14 @@ def cap_table(project: Project, items: pd.DataFrame) -> pd.DataFrame:
     items : as `curation.rounds.training_items` gives them now; `items` and `held_back` count train items of the class
     """
     standing = {change.key: change for change in _standing(list_cap_changes(project))}
+    counted = project.label_kind.counted
     named = named_caps(project, project.classes, n_cap_changes(project))
     train = items[(items["split"] == "train") & items["label"].notna()]
     rows = []
     for name, keep in named.items():
         change = standing[str(project.classes.key_of(name))]
-        own = train[train["label"] == name]
-        rows.append(
-            (name, keep, len(own), int(own["held_back"].sum()), change.reason, change.annotator, change.at)
-        )
+        counts = (counted(each).get(name, 0) for each in (train["label"], train["label"][train["held_back"]]))
+        rows.append((name, keep, *counts, change.reason, change.annotator, change.at))
     return pd.DataFrame(rows, columns=list(CAP_COLUMNS))
 
 

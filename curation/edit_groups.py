@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from curation.availability import EDIT_GROUPS, refuse_unavailable
 from curation.project import Project
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from diagnostics.experiments.edits import (
@@ -28,9 +27,8 @@ def find_edits(project: Project, version: DatasetVersion, *, since: int = 0) -> 
 
     Caps are those that are in force, whenever they were set. An item that was labelled and excluded again, or the
     other way round, counts by what became of it.
-    raises : ProjectError if there is no version `since`, or for labels that edits are not told apart for
+    raises : ProjectError if there is no version `since`
     """
-    refuse_unavailable(project, EDIT_GROUPS)
     then, now = _both(project, version, since)
     table = pd.concat(
         [_train_labels(then).rename("label_then"), _train_labels(now).rename("label_now")], axis=1

@@ -18,8 +18,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from curation.availability import EXPERIMENTS as EXPERIMENTS_FEATURE
-from curation.availability import refuse_unavailable
 from curation.class_caps import lift_cap, list_cap_changes, set_cap
 from curation.edit_groups import with_edits
 from curation.jobs import EXPERIMENT, JobRow, start_job
@@ -28,7 +26,6 @@ from curation.replicates import replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_folders import list_runs, newest_full_run, read_run
 from curation.runs import WatchedJob
-from diagnostics.compare import noise_of
 from diagnostics.errors import ConfigError, RunError
 from diagnostics.experiments import EXPERIMENTS
 from diagnostics.experiments.frame import (
@@ -122,10 +119,8 @@ class Experiment:
 def check_experiment(project: Project, name: str, options: Options) -> tuple[ExperimentSpec, dict[str, Any]]:
     """The experiment of this name and all its options.
 
-    raises : ConfigError for an unknown experiment, or options that it cannot be made with; ProjectError for labels that
-        there are no experiments for
+    raises : ConfigError for an unknown experiment, or options that it cannot be made with
     """
-    refuse_unavailable(project, EXPERIMENTS_FEATURE)
     if name not in EXPERIMENTS:
         raise ConfigError(f"There is no experiment {name!r}; there are: {', '.join(EXPERIMENTS)}.")
     spec = EXPERIMENTS[name]
@@ -306,7 +301,7 @@ def experiment_data(project: Project, version: DatasetVersion | None = None) -> 
     lr = base.info.resolved.lr if base is not None else config.lr
     return ExperimentData(
         train_items=train,
-        ruler=ruler_of(items, task.classes),
+        ruler=ruler_of(items, task, rule=config.thresholds),
         task=task,
         config=config,
         single=replace(config, folds=0, planted=0.0, lr=lr),
@@ -359,7 +354,7 @@ def _trainers(
     trainers = Trainers(quick=None, full=None, typical_noise=_typical_noise(project, data))
     try:
         prepared = prepare_quick(_quick_inputs(project, data, items, watch))
-        heads = quick_trainer(prepared, data.task.classes, _ruler_ids(data), should_stop=watch.should_stop)
+        heads = quick_trainer(prepared, _ruler_ids(data), should_stop=watch.should_stop)
         trainers = replace(trainers, quick=watch.over(QUICK, heads), quick_features=prepared.source)
     except RunError as error:
         if not full:
@@ -373,11 +368,7 @@ def _trainers(
 def _typical_noise(project: Project, data: ExperimentData) -> TrainingNoise | None:
     base = newest_full_run(project)
     said = None if base is None else _predicted_by(project, base.info, data)
-    return (
-        None
-        if said is None
-        else noise_of(data.ruler.codes, [said], data.ruler.classes, units=data.ruler.units)
-    )
+    return None if said is None else data.ruler.noise_of([said])
 
 
 def _ruler_ids(data: ExperimentData) -> pd.Index:

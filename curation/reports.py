@@ -20,7 +20,7 @@ from curation.label_kinds.kind import Join, LabelKind
 from curation.project import Project
 from curation.replicates import is_replicate, replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
-from curation.run_classes import names_now
+from curation.run_classes import becomes, names_now
 from curation.run_folders import same_options
 from curation.runs import list_runs, read_run
 from diagnostics.compare import Comparison, compare_sides, noise_of
@@ -287,9 +287,7 @@ def _probs_on(project: Project, run: Run, ruler: _Ruler) -> FoldArray:
         said = FoldRows(predictions.pred_probs[None], rows)
     else:
         said = FoldRows(np.asarray(predictions.fold_probs), rows)
-    now = names_now(project, run.info, project.class_log.at(ruler.version.class_change))
-    names = np.array(now, dtype=object)[:, None] == np.array(ruler.classes.names, dtype=object)[None, :]
-    return _NamedProbs(said, names.astype(np.float32), ruler.classes.kind.join)
+    return _NamedProbs(said, becomes(project, run.info, ruler.classes), ruler.classes.kind.join)
 
 
 def _typical_noise(project: Project, ruler: _Ruler) -> TrainingNoise | None:

@@ -200,7 +200,8 @@ def training_items(project: Project, version: DatasetVersion) -> pd.DataFrame:
     table = table[included].reset_index(drop=True).astype({"label": "str", "split": "str"})
     decided = labels["verdict"].notna().to_numpy()[included]
     caps = named_caps(project, classes, version.cap_change)
-    table["held_back"] = held_back(table, decided, caps, seed=project.info.seed)
+    task = project.task_at(classes)
+    table["held_back"] = held_back(table, decided, caps, task=task, seed=project.info.seed)
     content = project.training_content()[included].reset_index(drop=True)
     return pd.concat([table[list(TRAINING_COLUMNS)], content], axis=1)
 

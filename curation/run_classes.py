@@ -1,9 +1,12 @@
 """What the classes of a run are called now: a run knows them by the names that they had when it was started."""
 
+import numpy as np
+
 from curation.class_list import ClassList
 from curation.project import Project
 from diagnostics.errors import RunError
 from diagnostics.run_folder import RunInfo
+from diagnostics.task import FloatArray
 
 
 def names_now(project: Project, run: RunInfo, classes: ClassList) -> tuple[str, ...]:
@@ -21,3 +24,13 @@ def names_now(project: Project, run: RunInfo, classes: ClassList) -> tuple[str, 
             "Train again, or restore project.db and the runs from the same backup."
         )
     return tuple(classes.shown[str(key)] for key in keys)
+
+
+def becomes(project: Project, run: RunInfo, classes: ClassList) -> FloatArray:
+    """(n_classes of the run, n_classes), 1 where a class of the run has become the other: what `LabelKind.join` takes.
+
+    raises : as `names_now`
+    """
+    names = np.array(names_now(project, run, classes), dtype=object)
+    matrix: FloatArray = (names[:, None] == np.array(classes.names, dtype=object)).astype(np.float32)
+    return matrix

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from curation.availability import WHAT_IF, why_not
 from curation.decisions.events import LABEL_RIGHT, LABEL_WRONG, LABELLED
 from curation.project import Project
 from curation.queues import prepare_queues
@@ -89,7 +88,7 @@ def train_project(
         raise
     run.folder.replace(project.runs_dir / run.run_id)
     prepare_queues(project, run.run_id)
-    if run.quick and not why_not(project, WHAT_IF):
+    if run.quick:
         table = what_if(project, run.run_id, on_progress=watch, should_stop=stop)
         write_what_if(read_run(project, run.run_id), table)
     return run.run_id

@@ -1,7 +1,8 @@
 """What the edits so far do to each class, as far as a quick round can tell: the line under the review.
 
 Two sets of heads on the same features and folds: one learned from the labels that the newest full run was trained on,
-the other, the newest quick round, from those of now. Both are measured on the validation labels of now.
+the other, the newest quick round, from those of now. Both are measured on the validation labels of now; sets of labels
+are cut at thresholds that are chosen there anew for each of the two, for each item without itself.
 """
 
 import hashlib
@@ -15,15 +16,17 @@ import pandas as pd
 from curation.class_caps import named_caps
 from curation.project import Project
 from curation.rounds import DatasetVersion, dataset_version, training_items, version_now
-from curation.run_classes import names_now
+from curation.run_classes import becomes
 from curation.run_folders import newest_full_run, read_run
 from diagnostics.compare import F1_COLUMNS, f1_differences
 from diagnostics.errors import RunError
+from diagnostics.label_kinds import label_kind_of, space_of
 from diagnostics.progress import ProgressCallback, ignore_progress
 from diagnostics.run_folder import Run, write_table
-from diagnostics.task import label_codes
+from diagnostics.task import FloatArray
 
 FOLDER, FILE = "what_if", "what_if.parquet"
+FILE_FORMAT = 2  # of what is kept of the heads of before
 
 
 def what_if(
@@ -47,14 +50,18 @@ def what_if(
     now = version_now(project)
     items = training_items(project, now)
     items = items[(items["split"] == "val") & items["label"].notna()]
-    after = _labels_of(project, run).reindex(items["item_id"])
-    items, after = items[after.notna().to_numpy()], after.dropna()
+    items = items[items["item_id"].isin(run.predictions.item_ids)]
     if items.empty:
         return pd.DataFrame(columns=list(F1_COLUMNS))
     before = _before(project, run, items["item_id"], now, on_progress, should_stop)
-    classes = project.task.classes
-    codes, old, new = (label_codes(labels, classes) for labels in (items["label"], before, after))
-    return f1_differences(codes, old, new, classes)
+    space = space_of(project.task, items["label"].unique())
+    return f1_differences(
+        space.codes(items["label"]),
+        before,
+        _after(project, run, items["item_id"]),
+        project.task.classes,
+        measure=label_kind_of(project.task.label_kind).measure(space, rule=run.info.config.thresholds),
+    )
 
 
 def write_what_if(run: Run, table: pd.DataFrame) -> None:
@@ -68,12 +75,12 @@ def read_what_if(run: Run) -> pd.DataFrame | None:
     return pd.read_parquet(path) if path.is_file() else None
 
 
-def _labels_of(project: Project, run: Run) -> pd.Series:
-    """The present name of the class that a run predicts for each item, by item_id."""
-    names = pd.Series(names_now(project, run.info, project.classes), dtype=object)
-    predictions = run.predictions
-    predicted = names.iloc[predictions.pred_probs.argmax(axis=1)]
-    return pd.Series(predicted.to_numpy(), index=predictions.item_ids)
+def _after(project: Project, run: Run, item_ids: pd.Series) -> FloatArray:
+    """(n_items, n_classes), what the quick round says of these items, in the classes as they are now."""
+    rows = pd.Index(run.predictions.item_ids).get_indexer(pd.Index(item_ids))
+    return project.label_kind.join(
+        run.predictions.pred_probs[rows], becomes(project, run.info, project.classes)
+    )
 
 
 def _before(
@@ -83,20 +90,20 @@ def _before(
     now: DatasetVersion,
     on_progress: ProgressCallback,
     should_stop: Callable[[], bool],
-) -> pd.Series:
-    """What heads on the labels of before predict for these items."""
+) -> FloatArray:
+    """(n_items, n_classes), what heads on the labels of before say of these items."""
     base = newest_full_run(project)
     then = dataset_version(project, 0) if base is None else _version_of(base)
     then = replace(then, class_change=now.class_change, cap_change=now.cap_change)
     path = _path_of(project, run, then)
     if path.is_file():
-        kept = pd.read_parquet(path).set_index("item_id")["predicted"].reindex(item_ids)
-        if kept.notna().all():
-            return kept
-    predicted = _predict_before(project, run, then, now, on_progress, should_stop)
+        kept = pd.read_parquet(path).set_index("item_id")
+        if item_ids.isin(kept.index).all():
+            return kept.loc[item_ids].to_numpy()
+    probs = _predict_before(project, run, then, now, on_progress, should_stop)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_table(path, predicted.rename_axis("item_id").reset_index(name="predicted"))
-    return predicted.reindex(item_ids)
+    write_table(path, probs.reset_index())
+    return probs.loc[item_ids].to_numpy()
 
 
 def _predict_before(
@@ -106,7 +113,8 @@ def _predict_before(
     now: DatasetVersion,
     on_progress: ProgressCallback,
     should_stop: Callable[[], bool],
-) -> pd.Series:
+) -> pd.DataFrame:
+    """One row a validation item, by item_id; one column a class, named by its place."""
     from diagnostics.training.quick import QuickInputs, predict_quick
 
     old = training_items(project, then)
@@ -125,11 +133,12 @@ def _predict_before(
         on_progress=on_progress,
         should_stop=should_stop,
     )
-    codes = predict_quick(inputs).argmax(axis=1)
+    probs = predict_quick(inputs)
     validation = (items["split"] == "val").to_numpy()
-    names = pd.Series(project.task.classes, dtype=object)
-    return pd.Series(
-        names.iloc[codes[validation]].to_numpy(), index=items["item_id"][validation].to_numpy(dtype=object)
+    return pd.DataFrame(
+        probs[validation],
+        index=pd.Index(items["item_id"][validation], name="item_id"),
+        columns=[str(place) for place in range(probs.shape[1])],
     )
 
 
@@ -143,6 +152,7 @@ def _path_of(project: Project, run: Run, then: DatasetVersion) -> Path:
     quick = run.info.quick
     caps = named_caps(project, project.classes, then.cap_change)
     parts = [
+        FILE_FORMAT,
         quick and quick.embeddings,
         then.event,
         list(project.task.classes),

@@ -207,13 +207,14 @@ def pooled_noise(
     *,
     units: np.ndarray | None = None,
     macro_over: Sequence[str] | None = None,
+    measure: Measure | None = None,
 ) -> TrainingNoise | None:
     """What `noise_of` finds within each of several sides, averaged with the degrees of freedom as weights; None if no
     side has two models.
 
     Trainings are taken to be apart by as much on every side, as in an analysis of variance.
     """
-    ruler = _ruler(codes, classes, units, macro_over)
+    ruler = _ruler(codes, classes, units, macro_over, measure)
     found = []
     for trainings in sides:
         read, _ = ruler.read(trainings)
@@ -231,16 +232,20 @@ def pooled_noise(
 
 
 def f1_differences(
-    codes: IntArray, predicted_before: IntArray, predicted_after: IntArray, classes: tuple[str, ...]
+    codes: IntArray,
+    before: FloatArray,
+    after: FloatArray,
+    classes: tuple[str, ...],
+    *,
+    measure: Measure | None = None,
 ) -> pd.DataFrame:
     """F1 of each class before and after, and the difference with its 95 % interval: F1_COLUMNS, one row a class.
 
-    codes, predicted_before, predicted_after : (n_items,) positions in `classes`; items without a label are left out
+    codes, measure : as in `compare_sides`; before, after : (n_items, n_classes) probabilities
     One model a side, so that the intervals hold the chance of the items only, see `compare_sides`.
     """
-    sure = np.eye(len(classes), dtype=np.float16)
-    before, after = ([sure[predicted][None]] for predicted in (predicted_before, predicted_after))
-    found = compare_sides(np.arange(len(codes)), codes, before, after, classes).classes
+    item_ids = np.arange(len(codes))
+    found = compare_sides(item_ids, codes, [before[None]], [after[None]], classes, measure=measure).classes
     renamed = found.rename(columns={"f1_low": "f1_difference_low", "f1_high": "f1_difference_high"})
     return renamed[list(F1_COLUMNS)]
 

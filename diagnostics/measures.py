@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.influence import WHOLE_METRICS, AnyRatios, Metrics
+from diagnostics.influence import ACCURACY, WHOLE_METRICS, AnyRatios, Metrics
 from diagnostics.label_space import LabelSpace
 from diagnostics.set_influence import SetMetrics
 from diagnostics.task import BoolArray, FloatArray, IntArray
@@ -20,12 +20,16 @@ TextArray = npt.NDArray[np.object_]
 class AnyMetrics(Protocol):
     """The numbers of a comparison; columns: those of `whole`, then CLASS_METRICS of every class.
 
+    main : the one of `whole` in which every label counts the same; with one label an item accuracy is micro F1
     Codes are those of the labels of (n_items,) labelled items. Predictions of items have a form that only the metrics
     look into: codes of classes, or rows of booleans.
     """
 
     @property
     def whole(self) -> tuple[str, ...]: ...
+
+    @property
+    def main(self) -> str: ...
 
     @property
     def n_columns(self) -> int: ...
@@ -54,6 +58,9 @@ class AnyMetrics(Protocol):
 
     def texts(self, predicted: Any) -> TextArray:
         """(n_items,), the labels that are predicted."""
+
+    def targets(self, predicted: Any) -> BoolArray:
+        """(n_items, n_classes), the classes that are predicted."""
 
     def label_texts(self, codes: IntArray) -> TextArray:
         """(n_items,), the labels that the items have."""
@@ -86,6 +93,7 @@ class ClassMetrics(Metrics):
     """The metrics of one label an item, with the names of the classes."""
 
     whole: ClassVar[tuple[str, ...]] = WHOLE_METRICS
+    main: ClassVar[str] = WHOLE_METRICS[ACCURACY]
 
     classes: tuple[str, ...]
 
@@ -106,6 +114,10 @@ class ClassMetrics(Metrics):
 
     def texts(self, predicted: IntArray) -> TextArray:
         return np.asarray(self.classes, dtype=object)[predicted]
+
+    def targets(self, predicted: IntArray) -> BoolArray:
+        targets: BoolArray = predicted[:, None] == np.arange(len(self.classes))
+        return targets
 
     def label_texts(self, codes: IntArray) -> TextArray:
         return self.texts(codes)

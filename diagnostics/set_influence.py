@@ -35,6 +35,7 @@ class SetMetrics:
     """
 
     whole: ClassVar[tuple[str, ...]] = SET_METRICS
+    main: ClassVar[str] = SET_METRICS[MICRO]
 
     space: LabelSpace
     present: BoolArray
@@ -116,6 +117,10 @@ class SetMetrics:
         """(n_items,)"""
         everybody = np.ones(len(predicted), dtype=bool)
         return LabelSets(self.space.classes, predicted, everybody).texts()
+
+    def targets(self, predicted: BoolArray) -> BoolArray:
+        """(n_items, n_classes), the prediction itself."""
+        return predicted
 
     def label_texts(self, codes: IntArray) -> npt.NDArray[np.object_]:
         """(n_items,)"""

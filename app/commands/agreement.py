@@ -15,8 +15,9 @@ def agreement(
     json: AsJson = False,
 ) -> None:
     """Do validation and the gold test set move together over all full runs? A look at test, and counted as one."""
-    from curation.agreement import METRICS, validation_against_test, validation_alarm
+    from curation.agreement import validation_against_test, validation_alarm
     from curation.project import Project
+    from diagnostics.compare import METRIC_NAMES
 
     opened = Project.open(project)
     found, alarm = validation_against_test(opened), validation_alarm(opened)
@@ -33,17 +34,18 @@ def agreement(
         )
     if alarm is not None:
         print_line(f"ALARM: validation rises and test does not. {alarm.text}")
+    names = {metric: METRIC_NAMES[metric] for metric in found.metrics}
+    titles = {metric: f"{name[0].upper()}{name[1:]}" for metric, name in names.items()}
     headings = {"run": "left", "version": "right"} | {
-        f"{title} {split}": "right" for title in METRICS.values() for split in ("val", "test")
+        f"{title} {split}": "right" for title in titles.values() for split in ("val", "test")
     }
-    print_table("Full runs", headings, [_row(row, METRICS) for row in found.runs.to_dict("records")])
+    print_table("Full runs", headings, [_row(row, titles) for row in found.runs.to_dict("records")])
     print_line(found.verdict)
-    for metric, title in METRICS.items():
-        of_metric = found.metrics[metric]
+    for metric, of_metric in found.metrics.items():
         if of_metric.enough:
             same, gap = of_metric.same_way, of_metric.gap_trend
             print_line(
-                f"{title}: {of_metric.n_agreeing} of {of_metric.n_steps} steps in the same direction "
+                f"{titles[metric]}: {of_metric.n_agreeing} of {of_metric.n_steps} steps in the same direction "
                 f"({with_interval(same.value, same.low, same.high)}); validation minus test changes by "
                 f"{difference_with_interval(gap.value, gap.low, gap.high)} points a run"
             )
@@ -51,9 +53,9 @@ def agreement(
     return None
 
 
-def _row(row: dict[Any, Any], metrics: dict[str, str]) -> dict[str, object]:
+def _row(row: dict[Any, Any], titles: dict[str, str]) -> dict[str, object]:
     shown: dict[str, object] = {"run": row["run_id"], "version": row["version"]}
-    for metric, title in metrics.items():
+    for metric, title in titles.items():
         for split in ("val", "test"):
             name = f"{split}_{metric}"
             shown[f"{title} {split}"] = with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"])

@@ -3,13 +3,11 @@
 import streamlit as st
 
 from app import context
-from app.widgets.availability import is_missing
 from app.widgets.class_caps import caps_in_force
 from app.widgets.experiment_options import experiment_options
 from app.widgets.experiment_result import experiment_card
 from app.widgets.jobs import ENDED_BADLY, job_log, job_problem, running_job, watch_job
 from app.widgets.page import empty_state, escape, heading
-from curation.availability import EXPERIMENTS as EXPERIMENTS_ARE
 from curation.experiments import experiment_cost, list_experiments, start_experiment
 from curation.jobs import EXPERIMENT, latest_job
 from curation.project import Project
@@ -26,8 +24,6 @@ def show() -> None:
         "Experiments",
         "A question about the data, answered by training several times: what is chance, and what would help.",
     )
-    if is_missing(project, EXPERIMENTS_ARE):
-        return
     if context.newest_run_id() is None:
         empty_state(
             "Train once first: experiments train as that run did, and say by its speed what they cost.",

@@ -1,14 +1,15 @@
 """Validation against the gold test set, shown when a person asks for it: it is a look at test."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from app import context
 from app.figures import agreement_figure
-from app.widgets.availability import is_missing
 from app.widgets.page import interval_text, prose
+from app.widgets.results import RESULTS
 from app.widgets.test_looks import looks_line
-from curation.agreement import METRICS, ProjectAgreement, validation_against_test
-from curation.availability import AGREEMENT
+from curation.agreement import ProjectAgreement, validation_against_test
 from curation.project import Project
 from curation.test_looks import note_look
 from diagnostics.metrics import Estimate
@@ -28,8 +29,6 @@ def alarm_box() -> None:
 def agreement_section(project: Project) -> None:
     """Behind a button how both moved over the full runs."""
     st.subheader("Validation against test", anchor=False)
-    if is_missing(project, AGREEMENT):
-        return
     run_ids = [info.run_id for info in context.finished_runs() if info.quick is None]
     if st.session_state.get(SHOWN_KEY) != run_ids:
         st.caption(
@@ -46,7 +45,8 @@ def agreement_section(project: Project) -> None:
         )
         return
     looks_line(project)
-    _agreement(validation_against_test(project))
+    titles = {metric: title for metric, (title, _) in RESULTS[project.label_kind.key].totals.items()}
+    _agreement(validation_against_test(project), titles)
 
 
 @context.telling
@@ -55,20 +55,21 @@ def _show(project: Project, run_ids: list[str]) -> None:
     st.session_state[SHOWN_KEY] = run_ids
 
 
-def _agreement(found: ProjectAgreement) -> None:
+def _agreement(found: ProjectAgreement, titles: Mapping[str, str]) -> None:
     st.markdown(prose(found.verdict))
     if found.runs.empty:
         st.caption("No full run has predictions for labelled items of both validation and test.")
         return
-    for column, (metric, title) in zip(st.columns(len(METRICS)), METRICS.items(), strict=True):
+    for column, (metric, of_metric) in zip(
+        st.columns(len(found.metrics)), found.metrics.items(), strict=True
+    ):
         with column:
             st.plotly_chart(
-                agreement_figure(found.runs, metric, title),
+                agreement_figure(found.runs, metric, titles[metric]),
                 config={"displayModeBar": False},
                 key=f"agreement_{metric}",
-                alt=f"{title} of every full run on validation and on test",
+                alt=f"{titles[metric]} of every full run on validation and on test",
             )
-            of_metric = found.metrics[metric]
             if of_metric.enough:
                 _numbers(of_metric.same_way, of_metric.rank_correlation, of_metric.gap_trend)
 

@@ -4,10 +4,8 @@ import streamlit as st
 
 from app import context
 from app.figures import edits_figure
-from app.widgets.availability import is_missing
 from app.widgets.jobs import running_job
 from app.widgets.page import escape, prose
-from curation.availability import EDIT_GROUPS
 from curation.edits_overview import EDITS, EditsOverview, edits_overview
 from curation.experiments import start_experiment
 from curation.project import Project
@@ -17,8 +15,6 @@ from diagnostics.experiments.frame import FULL, QUICK, Cost
 def edit_groups(project: Project) -> None:
     """Count the edits, show what the newest experiment says of them, offer to ask."""
     st.subheader("What each group of edits bought", anchor=False)
-    if is_missing(project, EDIT_GROUPS):
-        return
     found = edits_overview(project)
     if found.edits.table.empty:
         st.caption(f"{prose(found.text)} Decide on train items in Review and close the round.")

@@ -70,15 +70,10 @@ class LabelReader(Protocol):
 
 
 ADVICE = "advice"
-AGREEMENT = "agreement"
-CAPS = "caps"
-EDIT_GROUPS = "edit_groups"
-EXPERIMENTS = "experiments"
 IMPORT = "import"
 PAIRS = "pairs"
 TRAINING_CHECKS = "training_checks"
-WHAT_IF = "what_if"
-FEATURES = (ADVICE, AGREEMENT, CAPS, EDIT_GROUPS, EXPERIMENTS, IMPORT, PAIRS, TRAINING_CHECKS, WHAT_IF)
+FEATURES = (ADVICE, IMPORT, PAIRS, TRAINING_CHECKS)
 
 Members = Callable[[str], tuple[str, ...]]
 Join = Callable[[FloatArray, FloatArray], FloatArray]
@@ -101,6 +96,7 @@ class LabelKind:
     join : (probabilities, (n_classes_of_run, n_classes) 1 where a class has become the other) -> those of the classes
     predicted : (run, rows of its predictions) -> the labels that it predicts, in its own classes
     class_report, totals : (labels, codes, predicted codes) -> what `curation.reports` says of a split
+    compared : the names of those totals that runs are compared by, the leading one first
     said : (a row of a queue, the ranking, its k) -> in words, what the model says of it
     reasoned_from : the columns of a queue that `diagnostics.reasons` reads beside what was seen of the items
     not_available : why projects with such labels lack some of FEATURES, a sentence each
@@ -121,6 +117,7 @@ class LabelKind:
     predicted: Callable[["Run", IntArray], npt.NDArray[np.object_]]
     class_report: Callable[["LabelSpace", IntArray, IntArray], "ClassReport"]
     totals: Callable[["LabelSpace", IntArray, IntArray], "dict[str, Estimate]"]
+    compared: tuple[str, ...]
     said: Callable[[Mapping[str, Any], str, int], str]
     reasoned_from: tuple[str, ...]
     not_available: Mapping[str, str]

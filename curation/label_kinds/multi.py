@@ -12,14 +12,9 @@ from curation.dataset.findings import NOTE, SET_ASIDE, Check, Finding
 from curation.dataset.image_checks import Unusable
 from curation.label_kinds.kind import (
     ADVICE,
-    AGREEMENT,
-    CAPS,
-    EDIT_GROUPS,
-    EXPERIMENTS,
     IMPORT,
     PAIRS,
     TRAINING_CHECKS,
-    WHAT_IF,
     LabelForm,
     LabelKind,
     LabelReader,
@@ -46,17 +41,10 @@ HESITATION = {
 }
 NOT_AVAILABLE = {
     ADVICE: "What to do next for each class is told for one label an item so far, not for several.",
-    AGREEMENT: "Whether validation and test move together is told for one label an item so far, not for several.",
-    CAPS: "There is no cap on a class of items with several labels: leaving an item out would take it from its other "
-    "classes, too.",
-    EDIT_GROUPS: "What each group of edits did is told for one label an item so far, not for several.",
-    EXPERIMENTS: "Experiments are there for one label an item so far, not for several.",
     IMPORT: "The predictions of another model can be brought for one label an item so far, not for several; to rank "
     "them alone: winnow rank --probs.",
     PAIRS: "Confused pairs are of classes that exclude one another; the labels of an item do not.",
     TRAINING_CHECKS: "A training is checked for one label an item so far, not for several.",
-    WHAT_IF: "What the decisions will do is estimated for one label an item so far, not for several; the next full "
-    "training says it.",
 }
 TOTALS = ("subset_accuracy", "hamming_loss", "micro_f1", "macro_f1")
 PLACE = ("source", "row", "path", "item_id")
@@ -243,6 +231,7 @@ SEVERAL_LABELS = LabelKind(
     predicted=lambda run, rows: run.scores["predicted_label"].to_numpy(dtype=object)[rows],
     class_report=_class_report,
     totals=_totals,
+    compared=("subset_accuracy", "micro_f1", "macro_f1"),
     said=_said,
     reasoned_from=("given_label", "suspect", "second_label", "p_second"),
     not_available=NOT_AVAILABLE,

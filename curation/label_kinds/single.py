@@ -132,6 +132,7 @@ ONE_LABEL = LabelKind(
     predicted=_predicted,
     class_report=_class_report,
     totals=_totals,
+    compared=("accuracy", "macro_f1"),
     said=_said,
     reasoned_from=("given_label",),
     not_available={},

@@ -1,8 +1,9 @@
 """Class cap: does a class with many items do as well with fewer, and do the others gain?
 
 For each share k a random k % of the class's train items are left out, against two others: nothing left out, and as many
-items left out at random from all classes. What is left out is nested over k and decided by content and seed, so that
-items of equal content go together; each seed is another draw and another training.
+items left out at random from all classes. What is left out is decided by content and seed, so that items of equal
+content go together; each seed is another draw and another training. Where items have several labels those go last
+that have others beside the class, or stay, see `diagnostics.class_caps`; so a cap is tried as it will be carried out.
 
 The rule: a cap is recommended only if the class does not get worse and the others get better. "Cannot tell" is no proof
 of "not worse": the whole interval of its F1's difference must lie above minus the margin. The others are judged by
@@ -12,12 +13,14 @@ their mean F1, corrected over the shares by Holm's method; it must also not be b
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides, holm, pooled_noise
+from diagnostics.class_caps import leave_out, rarest_other
+from diagnostics.compare import IMPROVED, WORSE, Comparison, holm
 from diagnostics.errors import DataError
 from diagnostics.experiments.frame import (
     CANNOT_TELL,
@@ -35,12 +38,12 @@ from diagnostics.experiments.frame import (
     without,
 )
 from diagnostics.experiments.options import Options
-from diagnostics.metrics import class_report
 from diagnostics.task import FloatArray
 
 NOTHING, CAPPED, CONTROL = "nothing left out", "capped", "left out from all classes"
 MIN_ITEMS = 20
 MANY_TIMES = 1.5
+NEARLY = 0.01
 ALPHA = 0.05
 _DIFFERENCES = ("difference", "low", "high", "verdict")
 TABLE_COLUMNS = (
@@ -113,14 +116,35 @@ def left_out(items: pd.DataFrame, n: int, *, seed: int, salt: str = "") -> list[
 
     items : columns item_id, content_hash; items of equal content are drawn together
     """
-    turns = [
-        hashlib.sha256(f"{salt}{seed}:{content}".encode()).hexdigest() for content in items["content_hash"]
-    ]
-    drawn = items.assign(turn=turns).sort_values(["turn", "item_id"], ignore_index=True)
-    ends = np.flatnonzero(~drawn["turn"].duplicated(keep="last")) + 1
-    fitting = ends[ends <= n]
-    found: list[str] = drawn["item_id"].iloc[: fitting[-1] if len(fitting) else 0].tolist()
-    return found
+    found: list[int] = []
+    for group in _in_turn(items, seed, salt):
+        if len(found) + len(group) > n:
+            break
+        found += group
+    return items["item_id"].iloc[found].tolist()
+
+
+def left_out_of_class(data: ExperimentData, label: str, n: int, *, seed: int) -> list[str]:
+    """The ids of at most n train items of a class, drawn by content and seed and by what else they have, see
+    `diagnostics.class_caps`."""
+    items = data.train_items
+    space, codes = data.coded(items)
+    place = space.classes.index(label)
+    own, rarest = np.flatnonzero(space.has(codes, place)), rarest_other(space, codes, place)
+    groups = [own[group].tolist() for group in _in_turn(items.iloc[own], seed)]
+    groups.sort(key=lambda group: -rarest[group].min())
+    floors = np.full(len(space.classes), len(own) - n)
+    return items["item_id"].iloc[leave_out(space, codes, groups, place, n=n, floors=floors)].tolist()
+
+
+def _in_turn(items: pd.DataFrame, seed: int, salt: str = "") -> list[list[int]]:
+    """The positions of items of equal content, in the order in which seed and content put them."""
+    turns = np.array(
+        [hashlib.sha256(f"{salt}{seed}:{each}".encode()).hexdigest() for each in items["content_hash"]]
+    )
+    order = np.lexsort((items["item_id"].to_numpy(dtype=str), turns))
+    starts = np.flatnonzero(turns[order][1:] != turns[order][:-1]) + 1
+    return [group.tolist() for group in np.split(order, starts)]
 
 
 # ------------------------------------------------------------ training
@@ -131,8 +155,7 @@ def _shares(options: Options) -> list[int]:
 
 
 def _n_train(data: ExperimentData) -> dict[str, int]:
-    counts = data.train_items["label"].value_counts()
-    return {label: int(counts.get(label, 0)) for label in data.ruler.classes}
+    return dict(zip(data.ruler.classes, data.n_labels().tolist(), strict=True))
 
 
 def _n_items(data: ExperimentData, label: str) -> int:
@@ -149,10 +172,12 @@ def _trained(trainer: Trainer, subsets: Sequence[pd.DataFrame]) -> list[FloatArr
 
 
 def _mean_f1(data: ExperimentData, trainings: Sequence[FloatArray]) -> dict[str, float]:
-    predicted = [training.mean(axis=0).argmax(axis=1).astype(np.int64) for training in trainings]
-    ruler = data.ruler
-    tables = [class_report(ruler.codes, each, ruler.classes).table["f1"].to_numpy() for each in predicted]
-    return dict(zip(ruler.classes, np.mean(tables, axis=0).tolist(), strict=True))
+    ruler, metrics = data.ruler, data.ruler.metrics
+    values = [
+        metrics.ratios(ruler.codes, each.predicted).values()[metrics.columns("f1")]
+        for each in ruler.read(trainings)
+    ]
+    return dict(zip(ruler.classes, np.mean(values, axis=0).tolist(), strict=True))
 
 
 def _judged(
@@ -161,7 +186,7 @@ def _judged(
     """TABLE_COLUMNS but `way`, one row an arm."""
     n_class, n_train = _n_items(data, label), len(data.train_items)
     arms = [
-        (percent, *_arms(data.train_items, label, round(n_class * percent / 100), options["seeds"]))
+        (percent, *_arms(data, label, n_class - _n_kept(n_class, percent), options["seeds"]))
         for percent in _shares(options)
     ]
     trained = [(_trained(trainer, capped), _trained(trainer, control)) for _, capped, control in arms]
@@ -172,9 +197,9 @@ def _judged(
         against = _differences(
             "others_f1_against_control", to_control(by_control, by_capped).of("macro_f1"), ""
         )
-        sizes = _row(label, percent, CAPPED, _mean_count(capped, label), _mean_count(capped))
+        sizes = _row(label, percent, CAPPED, *_mean_counts(data, capped, label))
         rows.append(sizes | _after(compared(whole, by_capped), label) | against)
-        sizes = _row(label, percent, CONTROL, _mean_count(control, label), _mean_count(control))
+        sizes = _row(label, percent, CONTROL, *_mean_counts(data, control, label))
         rows.append(sizes | _after(to_control(whole, by_control), label))
     table = pd.DataFrame(rows).reindex(columns=list(TABLE_COLUMNS[1:]))
     capped_rows = table["arm"] == CAPPED
@@ -184,11 +209,11 @@ def _judged(
 
 
 def _arms(
-    items: pd.DataFrame, label: str, n: int, n_seeds: int
+    data: ExperimentData, label: str, n: int, n_seeds: int
 ) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     """For each seed the items without n of the class, and without as many of all classes."""
-    own = items[items["label"] == label]
-    out = [left_out(own, n, seed=seed) for seed in range(n_seeds)]
+    items = data.train_items
+    out = [left_out_of_class(data, label, n, seed=seed) for seed in range(n_seeds)]
     capped = [without(items, ids) for ids in out]
     control = [
         without(items, left_out(items, len(ids), seed=seed, salt="all classes "))
@@ -205,28 +230,19 @@ def _comparer(
     alike : sides whose trainings are apart by about as much, of which the noise of training is taken: leaving out items
         of all classes makes trainings more restless than a cap does
     """
-    ruler = data.ruler
-    others = tuple(name for name in ruler.classes if name != label)
-    noise = pooled_noise(ruler.codes, alike, ruler.classes, units=ruler.units, macro_over=others)
-
-    def compared(before: list[FloatArray], after: list[FloatArray]) -> Comparison:
-        return compare_sides(
-            ruler.item_ids,
-            ruler.codes,
-            before,
-            after,
-            ruler.classes,
-            shared_noise=noise,
-            units=ruler.units,
-            macro_over=others,
-        )
-
-    return compared
+    others = tuple(name for name in data.ruler.classes if name != label)
+    noise = data.ruler.pooled_noise(alike, macro_over=others)
+    return partial(data.ruler.compare, shared_noise=noise, macro_over=others)
 
 
-def _mean_count(subsets: Sequence[pd.DataFrame], label: str | None = None) -> int:
-    counts = [len(items) if label is None else int((items["label"] == label).sum()) for items in subsets]
-    return round(float(np.mean(counts)))
+def _n_kept(n_class: int, percent: int) -> int:
+    return n_class - round(n_class * percent / 100)
+
+
+def _mean_counts(data: ExperimentData, subsets: Sequence[pd.DataFrame], label: str) -> tuple[int, int]:
+    """How many items have the class, and how many there are."""
+    of_class = [np.count_nonzero(data.has(items, label)) for items in subsets]
+    return round(float(np.mean(of_class))), round(float(np.mean([len(items) for items in subsets])))
 
 
 def _row(label: str, percent: int, arm: str, n_class: int, n_train: int) -> dict[str, Any]:
@@ -296,7 +312,8 @@ def _result(
         outcome, verdict = NOT_RECOMMENDED, f"No cap on `{label}` is recommended."
         because = _against(rows, label, margin)
     else:
-        keep, because = int(found.iloc[0]["n_class"]), _gain(found.iloc[0], n_class, margin)
+        keep = _n_kept(n_class, int(found.iloc[0]["percent"]))
+        because = _gain(found.iloc[0], n_class, margin)
         outcome, verdict = RECOMMENDED, f"A cap of {keep:,} train items on `{label}` is recommended."
         action = Action(CAP, f"Cap `{label}` at {keep:,} train items", {"class": label, "keep": keep})
     if deciding == QUICK and not found.empty:
@@ -307,7 +324,7 @@ def _result(
         verdict=verdict,
         why=because,
         table=table,
-        notes=tuple(_notes(data, why, trainers, margin)),
+        notes=tuple(_notes(data, why, trainers, margin) + _notes_on_others(data, rows, label)),
         agreement=_agreement(passing),
         action=action,
         facts={"class": label, "n_class": n_class, "decided_by": deciding, "margin_points": margin},
@@ -381,4 +398,23 @@ def _notes(data: ExperimentData, why: str, trainers: Trainers, margin: float) ->
         )
     elif trainers.why_no_quick:
         notes.append(f"Heads were not tried first. {trainers.why_no_quick}")
+    return notes
+
+
+def _notes_on_others(data: ExperimentData, rows: pd.DataFrame, label: str) -> list[str]:
+    """What it means for a cap that items of the class have other classes, too; nothing if none has."""
+    space, codes = data.coded(data.train_items)
+    place = space.classes.index(label)
+    n_with_others = int((rarest_other(space, codes, place)[space.has(codes, place)] <= len(codes)).sum())
+    if not n_with_others:
+        return []
+    notes = [
+        f"{n_with_others:,} train items of `{label}` have other labels, too. They are left out last, and stay where "
+        f"one of these would be left with fewer items than `{label}`."
+    ]
+    n_class = _n_items(data, label)
+    for percent, n_there in zip(rows["percent"], rows["n_class"], strict=True):
+        wanted = _n_kept(n_class, percent)
+        if n_there - wanted > NEARLY * n_class:
+            notes.append(f"At {percent} % left out {n_there:,} items stay for that reason, not {wanted:,}.")
     return notes

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diagnostics.compare import IMPROVED, WORSE, compare_sides, pooled_noise
+from diagnostics.compare import IMPROVED, WORSE
 from diagnostics.errors import DataError
 from diagnostics.experiments.families import corrected_together, points_text
 from diagnostics.experiments.frame import (
@@ -156,7 +156,8 @@ def items_without(data: ExperimentData, edits: Edits, groups: Collection[str]) -
 def difference_table(
     data: ExperimentData, edits: Edits, trained: Mapping[str, Sequence[FloatArray]]
 ) -> pd.DataFrame:
-    """TABLE_COLUMNS but `way`, two rows (accuracy and macro F1) for all edits and for each group, or one: "none made".
+    """TABLE_COLUMNS but `way`, a row a number of all classes together (accuracy, macro F1; with several labels an item
+    subset accuracy, micro and macro F1) for all edits and for each group, or one: "none made".
 
     trained : trainings without the edits of each group, by its name; without any, by NO_EDITS; with all, by ALL_EDITS.
         Groups without trainings get no row
@@ -164,7 +165,7 @@ def difference_table(
     p_adjusted is corrected by Holm's method over the groups.
     """
     ruler, rows = data.ruler, []
-    noise = pooled_noise(ruler.codes, list(trained.values()), ruler.classes, units=ruler.units)
+    noise, metrics = ruler.pooled_noise(list(trained.values())), ruler.metrics.whole
     counts = edits.counts()
     for group in (NO_EDITS, *GROUPS):
         name = ALL_EDITS if group == NO_EDITS else group
@@ -173,24 +174,19 @@ def difference_table(
         if not n_edits:
             rows.append(row | {"metric": "", "verdict": NONE_MADE})
         elif without := trained.get(group) or (trained.get(NO_EDITS) if edits.made() == [group] else None):
-            found = compare_sides(
-                ruler.item_ids, ruler.codes, without, trained[ALL_EDITS], ruler.classes,
-                shared_noise=noise, units=ruler.units,
-            )  # fmt: skip
+            found = ruler.compare(without, trained[ALL_EDITS], shared_noise=noise)
             classes = {
                 f"classes_{verdict}": ", ".join(
                     found.classes.loc[found.classes["verdict"] == verdict, "label"]
                 )
                 for verdict in (IMPROVED, WORSE)
             }
-            rows += [
-                row | classes | _numbers(found.of(metric), metric) for metric in ("accuracy", "macro_f1")
-            ]
+            rows += [row | classes | _numbers(found.of(metric), metric) for metric in metrics]
     table = pd.DataFrame(rows).reindex(columns=list(TABLE_COLUMNS[1:]))
     texts = ["metric", "classes_improved", "classes_worse"]
     table[texts] = table[texts].fillna("")
     is_group = table["group"] != ALL_EDITS
-    corrected = corrected_together(table[is_group], ("accuracy", "macro_f1"))
+    corrected = corrected_together(table[is_group], metrics)
     return pd.concat([table[~is_group], corrected], ignore_index=True)
 
 

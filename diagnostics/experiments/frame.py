@@ -17,12 +17,17 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from diagnostics.compare import Comparison, compare_sides, noise_of, pooled_noise
 from diagnostics.errors import Cancelled, DataError
 from diagnostics.experiments.options import Options
+from diagnostics.fold_arrays import FoldArray
+from diagnostics.label_kinds import label_kind_of
+from diagnostics.label_space import LabelSpace
+from diagnostics.measures import AnyMetrics, Measure
 from diagnostics.progress import Progress, ProgressCallback
-from diagnostics.task import FloatArray, IntArray, Task
+from diagnostics.task import BoolArray, FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
-from diagnostics.training_noise import TrainingNoise
+from diagnostics.training_noise import Training, TrainingNoise
 
 QUICK, FULL = "quick", "full"
 RECOMMENDED, NOT_RECOMMENDED, CANNOT_TELL, MEASURED = (
@@ -52,19 +57,80 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """The items that every training is judged by: labelled validation items.
+    """The items that every training is judged by, labelled validation items, and how they judge.
 
-    item_ids : (n_items,); codes : (n_items,) positions of their labels in `classes`
+    item_ids : (n_items,); codes : (n_items,) of their labels in `space`, all of them known
+    measure : what trainings are compared by, that of the kind of label
     units : (n_items,), equal values are one unit of chance: copies of a picture, pictures of a group; None = each item
+
+    A training is (n_models, n_items, n_classes) probabilities, in the order of the items.
     """
 
     item_ids: np.ndarray
     codes: IntArray
-    classes: tuple[str, ...]
+    space: LabelSpace
+    measure: Measure
     units: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.space.classes
+
+    @property
+    def metrics(self) -> AnyMetrics:
+        """The numbers of a comparison; macro F1 is that of all classes that an item has."""
+        return self.measure(self.codes, np.ones(len(self.classes), dtype=np.bool_))
+
+    @property
+    def support(self) -> IntArray:
+        """(n_classes,), how many of the items have each class."""
+        return self.space.by_class(np.bincount(self.codes, minlength=len(self.space)))
+
+    def read(self, trainings: Sequence[FoldArray]) -> list[Training]:
+        """What each training predicts, in the form that the metrics look into."""
+        rows = np.arange(len(self))
+        units = np.asarray(rows if self.units is None else self.units, dtype=object)
+        return self.metrics.read(trainings, rows, self.codes, units)[0]
+
+    def predicted(self, training: FoldArray) -> BoolArray:
+        """(n_items, n_classes), the classes that each item is predicted to have."""
+        return self.metrics.targets(self.read([training])[0].predicted)
+
+    def compare(
+        self,
+        before: Sequence[FoldArray],
+        after: Sequence[FoldArray],
+        *,
+        shared_noise: TrainingNoise | None,
+        macro_over: Sequence[str] | None = None,
+    ) -> Comparison:
+        """As `diagnostics.compare.compare_sides`, on these items."""
+        return compare_sides(
+            self.item_ids,
+            self.codes,
+            before,
+            after,
+            self.classes,
+            shared_noise=shared_noise,
+            units=self.units,
+            macro_over=macro_over,
+            measure=self.measure,
+        )
+
+    def noise_of(self, trainings: Sequence[FoldArray]) -> TrainingNoise | None:
+        """As `diagnostics.compare.noise_of`, on these items."""
+        return noise_of(self.codes, trainings, self.classes, units=self.units, measure=self.measure)
+
+    def pooled_noise(
+        self, sides: Sequence[Sequence[FoldArray]], *, macro_over: Sequence[str] | None = None
+    ) -> TrainingNoise | None:
+        """As `diagnostics.compare.pooled_noise`, on these items."""
+        return pooled_noise(
+            self.codes, sides, self.classes, units=self.units, macro_over=macro_over, measure=self.measure
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +155,21 @@ class ExperimentData:
     known_seeds: tuple[int, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
     spare_items: pd.DataFrame | None = None
+
+    def has(self, items: pd.DataFrame, label: str) -> BoolArray:
+        """(n_items,), which items have a class; items : labelled ones, column label"""
+        space, codes = self.coded(items)
+        return space.has(codes, space.classes.index(label))
+
+    def n_labels(self, items: pd.DataFrame | None = None) -> IntArray:
+        """(n_classes,), how many items have each class; of the train items if not given."""
+        space, codes = self.coded(self.train_items if items is None else items)
+        return space.by_class(np.bincount(codes, minlength=len(space)))
+
+    def coded(self, items: pd.DataFrame) -> tuple[LabelSpace, IntArray]:
+        """What labels mean, and those of the items in it, (n_items,); items : labelled ones, column label"""
+        space = self.ruler.space.with_texts(items["label"])
+        return space, space.codes(items["label"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +314,11 @@ class ExperimentModule(Protocol):
         """Train and judge."""
 
 
-def ruler_of(items: pd.DataFrame, classes: Sequence[str]) -> Ruler:
+def ruler_of(items: pd.DataFrame, task: Task, *, rule: str) -> Ruler:
     """The labelled validation items.
 
     items : columns item_id, split, label, and perhaps unit
+    rule : `TrainConfig.thresholds`, by which predicted sets are cut where an item has several labels
     raises : DataError if there are none
     """
     held_out = items[(items["split"] == "val") & items["label"].notna()]
@@ -245,9 +327,15 @@ def ruler_of(items: pd.DataFrame, classes: Sequence[str]) -> Ruler:
             "An experiment is judged by the labelled validation items, and there are none. Make the project anew with "
             "some set aside: winnow init --val-fraction 0.2"
         )
-    codes = pd.Index(classes).get_indexer(pd.Index(held_out["label"])).astype(np.int64)
-    units = held_out["unit"].to_numpy(dtype=object) if "unit" in held_out else None
-    return Ruler(held_out["item_id"].to_numpy(dtype=object), codes, tuple(classes), units)
+    kind = label_kind_of(task.label_kind)
+    space = kind.space(task.classes, held_out["label"])
+    return Ruler(
+        item_ids=held_out["item_id"].to_numpy(dtype=object),
+        codes=space.codes(held_out["label"]),
+        space=space,
+        measure=kind.measure(space, rule=rule),
+        units=held_out["unit"].to_numpy(dtype=object) if "unit" in held_out else None,
+    )
 
 
 class Watch:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diagnostics.compare import IMPROVED, WORSE, Comparison, compare_sides, pooled_noise
+from diagnostics.compare import IMPROVED, WORSE, Comparison
 from diagnostics.errors import ConfigError
 from diagnostics.experiments.families import corrected_together, points_text
 from diagnostics.experiments.frame import (
@@ -135,16 +135,12 @@ def _comparer(
     data: ExperimentData, trainings: Mapping[str, Sequence[FloatArray]], macro_over: Sequence[str] | None
 ) -> Callable[[str], Comparison]:
     """Compares one remedy with none; the noise of training is that of all remedies."""
-    ruler = data.ruler
-    noise = pooled_noise(
-        ruler.codes, list(trainings.values()), ruler.classes, units=ruler.units, macro_over=macro_over
-    )
+    noise = data.ruler.pooled_noise(list(trainings.values()), macro_over=macro_over)
 
     def compared(name: str) -> Comparison:
-        return compare_sides(
-            ruler.item_ids, ruler.codes, trainings[NO_REMEDY], trainings[name], ruler.classes,
-            shared_noise=noise, units=ruler.units, macro_over=macro_over,
-        )  # fmt: skip
+        return data.ruler.compare(
+            trainings[NO_REMEDY], trainings[name], shared_noise=noise, macro_over=macro_over
+        )
 
     return compared
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from diagnostics.compare import ALPHA, POWER, noise_of
+from diagnostics.compare import ALPHA, METRIC_NAMES, POWER
 from diagnostics.experiments.frame import (
     FULL,
     MEASURED,
@@ -31,9 +31,9 @@ from diagnostics.experiments.frame import (
     Trainings,
 )
 from diagnostics.experiments.options import Options
-from diagnostics.influence import CLASS_METRICS, WHOLE_METRICS, Metrics, ratios_of
+from diagnostics.influence import CLASS_METRICS
+from diagnostics.measures import AnyMetrics
 from diagnostics.task import FloatArray
-from diagnostics.training_noise import read_trainings
 
 TABLE_COLUMNS = (
     "way", "metric", "label", "support", "n_trainings", "mean", "sd", "se",
@@ -46,7 +46,7 @@ MOST_ITEMS = 20.0
 
 @dataclass(frozen=True)
 class Spread:
-    """How far apart trainings of one kind come out; arrays (n_columns,), see `diagnostics.influence.Metrics`.
+    """How far apart trainings of one kind come out; arrays (n_columns,), see `diagnostics.measures.AnyMetrics`.
 
     values : (n_trainings, n_columns)
     total : the variance of one training; by_items : the part of it that the sample of items makes
@@ -55,7 +55,7 @@ class Spread:
     n_items : that they are measured on
     """
 
-    metrics: Metrics
+    metrics: AnyMetrics
     values: FloatArray
     total: FloatArray
     by_items: FloatArray
@@ -118,18 +118,18 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
         spread = spread_of(data.ruler, trainings)
         tables[way] = spread_table(data.ruler, spread, chased=options["points"] / 100).assign(way=way)
     deciding = FULL if FULL in tables else QUICK
-    accuracy = _accuracy(tables[deciding])
+    main = _main(tables[deciding], data.ruler)
     return Result(
         outcome=MEASURED,
-        verdict=_verdict(accuracy, options["points"]),
-        why=_why(accuracy, deciding, options["points"]),
+        verdict=_verdict(main, options["points"]),
+        why=_why(main, deciding, options["points"]),
         table=pd.concat(tables.values(), ignore_index=True)[list(TABLE_COLUMNS)],
         notes=tuple(_notes(trainers, deciding)),
-        agreement=_agreement(tables),
+        agreement=_agreement(tables, data.ruler),
         facts={
             "decided_by": deciding,
             "points": options["points"],
-            "large_enough": _is_enough(accuracy, options["points"]),
+            "large_enough": _is_enough(main, options["points"]),
         },
     )
 
@@ -146,12 +146,11 @@ def spread_of(ruler: Ruler, trainings: Sequence[FloatArray]) -> Spread:
 
     trainings : each (n_models, n_ruler_items, n_classes)
     """
-    metrics = Metrics(np.bincount(ruler.codes, minlength=len(ruler.classes)) > 0)
-    noise = noise_of(ruler.codes, trainings, ruler.classes, units=ruler.units)
+    metrics, noise = ruler.metrics, ruler.noise_of(trainings)
     if noise is None:
         raise ValueError("One training with one model has no spread.")
-    read, _ = read_trainings(trainings, np.arange(len(ruler)))
-    ratios = [ratios_of(ruler.codes, training.predicted, metrics) for training in read]
+    read = ruler.read(trainings)
+    ratios = [metrics.ratios(ruler.codes, training.predicted) for training in read]
     share = float(np.mean([1 / training.n_models for training in read]))
     return Spread(
         metrics=metrics,
@@ -165,7 +164,7 @@ def spread_of(ruler: Ruler, trainings: Sequence[FloatArray]) -> Spread:
 
 
 def spread_table(ruler: Ruler, spread: Spread, *, chased: float) -> pd.DataFrame:
-    """TABLE_COLUMNS but `way`: accuracy, macro F1, then each metric of each class.
+    """TABLE_COLUMNS but `way`: the numbers of all classes together, then each metric of each class.
 
     chased : the difference that n_items_needed is for, in (0, 1]
     item_sd, training_sd : the standard deviation of one training by the two parts; smallest_difference : see the head
@@ -187,12 +186,11 @@ def spread_table(ruler: Ruler, spread: Spread, *, chased: float) -> pd.DataFrame
     )
 
 
-def _columns(ruler: Ruler, metrics: Metrics) -> tuple[pd.DataFrame, FloatArray]:
+def _columns(ruler: Ruler, metrics: AnyMetrics) -> tuple[pd.DataFrame, FloatArray]:
     """metric, label and support of each column, and the support by itself."""
-    support = np.bincount(ruler.codes, minlength=metrics.n_classes)
-    rows = [(metric, "", len(ruler)) for metric in WHOLE_METRICS]
+    rows = [(metric, "", len(ruler)) for metric in metrics.whole]
     for metric in CLASS_METRICS:
-        rows += [(metric, label, int(n)) for label, n in zip(ruler.classes, support, strict=True)]
+        rows += [(metric, label, int(n)) for label, n in zip(ruler.classes, ruler.support, strict=True)]
     table = pd.DataFrame(rows, columns=["metric", "label", "support"])
     return table, table["support"].to_numpy(dtype=float)
 
@@ -200,31 +198,33 @@ def _columns(ruler: Ruler, metrics: Metrics) -> tuple[pd.DataFrame, FloatArray]:
 # ------------------------------------------------------------ in words
 
 
-def _accuracy(table: pd.DataFrame) -> dict[Any, Any]:
-    return table[table["metric"] == "accuracy"].iloc[0].to_dict()
+def _main(table: pd.DataFrame, ruler: Ruler) -> dict[Any, Any]:
+    """The row of the number that the verdict is on."""
+    return table[table["metric"] == ruler.metrics.main].iloc[0].to_dict()
 
 
-def _is_enough(accuracy: Mapping[Any, Any], points: float) -> bool:
-    return bool(accuracy["smallest_difference"] <= points / 100)
+def _is_enough(main: Mapping[Any, Any], points: float) -> bool:
+    return bool(main["smallest_difference"] <= points / 100)
 
 
-def _verdict(accuracy: Mapping[Any, Any], points: float) -> str:
-    answer = "large enough" if _is_enough(accuracy, points) else "too small"
-    return f"The validation set is {answer} for differences of {_points(points)} of accuracy."
+def _verdict(main: Mapping[Any, Any], points: float) -> str:
+    answer = "large enough" if _is_enough(main, points) else "too small"
+    name = METRIC_NAMES[main["metric"]]
+    return f"The validation set is {answer} for differences of {_points(points)} of {name}."
 
 
-def _why(accuracy: Mapping[Any, Any], way: str, points: float) -> str:
+def _why(main: Mapping[Any, Any], way: str, points: float) -> str:
     return (
-        f"With {accuracy['support']:,} items and {accuracy['n_trainings']} trainings on each side, "
-        f"{100 * accuracy['smallest_difference']:.1f} points is the smallest that can be seen (80 % power). "
-        f"From seed to seed accuracy moves by {100 * accuracy['sd']:.2f} points (standard deviation) around "
-        f"{100 * accuracy['mean']:.1f} %{' with heads alone' if way == QUICK else ''}."
-        f"{'' if _is_enough(accuracy, points) else _remedy(accuracy, points)}"
+        f"With {main['support']:,} items and {main['n_trainings']} trainings on each side, "
+        f"{100 * main['smallest_difference']:.1f} points is the smallest that can be seen (80 % power). "
+        f"From seed to seed {METRIC_NAMES[main['metric']]} moves by {100 * main['sd']:.2f} points (standard deviation) "
+        f"around {100 * main['mean']:.1f} %{' with heads alone' if way == QUICK else ''}."
+        f"{'' if _is_enough(main, points) else _remedy(main, points)}"
     )
 
 
-def _remedy(accuracy: Mapping[Any, Any], points: float) -> str:
-    needed = accuracy["n_items_needed"]
+def _remedy(main: Mapping[Any, Any], points: float) -> str:
+    needed = main["n_items_needed"]
     if needed != needed:
         return f" More items alone do not show {_points(points)}: training moves it too much. Train with more seeds."
     return f" For {_points(points)} about {needed:,.0f} validation items are needed."
@@ -249,11 +249,12 @@ def _notes(trainers: Trainers, deciding: str) -> list[str]:
     return notes
 
 
-def _agreement(tables: dict[str, pd.DataFrame]) -> str:
+def _agreement(tables: dict[str, pd.DataFrame], ruler: Ruler) -> str:
     if len(tables) < 2:
         return ""
-    quick, full = (_accuracy(tables[way])["sd"] for way in (QUICK, FULL))
-    words = f"accuracy moves by {100 * quick:.2f} points with heads and by {100 * full:.2f} with whole models"
+    quick, full = (_main(tables[way], ruler)["sd"] for way in (QUICK, FULL))
+    name = METRIC_NAMES[ruler.metrics.main]
+    words = f"{name} moves by {100 * quick:.2f} points with heads and by {100 * full:.2f} with whole models"
     if full > WIDE * quick:
         return f"Heads and whole models disagree: {words}. Whole models count."
     return f"Heads and whole models agree: {words}."

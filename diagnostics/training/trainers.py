@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,12 @@ import pandas as pd
 from diagnostics.errors import DataError
 from diagnostics.experiments.frame import WORK_PREFIX, Trainer
 from diagnostics.image_files import ImageRoot
+from diagnostics.label_kinds.kind import learning_of
+from diagnostics.label_space import LabelSpace
 from diagnostics.progress import ProgressCallback
-from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task, label_codes
+from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.crossval import make_folds
-from diagnostics.training.heads import HeadFold, fit_heads
+from diagnostics.training.heads import HeadFold, fit_linear_heads
 from diagnostics.training.quick import Prepared, model_of
 from diagnostics.training.run import train_and_predict
 
@@ -42,9 +43,7 @@ class FullInputs:
     should_stop: Callable[[], bool]
 
 
-def quick_trainer(
-    prepared: Prepared, classes: Sequence[str], ruler: pd.Index, *, should_stop: Callable[[], bool]
-) -> Trainer:
+def quick_trainer(prepared: Prepared, ruler: pd.Index, *, should_stop: Callable[[], bool]) -> Trainer:
     """A trainer of heads on features that are there.
 
     prepared : the items that an experiment may train on, and the ruler, with their features
@@ -54,17 +53,20 @@ def quick_trainer(
     features come from the fold models of a run the folds are those of the run, and each head leaves out a further
     tenth of the contents, chosen by the seed.
     """
-    ids = pd.Index(prepared.plan.items["item_id"])
+    plan = prepared.plan
+    ids = pd.Index(plan.items["item_id"])
     ruler_rows = ids.get_indexer(ruler)
 
     def train(items: pd.DataFrame, *, seed: int, config: TrainConfig | None = None) -> FloatArray:
         rows = _rows_of(items, ids)
-        codes = label_codes(items["label"], classes)
+        space = plan.kind.space(plan.space.classes, items["label"])
+        codes = space.codes(items["label"])
+        of_all = np.concatenate([codes, np.full(len(ruler), NO_LABEL)])
         weights = items["weight"].to_numpy(dtype=np.float32) if "weight" in items else np.ones(len(rows))
-        heads = fit_heads(
-            _head_folds(prepared, rows, ruler_rows, codes, seed),
-            np.concatenate([codes, np.full(len(ruler), NO_LABEL)]),
-            len(classes),
+        heads = fit_linear_heads(
+            _head_folds(prepared, rows, ruler_rows, space, codes, seed),
+            learning_of(plan.kind, space).outcome(of_all, prepared.machine.device),
+            n_items=len(of_all),
             device=prepared.machine.device,
             weights=np.concatenate([weights, np.ones(len(ruler))]),
             should_stop=should_stop,
@@ -75,12 +77,15 @@ def quick_trainer(
 
 
 def _head_folds(
-    prepared: Prepared, rows: IntArray, ruler: IntArray, codes: IntArray, seed: int
+    prepared: Prepared, rows: IntArray, ruler: IntArray, space: LabelSpace, codes: IntArray, seed: int
 ) -> list[HeadFold]:
-    """One a fold; positions are those of the train items, and after them the ruler."""
+    """One a fold; positions are those of the train items, and after them the ruler.
+
+    codes : (n_rows,) of the labels of the train items in `space`
+    """
     units = prepared.plan.items["unit"].iloc[rows].tolist()
     if prepared.base_run is None:
-        folds = make_folds(codes, units, n_folds=prepared.n_folds, seed=seed)
+        folds = prepared.plan.kind.make_folds(space, codes, units, n_folds=prepared.n_folds, seed=seed)
         kept = np.ones(len(rows), dtype=np.bool_)
     else:
         folds = prepared.plan.folds[rows]

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curation.agreement import METRICS, validation_against_test, validation_alarm
+from curation.agreement import validation_against_test, validation_alarm
 from curation.dataset.intake import IntakeSpec, take_in
 from curation.project import Project
 from curation.rounds import dataset_version, training_items
@@ -69,7 +69,7 @@ def _show(
             f"{name}, {run_id}: {n_train} + {n_copies} items: {'ALARM' if alarm else 'no alarm'}", flush=True
         )
     found = validation_against_test(project)
-    columns = ["run_id", *(f"{split}_{metric}" for metric in METRICS for split in ("val", "test"))]
+    columns = ["run_id", *(f"{split}_{metric}" for metric in found.metrics for split in ("val", "test"))]
     print(found.runs[columns].round(3).to_string(index=False))
     print(found.verdict)
     for metric, of_metric in found.metrics.items():

@@ -34,6 +34,8 @@ from curation.runs import train_project
 from diagnostics.compare import ALPHA, compare_sides
 from diagnostics.experiments.frame import Ruler
 from diagnostics.experiments.seeds import spread_of
+from diagnostics.label_space import single_space
+from diagnostics.measures import classes_measure
 from diagnostics.progress import ignore_progress
 from diagnostics.training.config import TrainConfig
 
@@ -125,7 +127,8 @@ def write_image(path: Path, image: np.ndarray) -> None:
 def power(n_items: int) -> tuple[float, float]:
     """How often a gain of the smallest difference is found, and that difference."""
     rng = np.random.default_rng(0)
-    ruler = Ruler(np.arange(n_items).astype(str).astype(object), np.arange(n_items) % 2, ("a", "b"))
+    ids, codes, classes = np.arange(n_items).astype(str).astype(object), np.arange(n_items) % 2, ("a", "b")
+    ruler = Ruler(ids, codes, single_space(classes), classes_measure(classes))
 
     def train(difficulty: np.ndarray, gain: float = 0.0) -> np.ndarray:
         right = difficulty + rng.normal(0, JITTER, n_items) < 0.85 + gain

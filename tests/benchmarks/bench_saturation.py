@@ -19,6 +19,8 @@ from scipy import stats
 
 from diagnostics.experiments.frame import ExperimentData, Ruler, Trainer
 from diagnostics.experiments.saturation import HELPS, SATURATED, curves_table, learning_curves
+from diagnostics.label_space import single_space
+from diagnostics.measures import classes_measure
 from diagnostics.metrics import class_report
 from diagnostics.task import FloatArray, IntArray, Task, label_codes
 from diagnostics.training.config import TrainConfig
@@ -92,7 +94,8 @@ def study(seed: int, sizes: tuple[int, ...], noise: float, *, n_draws: int, n_mo
     labels = world.noisy(world.codes)
     codes, held_out = world.held_out(N_VALIDATION)
     task = Task("image", "single", CLASSES)
-    ruler = Ruler(np.arange(len(codes)).astype(object), codes, CLASSES)
+    ids = np.arange(len(codes)).astype(object)
+    ruler = Ruler(ids, codes, single_space(CLASSES), classes_measure(CLASSES))
     config = TrainConfig(seed=seed)
     data = ExperimentData(items_of(labels), ruler, task, config, config)
     curves = learning_curves(data, world.trainer(world.features, held_out), n_draws=n_draws, n_more=n_more)

@@ -19,6 +19,8 @@ from curation.availability import FEATURES, why_not
 from curation.bulk import apply_bulk, preview_bulk
 from curation.dataset.intake import IntakeSpec, take_in
 from curation.decisions.events import BAD_ITEM, LABEL_RIGHT, LABEL_WRONG, LABELLED, Decision
+from curation.edit_groups import find_edits
+from curation.experiments import make_experiment
 from curation.export import export_curated
 from curation.item_details import item_details
 from curation.label_kinds.kind import LabelForm
@@ -29,6 +31,7 @@ from curation.queues import RANKERS, QueueQuery, open_queue
 from curation.reports import RunComparison, compare_runs, labelled_predictions
 from curation.rounds import close_round, dataset_version, training_items
 from curation.runs import read_run, train_project
+from diagnostics.experiments.edits import ADDITIONS, RELABELS, REMOVALS
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import Run
 from diagnostics.training.config import TrainConfig
@@ -40,8 +43,6 @@ UNAVAILABLE = (
     "report PROJECT --advice",
     "doctor PROJECT",
     "agreement PROJECT",
-    "caps PROJECT --set red 3",
-    "experiment seeds PROJECT",
     "predict PROJECT --import probs.npy",
     "rank PROJECT --pair red,blue",
 )
@@ -285,6 +286,38 @@ def test_the_command_line_answers_about_sets(loop, capsys):
     for command in ("report PROJECT", "compare PROJECT", "classes PROJECT", "rank PROJECT --suspect missing"):
         assert winnow(command.replace("PROJECT", folder).split(" ")) == 0, command
     assert "subset accuracy" in capsys.readouterr().out
+
+
+def test_a_cap_holds_items_back_and_is_lifted(loop, capsys):
+    folder = str(loop.project.folder)
+    assert winnow(["caps", folder, "--set", "red", "20"]) == 0
+    items = labels_of(loop.project)
+    has_red = items["label"].fillna("").str.contains("red") & (items["split"] == "train")
+    assert has_red[items["held_back"]].all()
+    assert (has_red & ~items["held_back"]).sum() == 20
+    assert winnow(["caps", folder, "--lift", "red"]) == 0
+    assert not labels_of(loop.project)["held_back"].any()
+
+
+def test_edits_of_sets_are_told_apart(loop):
+    found = find_edits(loop.project, dataset_version(loop.project)).table.set_index("item_id")["group"]
+    assert found[[loop.toggled, loop.emptied]].tolist() == [RELABELS, RELABELS]
+    assert found[[loop.added, loop.excluded]].tolist() == [ADDITIONS, REMOVALS]
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("seeds", {"n": 2, "full": False}),
+        ("class-cap", {"class": "red", "drop": (50,), "seeds": 2}),
+        ("edits", {"seeds": 2}),
+    ],
+)
+def test_experiments_answer_about_sets(loop, name, options):
+    made = make_experiment(loop.project, name, options, now=now())
+    assert len(made.table)
+    assert "accuracy" not in set(made.table.get("metric", ()))
+    assert made.info.verdict.endswith(".")
 
 
 def test_what_is_not_there_for_several_labels_says_so_in_a_sentence(loop, capsys):

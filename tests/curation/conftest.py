@@ -17,7 +17,8 @@ from curation.dataset.sources import Columns
 from curation.label_kinds.kind import LabelForm
 from curation.project import Project
 from diagnostics.image_files import ImageRoot
-from diagnostics.predictions import Predictions, object_array, write_predictions
+from diagnostics.label_kinds.scoring import scoring_of, write_scored
+from diagnostics.predictions import ONE_LABEL, Predictions, object_array, write_predictions
 from diagnostics.run_folder import SCORES_FILE, QuickInfo, RunInfo, write_run_info, write_table
 from diagnostics.scores import scores_table
 from diagnostics.task import ITEM_COLUMNS
@@ -133,10 +134,11 @@ def write_run(
         pred_probs=np.array(list(probs.values()), dtype=np.float32),
         embeddings=np.zeros((len(probs), 2), dtype=np.float16),
         classes=project.task.classes,
+        label_kind=project.label_kind.key,
         fold_probs=np.array([[model[item] for item in probs] for model in models]) if models else None,
     )
     write_predictions(run_dir, predictions)
-    write_table(run_dir / SCORES_FILE, scores_table(predictions))
+    _write_scores(run_dir, predictions)
     info = RunInfo(
         run_id=run_id, created_at=NOW, finished_at=NOW, seconds=1.0, config=config, resolved=resolved or config,
         classes=project.task.classes,
@@ -144,10 +146,21 @@ def write_run(
             "number": version, "fingerprint": fingerprint, "event": event, "class_change": project.classes.number
         },
         device="cpu", n_threads=1, versions={"torch": "2"}, n_train=int(train.sum()), n_folds=5, in_sample=False,
-        arch="small_cnn", pretrained=False, quick=quick,
+        arch="small_cnn", pretrained=False, quick=quick, label_kind=project.label_kind.key,
     )  # fmt: skip
     write_run_info(run_dir, info)
     return info
+
+
+def _write_scores(run_dir: Path, predictions: Predictions) -> None:
+    """Of one label an item without its quality, which would be learnt from more than is there."""
+    if predictions.label_kind == ONE_LABEL:
+        write_table(run_dir / SCORES_FILE, scores_table(predictions))
+        return
+    contents = [str(item_id) for item_id in predictions.item_ids]
+    scoring = scoring_of(predictions.label_kind)
+    scored = scoring.score_run(run_dir, predictions, contents, config=TrainConfig(), why_missing={})
+    write_scored(run_dir, scored)
 
 
 def _intake(

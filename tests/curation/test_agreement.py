@@ -2,29 +2,35 @@ import numpy as np
 import pytest
 
 from curation.agreement import validation_against_test, validation_alarm
+from curation.dataset.intake import ONE_CLASS_A_ROW
+from curation.label_kinds.kind import LabelForm
+from curation.reports import compare_runs
 from diagnostics.predictions import FOLDER
 
 CLASSES = ("cat", "dog")
+SETS = ("cat|dog", "cat")
 N = 120
 
 
 @pytest.fixture
 def measured(make_project, add_run):
-    """measured({run_id: (share right on validation, on test)}) → a project with these runs of five fold models."""
+    """measured({run_id: (share right on validation, on test)}) → a project with these runs of five fold models.
 
-    def make(runs):
+    form : how labels are written; labels : the two that items have in turn
+    """
+
+    def make(runs, form=ONE_CLASS_A_ROW, labels=CLASSES):
         rows = [
-            (f"{split}{number:03d}", split, CLASSES[number % 2])
+            (f"{split}{number:03d}", split, labels[number % 2])
             for split in ("val", "test")
             for number in range(N)
         ]
-        rows += [("a", "train", "cat"), ("b", "train", "dog")]
-        project = make_project(rows, classes=CLASSES)
+        rows += [("a", "train", labels[0]), ("b", "train", labels[1])]
+        project = make_project(rows, classes=CLASSES, label_form=form)
+        given = np.array([[name in label.split("|") for name in CLASSES] for _, _, label in rows])
         for run_id, shares in runs.items():
             right = np.concatenate([np.arange(N) < share * N for share in shares] + [[True, True]])
-            codes = np.array([CLASSES.index(label) for _, _, label in rows])
-            probs = np.full((len(rows), 2), 0.1)
-            probs[np.arange(len(rows)), np.where(right, codes, 1 - codes)] = 0.9
+            probs = np.where(given == right[:, None], 0.9, 0.1)
             ids = [item_id for item_id, _, _ in rows]
             add_run(project, run_id, dict(zip(ids, map(tuple, probs), strict=True)))
             _with_folds(project, run_id, probs)
@@ -71,3 +77,14 @@ def test_a_slow_climb_is_seen_from_the_first_run(measured):
     climb = {f"run-000{n}": (0.6 + 0.04 * n, 0.7) for n in range(1, 6)}
     alarm = validation_alarm(measured(climb))
     assert alarm is not None and alarm.run_before == "run-0001"
+
+
+def test_sets_are_judged_by_what_their_runs_are_compared_by(measured):
+    runs = {"run-0001": (0.75, 0.8), "run-0002": (0.95, 0.8)}
+    project = measured(runs, form=LabelForm(separator="|"), labels=SETS)
+    found = validation_against_test(project)
+    assert list(found.metrics) == list(compare_runs(project).comparison.whole["metric"])
+    assert found.runs["val_subset_accuracy"].tolist() == [0.75, 0.95]
+    alarm = validation_alarm(project)
+    assert alarm is not None
+    assert "subset accuracy on validation rose by 20.0 points" in alarm.text

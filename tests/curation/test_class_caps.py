@@ -20,6 +20,7 @@ from curation.decisions.events import LABEL_RIGHT, LABELLED, Decision
 from curation.rounds import close_round, dataset_version, training_items, version_now
 from curation.run_folders import allocate_run, read_start
 from diagnostics.errors import ClassError
+from diagnostics.task import Task
 from diagnostics.training.config import TrainConfig
 
 CATS = tuple((f"cat-{number}", "train", "cat") for number in range(10))
@@ -86,8 +87,46 @@ def test_copies_stand_side_by_side(now):
         {"item_id": [f"i{n}" for n in rng.permutation(12)], "split": "train", "label": "cat"}
     )
     items["content_hash"] = contents
-    kept = items["content_hash"][~held_back(items, np.zeros(12, dtype=bool), {"cat": 6}, seed=1)]
+    task = Task("image", "single", ("cat", "dog"))
+    held = held_back(items, np.zeros(12, dtype=bool), {"cat": 6}, task=task, seed=1)
+    kept = items["content_hash"][~held]
     assert sorted(kept.value_counts()) == [2, 2, 2]
+
+
+def held_of_sets(labels, caps, *, decided=()):
+    """The labels of what is held back of train items with several labels each."""
+    items = pd.DataFrame({"item_id": [f"i{n:02d}" for n in range(len(labels))], "label": labels})
+    items = items.assign(split="train", content_hash=items["item_id"])
+    is_decided = np.isin(np.arange(len(labels)), decided)
+    task = Task("image", "multi", ("cat", "dog", "fox"))
+    held = held_back(items, is_decided, caps, task=task, seed=0)
+    return items["label"][held].value_counts().to_dict(), items["label"][~held].value_counts().to_dict()
+
+
+def test_of_items_with_several_labels_those_with_rare_ones_are_kept_first():
+    labels = ["dog"] * 6 + ["cat|dog"] * 6 + ["dog|fox"] * 2 + ["cat"] * 4 + ["fox"] * 4
+    held, kept = held_of_sets(labels, {"dog": 6})
+    assert held == {"dog": 6, "cat|dog": 2}
+    assert kept["dog|fox"] == 2
+
+
+def test_a_cap_takes_no_other_class_below_itself_and_stays_open_rather():
+    labels = ["dog"] * 3 + ["cat|dog"] * 9 + ["dog|fox"] * 2
+    held, kept = held_of_sets(labels, {"dog": 5})
+    assert held == {"dog": 3, "cat|dog": 4}
+    assert kept == {"cat|dog": 5, "dog|fox": 2}
+
+
+def test_an_item_that_has_two_capped_classes_counts_for_both():
+    labels = ["cat|dog"] * 8 + ["cat"] * 2 + ["dog"] * 2 + ["cat|fox", "dog|fox", "(none)"]
+    _, kept = held_of_sets(labels, {"dog": 4, "cat": 4})
+    assert [sum(n for label, n in kept.items() if name in label) for name in ("cat", "dog")] == [4, 4]
+    assert kept["cat|fox"] == kept["dog|fox"] == kept["(none)"] == 1
+
+
+def test_a_decided_item_with_common_labels_is_kept_before_one_with_rare_labels():
+    held, _ = held_of_sets(["dog", "dog|fox", "fox", "fox"], {"dog": 1}, decided=[0])
+    assert held == {"dog|fox": 1}
 
 
 def test_a_cap_changes_the_fingerprint_of_every_version_from_its_moment_on(project, now):

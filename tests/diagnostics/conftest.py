@@ -45,14 +45,46 @@ def made_up(tmp_path_factory) -> Callable[..., tuple[ExperimentData, Trainers]]:
         items = items.assign(
             path=items["item_id"], root=0, content_hash=items["item_id"], unit=items["item_id"]
         )
-        return _experiment(items, np.concatenate(features), tuple(sizes), folder / f"{next(numbers)}.npy")
+        task = Task("image", "single", tuple(sizes))
+        return _experiment(items, np.concatenate(features), task, folder / f"{next(numbers)}.npy")
 
     return make
 
 
-def _experiment(items, features, classes, path) -> tuple[ExperimentData, Trainers]:
+@pytest.fixture(scope="session")
+def made_up_sets(tmp_path_factory) -> Callable[..., tuple[ExperimentData, Trainers]]:
+    """made_up_sets({label text: train items}, ruler={label text: items}, distance=) → data and trainers of heads alone.
+
+    Each class adds its own centre, `distance` away from the origin, to a Gaussian cloud around it.
+    """
+    folder = tmp_path_factory.mktemp("features-of-sets")
+    numbers = iter(range(1000))
+
+    def make(
+        sizes: Mapping[str, int], *, ruler: Mapping[str, int], distance: float = 2.2
+    ) -> tuple[ExperimentData, Trainers]:
+        classes = tuple(sorted({name for label in sizes for name in label.split("|")} - {"(none)"}))
+        rng = np.random.default_rng(0)
+        centres = rng.normal(size=(len(classes), N_FEATURES))
+        centres *= distance / np.linalg.norm(centres, axis=1, keepdims=True)
+        rows, features = [], []
+        for split, counts in (("train", sizes), ("val", ruler)):
+            for label, n in counts.items():
+                has = [name in label.split("|") for name in classes]
+                rows += [(f"{split}-{label}-{number:04d}", split, label) for number in range(n)]
+                features.append(centres[has].sum(axis=0) + rng.normal(size=(n, N_FEATURES)))
+        items = pd.DataFrame(rows, columns=["item_id", "split", "label"])
+        items = items.assign(
+            path=items["item_id"], root=0, content_hash=items["item_id"], unit=items["item_id"]
+        )
+        path = folder / f"{next(numbers)}.npy"
+        return _experiment(items, np.concatenate(features), Task("image", "multi", classes), path)
+
+    return make
+
+
+def _experiment(items, features, task, path) -> tuple[ExperimentData, Trainers]:
     config = TrainConfig(folds=0, planted=0.0)
-    task = Task("image", "single", classes)
     np.save(path, features.astype(np.float16)[None])
     plan = make_plan(items, task, config)
     rows = pd.Index(items["item_id"]).get_indexer(plan.items["item_id"])
@@ -64,7 +96,7 @@ def _experiment(items, features, classes, path) -> tuple[ExperimentData, Trainer
         base_run=None,
         arch="none",
     )
-    ruler = ruler_of(items, classes)
+    ruler = ruler_of(items, task, rule=config.thresholds)
     data = ExperimentData(
         train_items=items[items["split"] == "train"].reset_index(drop=True),
         ruler=ruler,
@@ -72,5 +104,5 @@ def _experiment(items, features, classes, path) -> tuple[ExperimentData, Trainer
         config=config,
         single=config,
     )
-    heads = quick_trainer(prepared, classes, pd.Index(ruler.item_ids), should_stop=lambda: False)
+    heads = quick_trainer(prepared, pd.Index(ruler.item_ids), should_stop=lambda: False)
     return data, Trainers(quick=heads, full=None, quick_features=prepared.source)

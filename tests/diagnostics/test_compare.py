@@ -131,6 +131,7 @@ def test_the_interval_of_a_paired_difference_holds_the_truth_about_as_often_as_i
     codes = rng.integers(0, 2, 60_000)
     before = np.where(rng.random(60_000) < 0.7, codes, 1 - codes)
     after = np.where(rng.random(60_000) < 0.5, before, np.where(rng.random(60_000) < 0.8, codes, 1 - codes))
+    before, after = np.eye(2)[before], np.eye(2)[after]
     truth = f1_differences(codes, before, after, ("a", "b"))["f1_difference"][0]
     n_inside = 0
     for part in np.arange(60_000).reshape(200, 300):

@@ -5,6 +5,8 @@ import pytest
 
 from diagnostics.experiments import seeds
 from diagnostics.experiments.frame import FULL, QUICK, Ruler, Trainers, Trainings
+from diagnostics.label_space import single_space
+from diagnostics.measures import classes_measure
 
 OPTIONS = {"n": 4, "points": 1.0, "full": True}
 CLASSES = ("cat", "dog")
@@ -12,7 +14,8 @@ CLASSES = ("cat", "dog")
 
 def ruler_with(n_items):
     codes = np.arange(n_items) % 2
-    return Ruler(np.array([f"i{n}" for n in range(n_items)], dtype=object), codes, CLASSES)
+    ids = np.array([f"i{n}" for n in range(n_items)], dtype=object)
+    return Ruler(ids, codes, single_space(CLASSES), classes_measure(CLASSES))
 
 
 def trainings_with(ruler, shares, *, seed=0):
