@@ -7,9 +7,8 @@ from torch import Tensor, nn
 from diagnostics.label_space import LabelSpace
 from diagnostics.task import IntArray
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.heads import Outcome
 from diagnostics.training.imbalance import FOCAL_LOSS
-from diagnostics.training.set_heads import SeveralLabels
+from diagnostics.training.outcomes import Outcome, SigmoidOutcome
 
 HALF = 0.5
 
@@ -60,4 +59,4 @@ class Learning:
         return ((logits >= 0) == (targets > 0)).float().mean(dim=1).sum()
 
     def outcome(self, codes: IntArray, device: torch.device) -> Outcome:
-        return SeveralLabels(torch.from_numpy(self._space.targets(codes)).to(device))
+        return SigmoidOutcome(torch.from_numpy(self._space.targets(codes)).to(device))

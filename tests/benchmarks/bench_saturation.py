@@ -24,7 +24,8 @@ from diagnostics.measures import classes_measure
 from diagnostics.metrics import class_report
 from diagnostics.task import FloatArray, IntArray, Task, label_codes
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.heads import HeadFold, fit_heads
+from diagnostics.training.heads import HeadFold, fit_linear_heads
+from diagnostics.training.outcomes import SoftmaxOutcome
 
 CLASSES = ("a", "b", "c", "d", "e")
 SIZES = ((120, 60, 200, 40, 90), (300, 80, 150, 50, 25))
@@ -72,7 +73,10 @@ class World:
             codes = np.concatenate([label_codes(items["label"], CLASSES), np.full(len(held_out), -1)])
             weights = items["weight"].to_numpy() if "weight" in items else np.ones(len(rows))
             weights = np.concatenate([weights, np.ones(len(held_out))])
-            heads = fit_heads(parts, codes, len(CLASSES), device=torch.device("cpu"), weights=weights)
+            outcome = SoftmaxOutcome(torch.from_numpy(codes), len(CLASSES))
+            heads = fit_linear_heads(
+                parts, outcome, n_items=len(codes), device=torch.device("cpu"), weights=weights
+            )
             return heads.fold_probs[:, len(rows) :]
 
         return train
