@@ -21,9 +21,9 @@ from diagnostics.texts.pieces import parts_of
 from diagnostics.texts.tokens import TokenItems, TokenLoader, longest_first, padded
 from diagnostics.training.checkpoint import load_weights
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.device import autocast
 from diagnostics.training.imbalance import IMBALANCE, count_classes
 from diagnostics.training.network import NetworkWay
+from diagnostics.training.predict import read_logits
 from diagnostics.training.recipe import BATCH_SIZES, Phase, optimizer_of
 
 MAX_EXPLAINED = 2000
@@ -201,8 +201,8 @@ class NetworkTexts:
         for first in range(0, len(order), OCCLUDED_BATCH):
             part = order[first : first + OCCLUDED_BATCH]
             batch = padded([tokens[place] for place in part], self._items.pad).to(self._machine.device)
-            with torch.inference_mode(), autocast(self._machine.device, self._machine.precision):
-                said = self._network.logits(network, batch).float().cpu().numpy()
+            logits = partial(self._network.logits, network)
+            said = read_logits(network, logits, batch, self._machine)[0].cpu().numpy()
             lead[part] = said[:, code] - said[:, rival] if rival != code else said[:, code]
         return start, end, lead[0] - lead[1:]
 
