@@ -11,7 +11,7 @@ from scipy import sparse
 
 from diagnostics.fold_arrays import FoldArray
 from diagnostics.influence import CLASS_METRICS, MACRO_F1, MetricColumns, Ratios, known_and_scale
-from diagnostics.task import BoolArray, FloatArray, IntArray
+from diagnostics.task import BoolArray, FloatArray, IntArray, targets_of
 from diagnostics.training_noise import Training, read_trainings
 
 ACCURACY = "accuracy"
@@ -60,8 +60,7 @@ class ClassMetrics(MetricColumns):
         return np.asarray(self.classes, dtype=object)[predicted]
 
     def targets(self, predicted: IntArray) -> BoolArray:
-        targets: BoolArray = predicted[:, None] == np.arange(len(self.classes))
-        return targets
+        return targets_of(predicted, len(self.classes))
 
     def label_texts(self, codes: IntArray) -> npt.NDArray[np.object_]:
         return self.texts(codes)
