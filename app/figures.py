@@ -34,7 +34,8 @@ def confusion_matrix_figure(table: pd.DataFrame, classes: Sequence[str]) -> go.F
         text=np.where(counts > 0, counts.astype(str), ""),
         texttemplate="%{text}" if n <= MAX_WRITTEN_CELLS else None,
     )
-    figure = go.Figure([heatmap, _click_squares(table, n)])
+    carried = table[["given_label", "predicted_label", "n"]].to_numpy(dtype=object).tolist()
+    figure = go.Figure([heatmap, _click_squares(_confused_texts(table), carried, n)])
     names = [html.escape(name) for name in classes]
     axis = {
         "tickvals": list(range(n)),
@@ -54,13 +55,14 @@ def confusion_matrix_figure(table: pd.DataFrame, classes: Sequence[str]) -> go.F
 
 
 def together_figure(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
-    """How many items have both of two labels: as given below the diagonal, as predicted above it.
+    """How many items have both of two labels: as given below the diagonal, as predicted above it. A click carries (one,
+    other, "given" or "predicted") as customdata, on the diagonal the same class twice, as given.
 
     table : as diagnostics.multilabel.metrics.together_table gives it
     """
     n = len(classes)
     place = {name: position for position, name in enumerate(classes)}
-    counts, texts = np.full((n, n), np.nan), np.full((n, n), "", dtype=object)
+    counts, texts = np.zeros((n, n)), np.full((n, n), "", dtype=object)
     for row in table.to_dict("records"):
         low, high = sorted((place[row["first_label"]], place[row["second_label"]]))
         counts[high, low], counts[low, high] = row["n_given"], row["n_predicted"]
@@ -69,27 +71,29 @@ def together_figure(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
             "<b>{}</b> and <b>{}</b>: ".format(*names)
             + f"{row['n_given']} given, {row['n_predicted']} predicted, {row['n_by_chance']:.1f} by chance"
         )
-    written = np.where(np.nan_to_num(counts) > 0, np.char.mod("%d", np.nan_to_num(counts)), "")
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.nan_to_num(counts),
-            zmin=0,
-            showscale=False,
-            xgap=1,
-            ygap=1,
-            text=written,
-            texttemplate="%{text}" if n <= MAX_WRITTEN_CELLS else None,
-            customdata=texts,
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+    heatmap = go.Heatmap(
+        z=counts,
+        zmin=0,
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        hoverinfo="skip",
+        text=np.where(counts > 0, np.char.mod("%d", counts), ""),
+        texttemplate="%{text}" if n <= MAX_WRITTEN_CELLS else None,
     )
+    carried = [
+        (name, beside, "given" if row >= column else "predicted")
+        for row, name in enumerate(classes)
+        for column, beside in enumerate(classes)
+    ]
+    figure = go.Figure([heatmap, _click_squares(texts.ravel().tolist(), carried, n)])
     axis = {"tickvals": list(range(n)), "ticktext": [html.escape(name) for name in classes]}
-    axis |= {"showgrid": False, "zeroline": False}
+    axis |= {"showgrid": False, "zeroline": False, "range": [-0.5, n - 0.5]}
     figure.add_shape(
         type="line", x0=-0.5, y0=-0.5, x1=n - 0.5, y1=n - 0.5, line={"color": NEUTRAL, "width": 1.5}
     )
     figure.update_xaxes(title="As predicted, above the line", side="top", tickangle=-40, **axis)
-    figure.update_yaxes(title="As given, below the line", range=[n - 0.5, -0.5], **axis)
+    figure.update_yaxes(title="As given, below the line", **(axis | {"range": [n - 0.5, -0.5]}))
     return figure.update_layout(
         height=min(620, 130 + ROW_PX * max(n, 10)),
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
@@ -98,22 +102,30 @@ def together_figure(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
     )
 
 
-def _click_squares(table: pd.DataFrame, n_classes: int) -> go.Scatter | go.Scattergl:
-    """A heatmap reports no clicks: invisible squares over its cells do."""
-    scatter = go.Scattergl if n_classes >= MANY_CLASSES else go.Scatter
-    cells = np.arange(n_classes * n_classes)
-    texts = [
+def _confused_texts(table: pd.DataFrame) -> list[str]:
+    return [
         f"{n} labelled <b>{html.escape(given)}</b>, predicted <b>{html.escape(predicted)}</b>"
         for given, predicted, n in zip(
             table["given_label"], table["predicted_label"], table["n"], strict=True
         )
     ]
+
+
+def _click_squares(
+    texts: Sequence[str], carried: Sequence[Sequence[object]], n_classes: int
+) -> go.Scatter | go.Scattergl:
+    """A heatmap reports no clicks: invisible squares over its cells do, row by row from the first.
+
+    texts : shown over each cell; carried : what a click on it carries
+    """
+    scatter = go.Scattergl if n_classes >= MANY_CLASSES else go.Scatter
+    cells = np.arange(n_classes * n_classes)
     return scatter(
         x=cells % n_classes,
         y=cells // n_classes,
         mode="markers",
         text=texts,
-        customdata=table[["given_label", "predicted_label", "n"]].to_numpy(dtype=object),
+        customdata=np.array(carried, dtype=object),
         marker={"symbol": "square", "size": max(10, min(34, 520 // max(n_classes, 1))), "opacity": 0},
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import urlencode
 
-from curation.queues import DECIDED, RANKERS, VERDICT_FILTERS, QueueQuery
+from curation.queues import CLASS_FILTERS, DECIDED, RANKERS, VERDICT_FILTERS, QueueQuery
 from curation.run_index import SUSPECTS
 from diagnostics.errors import ProjectError
 from diagnostics.task import SPLITS
@@ -27,8 +27,8 @@ def query_of(
     former : the present name for each name that was a class before, so that an older link still leads
         somewhere; two classes that were merged are no pair any more, and the link shows all pairs
 
-    params : split, by, k, given, predicted, suspect, pair (twice), like, decided, verdict, annotator, search, as_of,
-        blind
+    params : split, by, k, given, predicted, given_with, predicted_with, suspect, suspect_label, pair (twice), like,
+        decided, verdict, annotator, search, as_of, blind
     raises : ProjectError naming a value that is unknown
     """
     asked = tuple(params.get("pair", ()))
@@ -37,28 +37,26 @@ def query_of(
     pair = tuple(former.get(label, label) for label in asked)
     if len(set(asked)) > len(set(pair)):
         pair = ()
-    given, predicted, like = (_class(params, name, former) for name in ("given", "predicted", "like"))
-    for label in (*pair, given, predicted, like):
+    named = {name: _class(params, name, former) for name in CLASS_FILTERS}
+    for label in (*pair, *named.values()):
         if label:
             _one_of("class", label, classes)
-    split = _one_of("split", _first(params, "split", UNLABELLED if like else DEFAULT_SPLIT), SPLITS)
+    split = _one_of("split", _first(params, "split", UNLABELLED if named["like"] else DEFAULT_SPLIT), SPLITS)
     as_of, verdict, suspect = (_first(params, name, "") for name in ("as_of", "verdict", "suspect"))
     return QueueQuery(
         run_id=run_id,
         splits=(split,),
         by=_one_of("ranking", _first(params, "by", _default_ranker(split)), tuple(RANKERS)),
         k=_whole("k", _first(params, "k", str(DEFAULT_K)), low=2),
-        given=given or None,
-        predicted=predicted or None,
         suspect=_one_of("filter", suspect, SUSPECTS) if suspect else None,
         pair=(pair[0], pair[1]) if pair else None,
-        like=like or None,
         decided=_one_of("filter", _first(params, "decided", "any"), DECIDED),  # type: ignore[arg-type]
         search=_first(params, "search", ""),
         verdict=_one_of("verdict", verdict, VERDICT_FILTERS) if verdict else None,
         annotator=_first(params, "annotator", "") or None,
         as_of_event=_whole("as_of", as_of, low=0) if as_of else None,
         blind=_share("blind", _first(params, "blind", "0")),
+        **{name: label or None for name, label in named.items()},
     )
 
 
@@ -68,16 +66,14 @@ def params_of(query: QueueQuery) -> dict[str, str | list[str]]:
         "split": query.splits[0],
         "by": query.by,
         "k": str(query.k),
-        "given": query.given or "",
-        "predicted": query.predicted or "",
         "suspect": query.suspect or "",
         "pair": list(query.pair or ()),
-        "like": query.like or "",
         "decided": query.decided,
         "verdict": query.verdict or "",
         "annotator": query.annotator or "",
         "search": query.search,
         "blind": str(query.blind) if query.blind else "",
+        **{name: getattr(query, name) or "" for name in CLASS_FILTERS},
     }
     defaults = {
         "split": UNLABELLED if query.like else DEFAULT_SPLIT,

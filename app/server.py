@@ -8,7 +8,6 @@ import threading
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -104,8 +103,8 @@ def warm_up() -> None:
         if (run_id := context.newest_run_id()) is None:
             return
         query = QueueQuery(run_id=run_id)
-        suspects = context.open_view(query).open_suspects()
-        queue = context.open_view(replace(query, given=next(iter(suspects), None)))
+        mixed = context.open_view(query)
+        queue = context.open_view(mixed.query_of_class(next(iter(mixed.open_suspects()), None)))
         prepare_items(queue.item_ids(0, FIRST_PAGE), run_id)
     except WinnowError:
         return  # the page that needs it says what is wrong

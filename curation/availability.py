@@ -3,9 +3,6 @@
 from curation.label_kinds.kind import (
     ADVICE,
     FEATURES,
-    IMPORT,
-    PAIRS,
-    TRAINING_CHECKS,
 )
 from curation.project import Project
 from diagnostics.errors import ProjectError
@@ -13,9 +10,6 @@ from diagnostics.errors import ProjectError
 __all__ = [
     "ADVICE",
     "FEATURES",
-    "IMPORT",
-    "PAIRS",
-    "TRAINING_CHECKS",
     "refuse_unavailable",
     "why_not",
 ]

@@ -112,7 +112,7 @@ class Experiment:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise RunError(
-                f"{path} cannot be read: {error}. Remove the experiment and make it again."
+                f"{path} cannot be read: {error}. Remove the experiment ({self.folder.name}) and make it again."
             ) from error
 
 
@@ -204,9 +204,28 @@ def make_experiment(
     return read_experiment(project, experiment_id)
 
 
+@dataclass(frozen=True)
+class FoundExperiments:
+    """The finished experiments, newest first, and those that cannot be read: by id what is wrong and what to do."""
+
+    made: list[Experiment]
+    problems: dict[str, str]
+
+
+def find_experiments(project: Project) -> FoundExperiments:
+    """The finished experiments; one that cannot be read does not hide the others."""
+    found = FoundExperiments([], {})
+    for folder in reversed(_folders(project)):
+        try:
+            found.made.append(_read(folder))
+        except RunError as error:
+            found.problems[folder.name] = str(error)
+    return found
+
+
 def list_experiments(project: Project) -> list[Experiment]:
-    """The finished experiments, newest first."""
-    return [_read(folder) for folder in reversed(_folders(project)) if (folder / INFO_FILE).is_file()]
+    """The finished experiments that can be read, newest first."""
+    return find_experiments(project).made
 
 
 def read_experiment(project: Project, experiment_id: str) -> Experiment:
@@ -214,19 +233,23 @@ def read_experiment(project: Project, experiment_id: str) -> Experiment:
 
     raises : RunError if there is none of this name
     """
-    folder = project.folder / FOLDER / experiment_id
-    if NAME.fullmatch(experiment_id) is None or not (folder / INFO_FILE).is_file():
-        known = ", ".join(found.info.experiment_id for found in list_experiments(project)) or "none"
-        raise RunError(f"{project.info.name} has no experiment {experiment_id!r}. It has: {known}.")
-    return _read(folder)
+    return _read(_folder_of(project, experiment_id))
 
 
 def remove_experiment(project: Project, experiment_id: str) -> None:
-    """Delete a finished experiment; what it recommended and was applied stays.
+    """Delete a finished experiment, also one that cannot be read; what it recommended and was applied stays.
 
     raises : RunError if there is none of this name
     """
-    shutil.rmtree(read_experiment(project, experiment_id).folder)
+    shutil.rmtree(_folder_of(project, experiment_id))
+
+
+def _folder_of(project: Project, experiment_id: str) -> Path:
+    folder = project.folder / FOLDER / experiment_id
+    if NAME.fullmatch(experiment_id) is None or not folder.is_dir():
+        known = ", ".join(each.name for each in reversed(_folders(project))) or "none"
+        raise RunError(f"{project.info.name} has no experiment {experiment_id!r}. It has: {known}.")
+    return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,9 +538,15 @@ def _read(folder: Path) -> Experiment:
                 f"{path} has format {values['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
                 "Install a newer Winnow."
             )
-        known = {field.name: values[field.name] for field in fields(ExperimentInfo)}
-    except (ValueError, KeyError) as error:
-        raise RunError(f"{path} cannot be read: {error!r}. Remove that folder.") from error
+        return Experiment(_info_from(values), folder)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise RunError(
+            f"{path} cannot be read: {error!r}. Remove the experiment ({folder.name}) and make it again."
+        ) from error
+
+
+def _info_from(values: Mapping[str, Any]) -> ExperimentInfo:
+    known = {field.name: values[field.name] for field in fields(ExperimentInfo)}
     known |= {
         "created_at": datetime.fromisoformat(values["created_at"]),
         "finished_at": datetime.fromisoformat(values["finished_at"]),
@@ -525,7 +554,7 @@ def _read(folder: Path) -> Experiment:
         "action": None if values["action"] is None else Action(**values["action"]),
         "trainings": Trainings(**values["trainings"]),
     }
-    return Experiment(ExperimentInfo(**known), folder)
+    return ExperimentInfo(**known)
 
 
 def _allocate(project: Project) -> tuple[str, Path]:

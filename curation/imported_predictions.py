@@ -12,27 +12,29 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from curation.availability import IMPORT, refuse_unavailable
 from curation.class_list import ClassList, listed
 from curation.other_predictions import read_probs
 from curation.patches import ids_by_path
 from curation.prediction_files import ItemNames, PredictionFile, read_prediction_file
 from curation.project import Project
 from curation.queues import prepare_queues
-from curation.rounds import dataset_version, training_items
+from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_folders import PartialRun, allocate_run
 from curation.spreadsheet import undo_safe
 from diagnostics.errors import DataError
 from diagnostics.imported_run import (
     ImportedArrays,
+    ImportedModel,
     check_embeddings,
-    check_probabilities,
     write_imported_run,
 )
+from diagnostics.label_kinds import label_kind_of
+from diagnostics.label_space import LabelSpace
+from diagnostics.probability_rows import check_rows
 from diagnostics.progress import ProgressCallback
 from diagnostics.run_folder import ImportInfo
 from diagnostics.task import FloatArray, IntArray
-from diagnostics.training.config import TrainConfig
+from diagnostics.training.config import THRESHOLDS, TrainConfig, check_fits
 
 MAX_NAMED = 10
 NO_ROW = -1
@@ -41,6 +43,12 @@ IN_SAMPLE_NOTE = (
     "look right."
 )
 OUT_OF_FOLD_NOTE = "Training items are out of fold, as the person says who imported them."
+
+
+def row_text(project: Project) -> str:
+    """What each row of the probabilities must be."""
+    classes = project.classes
+    return label_kind_of(classes.kind.key).rows.expected_of(len(classes.names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,7 @@ class ImportSpec:
     out_of_fold : labelled training items were predicted by models that were not trained on them
     name : what to call the model
     partly : items without a prediction are left out of the run; otherwise they are an error
+    thresholds : a name of THRESHOLDS, from which probability on one of several labels is predicted
     """
 
     probs: Path
@@ -62,6 +71,7 @@ class ImportSpec:
     out_of_fold: bool = False
     name: str = ""
     partly: bool = False
+    thresholds: str = THRESHOLDS[0]
 
 
 def import_predictions(
@@ -69,50 +79,36 @@ def import_predictions(
 ) -> str:
     """Check everything, then make a run on the newest dataset version; returns its id.
 
-    raises : DataError saying all that is wrong of a kind, with row numbers from 0; nothing is left then; ProjectError
-        for labels that no predictions can be brought for
+    raises : DataError saying all that is wrong of a kind, with row numbers from 0; ConfigError for thresholds that
+        there are not; nothing is left then
     """
-    refuse_unavailable(project, IMPORT)
-    version = dataset_version(project)
-    classes = project.class_log.at(version.class_change)
-    items = training_items(project, version)
+    config = TrainConfig(folds=0, thresholds=spec.thresholds)
+    check_fits(config, project.info.modality, project.label_kind.key)
     work_dir = project.cache_dir / f".import.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
     work_dir.mkdir(parents=True)
     started: list[PartialRun] = []
+    version = dataset_version(project)
+
+    def take_id() -> str:
+        started.append(allocate_run(project, config, version.number, now=now))
+        return started[0].run_id
+
     try:
-        found = read_prediction_file(
-            spec.probs, classes=spec.classes, ids=spec.ids, work_dir=work_dir, known_classes=classes.names
-        )
-        columns, class_notes = _columns(found.classes, classes, items, spec.probs.name)
-        rows, item_notes = _rows(project, items, found, spec)
-
-        def row_name(row: int) -> str:
-            return f"row {row}" + (f" ({found.items.names[row]!r})" if found.items else "")
-
-        check_probabilities(
-            found.pred_probs, name=spec.probs.name, row_name=row_name, on_progress=on_progress
-        )
-        embeddings, scale = None, 1.0
-        if spec.embeddings is not None:
-            embeddings = _read_embeddings(spec.embeddings, len(found.pred_probs), spec.probs.name)
-            scale = check_embeddings(embeddings, name=spec.embeddings.name, row_name=row_name)
-
-        def take_id() -> str:
-            started.append(allocate_run(project, TrainConfig(folds=0), version.number, now=now))
-            return started[0].run_id
-
-        predicted = rows != NO_ROW
+        items, space, arrays, notes = _checked(project, version, spec, work_dir, on_progress)
         info = write_imported_run(
-            items[predicted].reset_index(drop=True),
-            classes.names,
-            ImportedArrays(found.pred_probs, columns, embeddings, rows[predicted]),
+            items,
+            space,
+            arrays,
+            ImportedModel(
+                ImportInfo(spec.name.strip(), spec.probs.name),
+                spec.out_of_fold,
+                config,
+                _notes(spec, notes),
+            ),
             run_dir=work_dir / "run",
             take_id=take_id,
-            source=ImportInfo(spec.name.strip(), spec.probs.name),
-            out_of_fold=spec.out_of_fold,
-            embedding_scale=scale,
+            label_kind=project.label_kind.key,
             dataset_version=version.to_json(),
-            notes=_notes(spec, class_notes + item_notes),
             now=now,
             on_progress=on_progress,
         )
@@ -123,6 +119,39 @@ def import_predictions(
         shutil.rmtree(work_dir, ignore_errors=True)
     prepare_queues(project, info.run_id)
     return info.run_id
+
+
+def _checked(
+    project: Project,
+    version: DatasetVersion,
+    spec: ImportSpec,
+    work_dir: Path,
+    on_progress: ProgressCallback,
+) -> tuple[pd.DataFrame, LabelSpace, ImportedArrays, list[str]]:
+    """The items that are predicted, what their labels can be, what is predicted, and what there is to say of that."""
+    classes = project.class_log.at(version.class_change)
+    items, labels = training_items(project, version), label_kind_of(classes.kind.key)
+    found = read_prediction_file(
+        spec.probs, classes=spec.classes, ids=spec.ids, work_dir=work_dir, known_classes=classes.names
+    )
+    columns, class_notes = _columns(found.classes, classes, items, spec.probs.name)
+    rows, item_notes = _rows(project, items, found, spec)
+
+    def row_name(row: int) -> str:
+        return f"row {row}" + (f" ({found.items.names[row]!r})" if found.items else "")
+
+    row_notes = check_rows(
+        found.pred_probs, labels.rows, name=spec.probs.name, row_name=row_name, on_progress=on_progress
+    )
+    embeddings, scale = None, 1.0
+    if spec.embeddings is not None:
+        embeddings = _read_embeddings(spec.embeddings, len(found.pred_probs), spec.probs.name)
+        scale = check_embeddings(embeddings, name=spec.embeddings.name, row_name=row_name)
+    predicted = rows != NO_ROW
+    arrays = ImportedArrays(found.pred_probs, columns, classes.kind.join, rows[predicted], embeddings, scale)
+    items = items[predicted].reset_index(drop=True)
+    space = labels.space(classes.names, items["label"])
+    return items, space, arrays, class_notes + item_notes + row_notes
 
 
 def _columns(
@@ -142,7 +171,7 @@ def _columns(
             "winnow classes."
         )
     lost = [name for name in present if name not in current]
-    n_labelled = items["label"].value_counts()
+    n_labelled = classes.kind.counted(items["label"])
     wanted = [f"{name!r} ({n_labelled[name]:,} items)" for name in lost if name in n_labelled]
     if wanted:
         raise DataError(
@@ -241,7 +270,7 @@ def _read_embeddings(path: Path, n_rows: int, probs_name: str) -> FloatArray:
     return embeddings
 
 
-def _notes(spec: ImportSpec, found: Sequence[str]) -> list[str]:
+def _notes(spec: ImportSpec, found: Sequence[str]) -> tuple[str, ...]:
     notes = [
         OUT_OF_FOLD_NOTE if spec.out_of_fold else IN_SAMPLE_NOTE,
         "Items of validation and test and without a label are taken as not trained on.",
@@ -250,4 +279,4 @@ def _notes(spec: ImportSpec, found: Sequence[str]) -> list[str]:
         notes.append(
             "Neighbours come from the embeddings. If their model was trained on these labels, they repeat its mistakes."
         )
-    return notes + list(found)
+    return (*notes, *found)

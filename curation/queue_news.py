@@ -130,12 +130,12 @@ def _yield_text(project: Project, queue: Queue) -> str:
     if queue.query.splits != ("train",):
         return ""
     found, others = queue_yield(queue), {}
-    if queue.query.given is not None:
-        mixed = open_queue(project, replace(queue.query, given=None))
+    if queue.shown_class is not None:
+        mixed = open_queue(project, queue.query_of_class(None))
         found = queue_yield(queue, learn_from=mixed)
-        names = [name for name in mixed.open_suspects() if name != queue.query.given][:N_OTHERS]
+        names = [name for name in mixed.open_suspects() if name != queue.shown_class][:N_OTHERS]
         for name in names:
-            other = open_queue(project, replace(queue.query, given=name))
+            other = open_queue(project, queue.query_of_class(name))
             others[f"Class `{name}`"] = queue_yield(other, learn_from=mixed)
     advice = hint(found, others)
     return f"{found}." + (f" {advice.text}" if advice.advice in ("switch", "stop") else "")

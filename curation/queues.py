@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from curation.availability import PAIRS, refuse_unavailable
 from curation.class_list import ClassList, listed
 from curation.decisions.events import VERDICTS
 from curation.decisions.store import DecisionStore
@@ -56,6 +55,14 @@ DECIDED: tuple[Decided, ...] = ("any", "open", "decided")
 NO_VERDICT = "none"
 VERDICT_FILTERS = (*VERDICTS, NO_VERDICT)
 ASKED_OF_PEOPLE = ("decided", "verdict", "annotator")
+GROUPS_OF = {
+    "given": "given",
+    "predicted": "predicted",
+    "given_with": "given",
+    "predicted_with": "predicted",
+    "suspect_label": "second",
+}
+CLASS_FILTERS = (*GROUPS_OF, "like")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +103,12 @@ class QueueQuery:
     by : a name of RANKERS; k : for `confusion`, the largest minus the k-th largest probability
     given, predicted : only items labelled, or predicted, as this class, or with it among their classes; labels are
         those the run was trained on, under the names that their classes have now
+    given_with, predicted_with : the same of a second class that items have beside
     suspect : a name of SUSPECTS, only items of several labels of which one may be missing, or superfluous
-    pair : only items labelled as one of the two and predicted as the other, or with no label and these two on top
+    suspect_label : only items of several labels of which this class is the suspect one: an item counts for the one
+        that is most suspect of it
+    pair : only items labelled as one of the two and predicted as the other in its place, or with no label and the
+        model torn between them, see `diagnostics.label_space`
     decided : "open" = only items that no decision stands for, "decided" = only the others
     like : only unlabelled items, those most like the known items of this class first, whatever `by` says; what was
         known when the run was trained counts
@@ -115,7 +126,10 @@ class QueueQuery:
     k: int = 2
     given: str | None = None
     predicted: str | None = None
+    given_with: str | None = None
+    predicted_with: str | None = None
     suspect: str | None = None
+    suspect_label: str | None = None
     pair: tuple[str, str] | None = None
     like: str | None = None
     decided: Decided = "any"
@@ -282,8 +296,8 @@ class Queue:
         """For each filter, how many items each of its values would show, the other filters being as they are.
 
         An item counts for each of its classes.
-        keys : "split", "given", "predicted" (by class), "suspect" (by SUSPECTS), "decided" (by DECIDED), "verdict" (by
-            VERDICT_FILTERS) and "annotator" (by name); only values that occur
+        keys : "split", "given", "predicted" (by class), "suspect" (by SUSPECTS), "suspect_label" (by class), "decided"
+            (by DECIDED), "verdict" (by VERDICT_FILTERS) and "annotator" (by name); only values that occur
         """
         touched = self._touched(_standing(self.query, self._table))
         return {
@@ -291,37 +305,53 @@ class Queue:
             "given": self._counted_classes("given", touched),
             "predicted": self._counted_classes("predicted", touched),
             "suspect": self._counted("suspect", SUSPECTS, touched),
+            "suspect_label": self._counted_classes("suspect_label", touched),
             "decided": self._decided_counts(touched),
             "verdict": self._verdict_counts(touched),
             "annotator": self._annotator_counts(touched),
         }
 
     def open_suspects(self) -> dict[str, int]:
-        """For each given class, how many of its items the model contradicts and nobody has decided on; most first.
+        """For each class, how many of its items are suspect and nobody has decided on; most first.
 
-        Classes without any are left out; the filter on the given class itself does not count.
+        With one label an item, those that are given it and predicted as another; with several, those of which it is the
+        suspect one. Classes without any are left out; the filter on the class itself does not count.
         """
-        groups = self._table.groups
+        groups, name = self._table.groups, self._kind.class_filter
         touched = self._touched(self._table.standing.now())
         n = self._n_in_group(touched, touched.asked & (touched.verdict == NOBODY))
-        n = n * (groups.given != groups.predicted) * self._fits_but("given")
-        counts = _by_class(groups.given, n, self._table.labels)
+        n = n * (groups.given != groups.predicted) * self._fits_but(name)
+        counts = _by_class(_classes_of(name, groups), n, self._table.labels)
         return dict(sorted(counts.items(), key=lambda each: -each[1]))
 
+    @property
+    def shown_class(self) -> str | None:
+        """The class that the queue is of, if one is reviewed at a time."""
+        name: str | None = getattr(self.query, self._kind.class_filter)
+        return name
+
+    def query_of_class(self, name: str | None) -> QueueQuery:
+        """The same query, of this class alone, or of all mixed."""
+        changed: dict[str, Any] = {self._kind.class_filter: name}
+        return replace(self.query, **changed)
+
+    def class_text(self, name: str) -> str:
+        """In a few words, how many items of the class that is shown are suspect, and of what kind."""
+        counts = self.counts()
+        n_open = self.open_suspects().get(name, 0)
+        text = self._kind.suspects_text.format(n_open=n_open, n=counts[self._kind.class_filter].get(name, 0))
+        kinds = ", ".join(f"{n:,} {kind}" for kind, n in counts["suspect"].items())
+        return f"{text} ({kinds})" if kinds else text
+
     def pair_counts(self) -> pd.DataFrame:
-        """Items labelled as one class and predicted as another, both ways together: first, second, n; most first."""
-        if PAIRS in self._kind.not_available:
-            return pd.DataFrame({"first": [], "second": [], "n": []})
-        groups, n_classes = self._table.groups, len(self._classes)
+        """Items labelled as one class and predicted as another in its place, both ways together: first, second, n; most
+        first. An item of several labels can count for several pairs."""
+        groups = self._table.groups
         touched = self._touched(self._then)
         n_in_group = self._n_in_group(touched, touched.asked) * self._fits_but("pair")
-        confused = (groups.given != NO_LABEL) & (groups.given != groups.predicted) & (n_in_group > 0)
-        low = np.minimum(groups.given, groups.predicted)[confused].astype(np.int64)
-        high = np.maximum(groups.given, groups.predicted)[confused]
-        codes, pair = np.unique(low * n_classes + high, return_inverse=True)
-        n = np.bincount(pair, weights=n_in_group[confused], minlength=len(codes)).astype(np.int64)
+        first, second, n = self._table.labels.exchanged_pairs(groups.given, groups.predicted, n_in_group)
         names = np.array(self._classes, dtype=object)
-        found = pd.DataFrame({"first": names[codes // n_classes], "second": names[codes % n_classes], "n": n})
+        found = pd.DataFrame({"first": names[first], "second": names[second], "n": n})
         return found.sort_values(["n", "first", "second"], ascending=[False, True, True], ignore_index=True)
 
     def _fits_but(self, name: str) -> BoolArray:
@@ -360,7 +390,7 @@ class Queue:
 
     def _counted_classes(self, name: str, touched: "_Touched") -> dict[str, int]:
         n = self._n_in_group(touched, touched.asked) * self._fits_but(name)
-        return _by_class(getattr(self._table.groups, name), n, self._table.labels)
+        return _by_class(_classes_of(name, self._table.groups), n, self._table.labels)
 
     def _others(self, touched: "_Touched", name: str) -> tuple[int, BoolArray]:
         """What fits all filters but this one, which asks of people: how many untouched items, which of the touched."""
@@ -454,8 +484,6 @@ def open_queue(project: Project, query: QueueQuery) -> Queue:
     classes = project.classes
     query = _in_present_names(query, classes)
     _check(query, classes, len(table.run.info.classes))
-    if query.pair is not None:
-        refuse_unavailable(project, PAIRS)
     shown = table.in_classes(names_now(project, table.run.info, classes), classes)
     return Queue(query, shown, project.decisions, classes.names, classes.kind)
 
@@ -470,8 +498,8 @@ def _in_present_names(query: QueueQuery, classes: ClassList) -> QueueQuery:
         return None if label is None else classes.current(label) or label
 
     pair = query.pair and (str(named(query.pair[0])), str(named(query.pair[1])))
-    given, predicted, like = map(named, (query.given, query.predicted, query.like))
-    return replace(query, given=given, predicted=predicted, pair=pair, like=like)
+    changed: dict[str, Any] = {name: named(getattr(query, name)) for name in CLASS_FILTERS}
+    return replace(query, pair=pair, **changed)
 
 
 def _check(query: QueueQuery, known: ClassList, n_predicted: int) -> None:
@@ -502,7 +530,7 @@ def _check(query: QueueQuery, known: ClassList, n_predicted: int) -> None:
         raise ProjectError(
             f"Only unlabelled items are ranked by their likeness to a class; found {', '.join(query.splits)}."
         )
-    named = [query.given, query.predicted, query.like, *(query.pair or ())]
+    named = [*(getattr(query, name) for name in CLASS_FILTERS), *(query.pair or ())]
     strange = sorted({label for label in named if label is not None and label not in classes})
     if strange:
         raise ProjectError(f"No such class: {', '.join(strange)}. The classes are: {listed(classes)}.")
@@ -514,27 +542,26 @@ def _fitting_groups(query: QueueQuery, table: RunTable, classes: tuple[str, ...]
     """For each filter on the split, the labels and the prediction that is set, which groups it lets through."""
     groups, labels = table.groups, table.labels
     fitting = {"split": np.isin(groups.split, [SPLITS.index(split) for split in query.splits])}
-    if query.given is not None:
-        fitting["given"] = labels.has(groups.given, classes.index(query.given))
-    if query.predicted is not None:
-        fitting["predicted"] = labels.has(groups.predicted, classes.index(query.predicted))
+    for name in GROUPS_OF:
+        if (wanted := getattr(query, name)) is not None:
+            fitting[name] = labels.has(_classes_of(name, groups), classes.index(wanted))
     if query.suspect is not None:
         fitting["suspect"] = groups.suspect == SUSPECTS.index(query.suspect)
     if query.pair is not None:
-        fitting["pair"] = _in_pair(groups, [classes.index(label) for label in query.pair])
+        fitting["pair"] = _in_pair(groups, labels, query.pair)
     return fitting
 
 
-def _in_pair(groups: Groups, pair: list[int]) -> BoolArray:
-    predicted = np.isin(groups.predicted, pair)
-    confused = np.isin(groups.given, pair) & predicted & (groups.given != groups.predicted)
-    torn = (
-        (groups.given == NO_LABEL)
-        & predicted
-        & np.isin(groups.second, pair)
-        & (groups.second != groups.predicted)
-    )
-    fits: BoolArray = confused | torn
+def _classes_of(name: str, groups: Groups) -> CodeArray:
+    """(n_groups,), the label that a filter of GROUPS_OF looks at, -1 = none."""
+    codes: CodeArray = getattr(groups, GROUPS_OF[name])
+    return np.where(groups.suspect < 0, NO_LABEL, codes) if name == "suspect_label" else codes
+
+
+def _in_pair(groups: Groups, labels: LabelSpace, pair: tuple[str, str]) -> BoolArray:
+    places = (labels.classes.index(pair[0]), labels.classes.index(pair[1]))
+    torn = (groups.given == NO_LABEL) & labels.torn(groups.predicted, groups.second, places)
+    fits: BoolArray = labels.exchanged(groups.given, groups.predicted, places) | torn
     return fits
 
 

@@ -39,7 +39,7 @@ from diagnostics.scores import SCORE_COLUMNS, confusion_of
 from diagnostics.similar import likeness
 from diagnostics.task import NO_LABEL, SPLITS, FloatArray, IntArray, RowArray
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 TEXT_SCORES = ("predicted_label", "second_label")
 NUMBERS = tuple(name for name in SCORE_COLUMNS if name not in TEXT_SCORES)
 CODES = {"given": "given_label", "predicted": "predicted_label", "second": "second_label"}
@@ -55,7 +55,7 @@ class Groups:
     """What the items of each group have in common; arrays (n_groups,).
 
     split : positions in SPLITS; given, predicted, second : positions in the labels, -1 = none; second says nothing
-        (-1) of items with a label, because no filter asks for it there
+        (-1) of items with a label of which nothing is suspect, because no filter asks for it there
     suspect : positions in SUSPECTS, -1 = nothing is suspect, or the run does not say
     """
 
@@ -318,7 +318,8 @@ def _column(scores: Path, name: str) -> pa.ChunkedArray:
 
 def _grouped(codes: dict[str, CodeArray], n_labels: int) -> tuple[CodeArray, Groups]:
     """The group of each row, (n_rows,), and the groups."""
-    second = np.where(codes["given"] == NO_LABEL, codes["second"], NO_LABEL)
+    asked_for = (codes["given"] == NO_LABEL) | (codes["suspect"] >= 0)
+    second = np.where(asked_for, codes["second"], NO_LABEL)
     key = codes["split"].astype(np.int64)
     others = [(codes["given"], n_labels), (codes["predicted"], n_labels), (second, n_labels)]
     others.append((codes["suspect"], len(SUSPECTS)))

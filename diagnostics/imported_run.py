@@ -1,8 +1,8 @@
 """A run from predictions that were made elsewhere: checked, put into the order of the items, scored like any other."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,26 +11,27 @@ import pandas as pd
 
 from diagnostics.chunks import chunks_of
 from diagnostics.errors import DataError
+from diagnostics.label_space import LabelSpace
 from diagnostics.predictions import (
     IN_SAMPLE,
     OUT_OF_FOLD,
     SINGLE_MODEL,
+    ObjectArray,
     Predictions,
     object_array,
     write_predictions,
 )
+from diagnostics.probability_rows import MAX_NAMED
 from diagnostics.progress import Progress, ProgressCallback
 from diagnostics.run_folder import ImportInfo, RunInfo, write_run_info
 from diagnostics.run_scores import write_scores
-from diagnostics.scores import ROW_SUM_TOLERANCE
 from diagnostics.signals import DYNAMICS, HELD_OUT, NEIGHBOURS, TRAINED
-from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray, label_codes
+from diagnostics.task import NO_LABEL, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.plan import HELD_BACK
 
 ARCH = "imported"
 NO_FOLD = -1
-MAX_NAMED = 5
 LARGEST_FLOAT16, USUAL_SIZE = 60_000.0, 1_000.0
 SMALLEST_USEFUL = 0.01
 
@@ -46,65 +47,35 @@ WHY_MISSING: Mapping[str, str] = {
 class ImportedArrays:
     """Predictions as they came, perhaps memory-mapped, and where each row and column belongs.
 
-    pred_probs : (n_rows, n_columns); columns : (n_columns,), the position of each column's class in the classes of the
-        run; columns of the same class are added up
-    embeddings : (n_rows, n_features) of one model, None if there are none
+    pred_probs : (n_rows, n_columns), checked, see `diagnostics.probability_rows`
+    columns : (n_columns,), the position of each column's class in the classes of the run
+    join : ((n, n_columns), (n_columns, n_classes) 1 where a column is of a class) -> (n, n_classes), asked where
+        several columns are of one class
     rows : (n_items,), the row of each item
+    embeddings : (n_rows, n_features) of one model, None if there are none
+    embedding_scale : what embeddings are multiplied with; only their directions are used
     """
 
     pred_probs: FloatArray
     columns: IntArray
-    embeddings: FloatArray | None
+    join: Callable[[FloatArray, FloatArray], FloatArray]
     rows: IntArray
+    embeddings: FloatArray | None = None
+    embedding_scale: float = 1.0
 
 
-def check_probabilities(
-    pred_probs: FloatArray, *, name: str, row_name: Callable[[int], str], on_progress: ProgressCallback
-) -> None:
-    """See to it that every row is a distribution over the classes; read once, a chunk at a time.
+@dataclass(frozen=True, slots=True)
+class ImportedModel:
+    """What is known of the model that predicted.
 
-    row_name : what to call a row
-    raises : DataError with everything that is wrong, by kind, with the first rows of each
+    out_of_fold : whether labelled training items were predicted by models that did not see them
+    config : of it count how sets of labels are cut from probabilities, and the seed
     """
-    n_rows, n_columns = pred_probs.shape
-    if pred_probs.dtype.kind not in "biuf":
-        raise DataError(f"{name} holds {pred_probs.dtype}; expected numbers.")
-    found: dict[str, list[int]] = {kind: [] for kind in _PROBLEMS}
-    counts = dict.fromkeys(_PROBLEMS, 0)
-    for rows in chunks_of(n_rows, n_columns):
-        on_progress(Progress("checking", rows.start, n_rows, f"row {rows.start:,} of {n_rows:,}"))
-        for kind, is_bad in _problems_of(np.asarray(pred_probs[rows], dtype=np.float64)).items():
-            bad = np.flatnonzero(is_bad)
-            counts[kind] += len(bad)
-            found[kind] += (rows.start + bad[: MAX_NAMED - len(found[kind])]).tolist()
-    n_bad = sum(counts.values())
-    if n_bad:
-        parts = [
-            f"{counts[kind]:,} {kind} ({', '.join(map(row_name, rows))}"
-            f"{', …' if counts[kind] > len(rows) else ''}): {_PROBLEMS[kind]}"
-            for kind, rows in found.items()
-            if rows
-        ]
-        raise DataError(
-            f"{name}: {n_bad:,} of {n_rows:,} rows are no distribution over the {n_columns} classes; nothing was "
-            f"imported. {' '.join(parts)}"
-        )
 
-
-_PROBLEMS = {
-    "with a class that has no number (NaN or infinite)": "predict these items again.",
-    "with values outside 0 to 1": "if these are logits, give their softmax.",
-    "that do not sum to 1": "give the probabilities of all classes; several labels an item cannot be imported yet.",
-}
-
-
-def _problems_of(probs: FloatArray) -> dict[str, BoolArray]:
-    """(n,) for each kind of problem, whether a row has it; a row has one at most."""
-    sums = probs.sum(axis=1)
-    no_number = ~np.isfinite(sums)
-    outside = ~no_number & ((probs.min(axis=1) < 0) | (probs.max(axis=1) > 1 + ROW_SUM_TOLERANCE))
-    off = ~no_number & ~outside & (np.abs(sums - 1) > ROW_SUM_TOLERANCE)
-    return dict(zip(_PROBLEMS, (no_number, outside, off), strict=True))
+    source: ImportInfo
+    out_of_fold: bool
+    config: TrainConfig
+    notes: tuple[str, ...]
 
 
 def check_embeddings(embeddings: FloatArray, *, name: str, row_name: Callable[[int], str]) -> float:
@@ -133,75 +104,85 @@ def check_embeddings(embeddings: FloatArray, *, name: str, row_name: Callable[[i
 
 def write_imported_run(
     items: pd.DataFrame,
-    classes: tuple[str, ...],
+    space: LabelSpace,
     arrays: ImportedArrays,
+    model: ImportedModel,
     *,
     run_dir: Path,
     take_id: Callable[[], str],
-    source: ImportInfo,
-    out_of_fold: bool,
-    embedding_scale: float,
+    label_kind: str,
     dataset_version: Mapping[str, int | str],
-    notes: Sequence[str],
     now: datetime,
     on_progress: ProgressCallback,
 ) -> RunInfo:
     """Write a run folder as training leaves it, without models, curves and what only training knows.
 
     items : those that are predicted, as for `diagnostics.training.run.train_run`
-    arrays : checked, see `check_probabilities`; copied a chunk at a time
+    space : what their labels can be, in the classes of the run; label_kind : of LABEL_KINDS
     take_id : gives the run its id; asked when all else is there
-    out_of_fold : whether labelled training items were predicted by models that did not see them
-    embedding_scale : what embeddings are multiplied with; only their directions are used
     """
     started_s = time.monotonic()
     run_dir.mkdir(parents=True)
-    codes = label_codes(items["label"], classes)
-    learnt = (items["split"] == "train").to_numpy() & (codes != NO_LABEL)
+    learnt = (items["split"] == "train").to_numpy() & (space.codes(items["label"]) != NO_LABEL)
     if HELD_BACK in items:
         learnt &= ~items[HELD_BACK].to_numpy(dtype=np.bool_)
+    kinds = np.where(learnt, OUT_OF_FOLD if model.out_of_fold else IN_SAMPLE, SINGLE_MODEL)
     on_progress(Progress("writing", 0, 2, "predictions"))
-    probs_path, embeddings_path = run_dir / ".probs.npy", run_dir / ".embeddings.npy"
-    predictions = Predictions(
-        item_ids=object_array(items["item_id"]),
-        splits=object_array(items["split"]),
-        folds=np.full(len(items), NO_FOLD, dtype=np.int64),
-        kinds=np.where(learnt, OUT_OF_FOLD if out_of_fold else IN_SAMPLE, SINGLE_MODEL).astype(object),
-        given_labels=object_array(items["label"]),
-        pred_probs=_in_order(arrays, len(classes), probs_path),
-        embeddings=None,
-        classes=classes,
-        fold_embeddings=_features_in_order(arrays, embedding_scale, embeddings_path),
-    )
-    write_predictions(run_dir, predictions)
-    probs_path.unlink()
-    embeddings_path.unlink(missing_ok=True)
+    _write_predictions(run_dir, items, kinds.astype(object), arrays, space.classes, label_kind)
     on_progress(Progress("scoring", 1, 2, "label quality"))
-    config = replace(TrainConfig(), folds=0)
-    write_scores(run_dir, items["content_hash"].astype(str).tolist(), config=config, why_missing=WHY_MISSING)
+    contents = items["content_hash"].astype(str).tolist()
+    write_scores(run_dir, contents, config=model.config, why_missing=WHY_MISSING)
     seconds = time.monotonic() - started_s
     info = RunInfo(
         run_id=take_id(),
         created_at=now,
         finished_at=now + timedelta(seconds=seconds),
         seconds=seconds,
-        config=config,
-        resolved=config,
-        classes=classes,
+        config=model.config,
+        resolved=model.config,
+        classes=space.classes,
         dataset_version=dict(dataset_version),
         device="elsewhere",
         n_threads=0,
         versions={},
         n_train=int(learnt.sum()),
         n_folds=1,
-        in_sample=not out_of_fold,
+        in_sample=not model.out_of_fold,
         arch=ARCH,
         pretrained=False,
-        notes=tuple(notes),
-        imported=source,
+        notes=model.notes,
+        imported=model.source,
+        label_kind=label_kind,
     )
     write_run_info(run_dir, info)
     return info
+
+
+def _write_predictions(
+    run_dir: Path,
+    items: pd.DataFrame,
+    kinds: ObjectArray,
+    arrays: ImportedArrays,
+    classes: tuple[str, ...],
+    label_kind: str,
+) -> None:
+    """As a training leaves them; copied a chunk at a time."""
+    probs_path, embeddings_path = run_dir / ".probs.npy", run_dir / ".embeddings.npy"
+    predictions = Predictions(
+        item_ids=object_array(items["item_id"]),
+        splits=object_array(items["split"]),
+        folds=np.full(len(items), NO_FOLD, dtype=np.int64),
+        kinds=kinds,
+        given_labels=object_array(items["label"]),
+        pred_probs=_in_order(arrays, len(classes), probs_path),
+        embeddings=None,
+        classes=classes,
+        fold_embeddings=_features_in_order(arrays, embeddings_path),
+        label_kind=label_kind,
+    )
+    write_predictions(run_dir, predictions)
+    probs_path.unlink()
+    embeddings_path.unlink(missing_ok=True)
 
 
 def _in_order(arrays: ImportedArrays, n_classes: int, path: Path) -> FloatArray:
@@ -214,16 +195,16 @@ def _in_order(arrays: ImportedArrays, n_classes: int, path: Path) -> FloatArray:
     out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     for rows in chunks_of(*shape):
         chunk = arrays.pred_probs[arrays.rows[rows]].astype(np.float32, copy=False)
-        out[rows] = chunk[:, column_of] if only_moved else chunk @ into
+        out[rows] = chunk[:, column_of] if only_moved else arrays.join(chunk, into)
     return out
 
 
-def _features_in_order(arrays: ImportedArrays, scale: float, path: Path) -> FloatArray | None:
+def _features_in_order(arrays: ImportedArrays, path: Path) -> FloatArray | None:
     """(1, n_items, n_features) float16, memory-mapped: one model's features, the same for all items."""
     if arrays.embeddings is None:
         return None
     shape = (1, len(arrays.rows), arrays.embeddings.shape[1])
     out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
     for rows in chunks_of(shape[1], shape[2]):
-        out[0, rows] = arrays.embeddings[arrays.rows[rows]] * scale
+        out[0, rows] = arrays.embeddings[arrays.rows[rows]] * arrays.embedding_scale
     return out

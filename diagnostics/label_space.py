@@ -71,6 +71,51 @@ class LabelSpace:
         targets: BoolArray = np.vstack([self.members, np.zeros((1, len(self.classes)), dtype=bool)])[codes]
         return targets
 
+    def exchanged(self, given: Codes, predicted: Codes, pair: tuple[int, int]) -> BoolArray:
+        """(n_items,), which items are given one of two classes and predicted to have the other one in its place.
+
+        pair : the places of the two; an item is not given the class that is predicted, nor predicted the one given
+        """
+        one, other = ((self.has(given, place), self.has(predicted, place)) for place in pair)
+        exchanged: BoolArray = (one[0] & ~one[1] & other[1] & ~other[0]) | (
+            other[0] & ~other[1] & one[1] & ~one[0]
+        )
+        return exchanged
+
+    def exchanged_pairs(
+        self, given: Codes, predicted: Codes, n: IntArray
+    ) -> tuple[IntArray, IntArray, IntArray]:
+        """How many items are so, of every two classes, whichever of them is given: the first place, the second, higher
+        one, and how many items, more than 0.
+
+        n : (n_groups,), how many items have each of these labels; given, predicted : (n_groups,)
+        """
+        from scipy.sparse import csr_array, triu
+
+        differ = np.flatnonzero((given != NO_LABEL) & (given != predicted) & (n > 0))
+        members = csr_array(
+            np.vstack([self.members, np.zeros((1, len(self.classes)), dtype=bool)]), dtype=np.int64
+        )
+        has, said = members[given[differ]], members[predicted[differ]]
+        both = has.multiply(said)
+        counts = (has - both).T @ (said - both).multiply(n[differ, None]).tocsr()
+        both_ways = triu(counts + counts.T, k=1).tocoo()
+        some = both_ways.data > 0
+        first, second = (each[some].astype(np.int64) for each in (both_ways.row, both_ways.col))
+        return first, second, both_ways.data[some]
+
+    def torn(self, predicted: Codes, second: Codes, pair: tuple[int, int]) -> BoolArray:
+        """(n_items,), of which items one of two classes is predicted and the other comes second."""
+        torn: BoolArray = self._one_of_two(predicted, second, pair) & (second != predicted)
+        return torn
+
+    def _one_of_two(self, predicted: Codes, second: Codes, pair: tuple[int, int]) -> BoolArray:
+        """Exactly one is predicted, and one of them is what `second` says."""
+        one, other = pair
+        is_one = self.has(predicted, one) ^ self.has(predicted, other)
+        found: BoolArray = is_one & (self.has(second, one) | self.has(second, other))
+        return found
+
     def label_sets(self, codes: IntArray) -> LabelSets:
         """What each item has, and whether somebody labelled it."""
         return LabelSets(self.classes, self.targets(codes), codes != NO_LABEL)
@@ -96,6 +141,11 @@ class SetSpace(LabelSpace):
     def by_class(self, n: IntArray) -> IntArray:
         counts: IntArray = n @ self.members
         return counts
+
+    def torn(self, predicted: Codes, second: Codes, pair: tuple[int, int]) -> BoolArray:
+        """(n_items,), of which items one of two classes is predicted, the other not, and one of them is where the model
+        hesitates most; second : the class that is nearest to its threshold"""
+        return self._one_of_two(predicted, second, pair)
 
     def with_texts(self, texts: Texts) -> LabelSpace:
         """The sets that had no number yet get the next ones, in an order that does not depend on that of the texts."""

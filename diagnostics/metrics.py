@@ -111,7 +111,7 @@ def wilson_interval(successes: FloatArray, trials: FloatArray) -> tuple[FloatArr
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 
-def proportion(successes: float, trials: int) -> Estimate:
+def proportion(successes: float, trials: float) -> Estimate:
     """A share with Wilson's 95 % score interval; NaN without trials.
 
     >>> share = proportion(8, 10)
@@ -120,6 +120,40 @@ def proportion(successes: float, trials: int) -> Estimate:
     """
     columns = _with_interval("value", np.array([float(successes)]), np.array([float(trials)]))
     return Estimate(*(float(values[0]) for values in columns.values()))
+
+
+def share_of_answers(right: FloatArray, asked: FloatArray) -> Estimate:
+    """How much is answered right of what is asked of items, as many answers an item as there are.
+
+    right, asked : (n_items,), 0 <= right <= asked
+    Wilson's interval at `n_independent` answers, because those of an item are right and wrong together.
+
+    >>> share_of_answers(np.repeat([1.0, 0.0], [8, 2]), np.ones(10)) == proportion(8, 10)
+    True
+    """
+    n_asked = float(asked.sum())
+    n_effective = n_independent(right, asked)
+    return (
+        proportion(float(right.sum()) / n_asked * n_effective, n_effective) if n_asked else proportion(0, 0)
+    )
+
+
+def n_independent(right: FloatArray, asked: FloatArray) -> float:
+    """How many independent answers would tell a share as well as these, in [0, all that are asked].
+
+    right, asked : as for `share_of_answers`
+    L. Kish's effective sample size (Survey Sampling, 1965), of a ratio whose variance is that of its linear part
+    between items (W. G. Cochran, Sampling Techniques, 1977, chapter 6); as many as items where all answers are alike.
+
+    >>> n_independent(np.array([4.0, 0.0, 4.0, 4.0]), np.full(4, 4.0))
+    4.0
+    """
+    n_asked = float(asked.sum())
+    share = float(right.sum()) / n_asked if n_asked else 0.0
+    variance = float(np.square(right - share * asked).sum()) / max(n_asked, 1.0) ** 2
+    if variance == 0:
+        return float(np.count_nonzero(asked))
+    return min(share * (1 - share) / variance, n_asked)
 
 
 def difference_of_proportions(first: Estimate, second: Estimate) -> Estimate:

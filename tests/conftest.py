@@ -1,14 +1,18 @@
 """Projects that several tests start from."""
 
+import io
 import json
 import shutil
-import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+
+from app.cli import run
 
 # The same examples every time and no clock: a busy machine or an unlucky draw must not fail a change that is right.
 # `pytest --hypothesis-profile=explore` draws new ones.
@@ -21,17 +25,22 @@ settings.register_profile("explore", deadline=None, suppress_health_check=TOLERA
 settings.load_profile("repeatable")
 
 
-def winnow(
-    *arguments: object, check: bool = True, cwd: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, as a user does."""
-    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
-    if check and done.returncode != 0:
-        raise AssertionError(
-            f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
-        )
-    return done
+@dataclass(frozen=True)
+class Answer:
+    """What a command line printed, and its exit code."""
+
+    stdout: str
+    stderr: str
+    returncode: int
+
+
+def winnow(*arguments: object, check: bool = True) -> Answer:
+    """Run a command line in this process, which has the libraries loaded that a new one takes seconds to import."""
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        code = run([str(argument) for argument in arguments])
+    if check and code != 0:
+        raise AssertionError(f"winnow {arguments} exited with {code}:\n{out.getvalue()}\n{err.getvalue()}")
+    return Answer(out.getvalue(), err.getvalue(), code)
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +65,10 @@ def finished_demo(tmp_path_factory, worker_id) -> Path:
     with FileLock(folder / "demo.lock"):
         project = folder / "project"
         if not project.exists():
-            made = json.loads(winnow("demo", project, "--no-app", "--json").stdout)
+            with pytest.MonkeyPatch.context() as patch:
+                # The other worker has the other core: one model after the other, no processes that import torch anew.
+                patch.setattr("diagnostics.training.fold.n_cores", lambda: 1)
+                made = json.loads(winnow("demo", project, "--no-app", "--json").stdout)
             assert Path(made["project"]) == project
     return project
 

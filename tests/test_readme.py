@@ -13,9 +13,10 @@ def example_commands() -> list[list[str]]:
     return [shlex.split(line) for line in block.group(1).splitlines()]
 
 
-def test_every_command_of_the_example_works_in_order(tmp_path, run_winnow):
+def test_every_command_of_the_example_works_in_order(tmp_path, run_winnow, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for program, *arguments in example_commands():
         assert program == "winnow"
-        run_winnow(*arguments, cwd=tmp_path)
+        run_winnow(*arguments)
     assert (tmp_path / "curated.csv").is_file()
     assert (tmp_path / "changes.csv").is_file()

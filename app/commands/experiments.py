@@ -111,12 +111,15 @@ def _run(
 
 def list_made(project: ProjectFolder, json: AsJson = False) -> None:
     """List the finished experiments, newest first."""
-    from curation.experiments import list_experiments
+    from curation.experiments import find_experiments
     from curation.project import Project
 
-    found = [each.info for each in list_experiments(Project.open(project))]
+    found = find_experiments(Project.open(project))
+    infos = [each.info for each in found.made]
     if json:
-        return print_json({"experiments": found})
+        return print_json({"experiments": infos, "problems": found.problems})
+    for problem in found.problems.values():
+        print_note(problem)
     columns = {"experiment": "left", "": "left", "version": "right", "made": "left", "verdict": "left"}
     rows = [
         {
@@ -126,7 +129,7 @@ def list_made(project: ProjectFolder, json: AsJson = False) -> None:
             "made": f"{info.created_at:%Y-%m-%d %H:%M}",
             "verdict": info.verdict,
         }
-        for info in found
+        for info in infos
     ]
     return print_table("Experiments, newest first", columns, rows)
 

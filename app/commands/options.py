@@ -28,6 +28,14 @@ class Split(StrEnum):
     test = "test"
 
 
+class ThresholdRule(StrEnum):
+    """From which probability on one of several labels is predicted."""
+
+    best_f1 = "best_f1"
+    half = "0.5"
+    fifth = "0.2"
+
+
 def now() -> datetime:
     """The time that a verb hands to the libraries."""
     return datetime.now(UTC)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import AsJson, ProjectFolder, now, with_options
+from app.commands.options import AsJson, ProjectFolder, ThresholdRule, now, with_options
 from app.printing import IN_SAMPLE_NOTE, plain, print_json, print_line, progress_bar
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class ImportOptions:
             "--import",
             metavar="PROBS",
             help="Probabilities of any model: a .npy of shape (n_items, n_classes), or a .csv or .parquet with one "
-            "column a class and one of ids or paths.",
+            "column a class and one of ids or paths. Of items with one label each row sums to 1; of several labels "
+            "each column is a probability by itself, as after a sigmoid.",
         ),
     ]
     classes: Annotated[
@@ -59,11 +60,18 @@ class ImportOptions:
     partly: Annotated[
         bool, typer.Option("--partly", help="Leave items without a prediction out instead of refusing.")
     ] = False
+    thresholds: Annotated[
+        ThresholdRule,
+        typer.Option(
+            help="Several labels an item: from which probability on one is predicted. best_f1: of each class the one "
+            "with the best F1 where the items are held out; or the same for all.",
+        ),
+    ] = ThresholdRule.best_f1
 
     def spec(self) -> "ImportSpec":
         from curation.imported_predictions import ImportSpec
 
-        return ImportSpec(**asdict(self))
+        return ImportSpec(**asdict(self) | {"thresholds": self.thresholds.value})
 
 
 @with_options

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import AsJson, RunId, given_flags, refuse_flags, with_options
+from app.commands.options import AsJson, RunId, ThresholdRule, given_flags, refuse_flags, with_options
 from app.commands.ranking_tables import print_ranking, print_set_ranking
 from app.printing import IN_SAMPLE_NOTE, print_json, print_line
 
@@ -27,12 +27,6 @@ class Ranker(StrEnum):
 class Suspect(StrEnum):
     missing = "missing"
     superfluous = "superfluous"
-
-
-class ThresholdRule(StrEnum):
-    best_f1 = "best_f1"
-    half = "0.5"
-    fifth = "0.2"
 
 
 class IssueFilter(StrEnum):
@@ -57,6 +51,9 @@ class ItemOptions:
     predicted: Annotated[str | None, typer.Option(help="Only items predicted as this class.")] = None
     suspect: Annotated[
         Suspect | None, typer.Option(help="Of several labels: only items of which one may be so.")
+    ] = None
+    suspect_label: Annotated[
+        str | None, typer.Option(help="Of several labels: only items of which this one is the suspect one.")
     ] = None
     pair: Annotated[str | None, typer.Option(help="Only a confused pair of classes: A,B.")] = None
     like: Annotated[
@@ -183,6 +180,7 @@ def _query(items: ItemOptions, order: OrderOptions) -> "QueueQuery":
         given=items.given,
         predicted=items.predicted,
         suspect=items.suspect.value if items.suspect else None,
+        suspect_label=items.suspect_label,
         pair=_pair(items.pair),
         like=items.like,
         decided="open" if items.undecided else "any",

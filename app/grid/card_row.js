@@ -25,8 +25,8 @@ export const rowCard = {
     node.replaceChildren(...(card ? shortRow(card, N_SMALL, query) : []));
   },
 
-  legend: (cards) => [
-    el("span", { class: "swatch" }, effectBar(0.8), " speaks for the given label"),
+  legend: (cards, words) => [
+    el("span", { class: "swatch" }, effectBar(0.8), ` speaks for ${words.explained}`),
     el("span", { class: "swatch" }, effectBar(-0.8), " speaks against it"),
     el("span", { class: "swatch" }, icon("unusual"), " unusual for its label"),
     el("span", { class: "unexplained" }, explanationNote(cards.filter((card) => !card.blind).map((card) => (card.explained ? [] : null)), "row", "rows")),
@@ -49,8 +49,8 @@ function shortRow(card, nShort, query) {
   const shown = card.cells.slice(0, nShort).flatMap((cell) => cellOf(cell, query));
   const nMore = card.n_cells - Math.min(nShort, card.cells.length);
   const more = nMore > 0 ? [el("span", { class: "whole", title: "Show the whole row (F)" }, `${nMore} more`)] : [];
-  const other = card.about_other ? [el("span", { class: "about-other" }, `bars: for and against ${card.about}`)] : [];
-  return [el("div", { class: "cells" }, ...shown), ...other, ...more];
+  const about = card.say_about ? [el("span", { class: "said-about" }, `bars for and against “${card.about}”`)] : [];
+  return [el("div", { class: "cells" }, ...shown), ...about, ...more];
 }
 
 /** Name, value and bar, and beneath them why the value is unusual. */

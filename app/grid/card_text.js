@@ -22,10 +22,10 @@ export const textCard = {
     textCard.fill(node, card, query);
   },
 
-  legend: (cards) => [
-    swatch("for", "speaks for the given label"),
+  legend: (cards, words) => [
+    swatch("for", `speaks for ${words.explained}`),
     swatch("against", "speaks against it"),
-    el("span", {}, "of unlabelled texts: for and against the predicted one"),
+    el("span", {}, words.explainedUnlabelled("texts")),
     el("span", { class: "unexplained" }, explanationNote(cards.filter((card) => !card.blind).map((card) => card.marks), "text", "texts")),
   ],
 };
@@ -44,7 +44,7 @@ class LargeText extends Paper {
 
 function shortText(card, query) {
   const parts = [el("p", { class: "words" }, ...marked(card, query))];
-  if (card.about_other) parts.push(el("span", { class: "about-other" }, `marked: for and against ${card.about}`));
+  if (card.say_about) parts.push(el("span", { class: "said-about" }, `words for and against “${card.about}”`));
   if (card.cut) parts.push(el("span", { class: "whole", title: "Show the whole text (F)" }, "whole text"));
   return parts;
 }

@@ -7,7 +7,7 @@
 //   store({api(), query()}): {load(items), get(item), clear()}, what is shown by item; get is undefined while it loads
 //   fill(node, content, query), fillSmall(…): draw it into a tile, or where items are shown small beside others
 //   large(api, query): {root, show(item, content), clear()}, the item in full
-//   legend(contents): what its colours and signs mean, as nodes; [] if it has none
+//   legend(contents, words): what its colours and signs mean, as nodes; [] if it has none; words: of the kind of label
 
 import { pictureCard } from "./card_picture.js";
 import { rowCard } from "./card_row.js";

@@ -213,7 +213,7 @@ class Grid {
       await this.contents.load(this.items);
       if (request !== this.request) return;
       this.tiles.forEach((tile) => tile.showContent(this.contents, this.data.query));
-      this.toolbar.paintLegend(this.items.length ? this.card.legend(this.items.map((item) => this.contents.get(item))) : []);
+      this.toolbar.paintLegend(this.items.length ? this.card.legend(this.items.map((item) => this.contents.get(item)), this.labels.words) : []);
       this.prefetch(page);
     } catch (failure) {
       if (request === this.request) this.showFailure(failure, wanted);

@@ -1,7 +1,8 @@
 // How many of the classes an item has, a kind of label each; the server says which one a project has. A label is a text.
 //
 // A kind of label has
-//   words: {row, right, accept, pick(name), find(what), scope, finder}: of the bar, the finder, the sheet of keys and the focus view
+//   words: {row, right, accept, pick(name), find(what), scope, finder}: of the bar, the finder, the sheet of keys and the focus view;
+//     {explained, explainedUnlabelled(what)}: what the marks of a card are about, and those of items without a label
 //   sheet: [[keys, what they do], …], those keys that decide
 //   staysFramed: whether an item stays framed when a class is picked, because another one may follow
 //   meant(name, items): what picking a class does to these items, one of `choices`

@@ -22,6 +22,8 @@ export const severalLabels = {
     find: (what) => `Add to ${what}, or remove`,
     scope: "out of scope: not what these labels are about",
     finder: "Class to add or remove",
+    explained: "having the label that the card names",
+    explainedUnlabelled: (what) => `of unlabelled ${what}: the most probable one`,
   },
   sheet: [
     ["Q", "the given labels are right"],

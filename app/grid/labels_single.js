@@ -12,6 +12,8 @@ export const oneLabel = {
     find: (what) => `Relabel ${what} as`,
     scope: "out of scope: none of the classes",
     finder: "Class to relabel as",
+    explained: "the given label",
+    explainedUnlabelled: (what) => `of unlabelled ${what}: for and against the predicted one`,
   },
   sheet: [
     ["Q", "the given label is right"],

@@ -5,10 +5,10 @@ import streamlit as st
 from app import context
 from app.widgets.class_caps import caps_in_force
 from app.widgets.experiment_options import experiment_options
-from app.widgets.experiment_result import experiment_card
+from app.widgets.experiment_result import experiment_card, unreadable_card
 from app.widgets.jobs import ENDED_BADLY, job_log, job_problem, running_job, watch_job
 from app.widgets.page import empty_state, escape, heading
-from curation.experiments import experiment_cost, list_experiments, start_experiment
+from curation.experiments import experiment_cost, find_experiments, start_experiment
 from curation.jobs import EXPERIMENT, latest_job
 from curation.project import Project
 from diagnostics.errors import WinnowError
@@ -37,13 +37,15 @@ def show() -> None:
         _start(project)
     watch_job(project, compact=False)
     caps_in_force(project)
-    made = list_experiments(project)
+    found = find_experiments(project)
     st.subheader("Results", anchor=False)
-    if not made:
+    if not found.made:
         st.caption(
             "Results appear here, newest first. Begin with Seeds: it says how much of a difference is chance."
         )
-    for experiment in made:
+    for experiment_id, problem in found.problems.items():
+        unreadable_card(project, experiment_id, problem)
+    for experiment in found.made:
         experiment_card(project, experiment)
 
 

@@ -39,7 +39,7 @@ def show() -> None:
     query = query_of(
         params, run_id=run_id, classes=project.classes.names, former=project.classes.former_names
     )
-    query = pick_class(query, params)
+    query = pick_class(project, query, params)
     queue_filters(project, query)
     next_class = class_row(project, query)
     what_if_line(project, run_id)
@@ -76,7 +76,7 @@ def _grid(project: Project, query: QueueQuery, *, locked: bool, next_class: str)
             query=view,
             by=query.by,
             annotator=context.annotator(),
-            subject=query.pair or ((query.given,) if query.given else ()),
+            subject=_subject(query),
             queue=f"{query.run_id} {query.splits[0]} by {query.order}",
             next_class=next_class,
             locked=locked,
@@ -84,9 +84,15 @@ def _grid(project: Project, query: QueueQuery, *, locked: bool, next_class: str)
         ),
         key="label_grid",
         on_renew=lambda: None,
-        on_next_class=lambda: show_class(next_class),
+        on_next_class=lambda: show_class(project, next_class),
         on_show_run=_show_newest,
     )
+
+
+def _subject(query: QueueQuery) -> tuple[str, ...]:
+    """The classes that the queue is about."""
+    named = query.pair or (query.suspect_label, query.given, query.given_with)
+    return tuple(name for name in named if name)
 
 
 def _show_newest() -> None:

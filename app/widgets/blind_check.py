@@ -12,7 +12,7 @@ from diagnostics.metrics import Estimate
 
 SHARES = {"0": "No items", "0.1": "1 in 10", "0.2": "1 in 5", "0.5": "1 in 2", "1.0": "Every item"}
 KEY = "review_blind"
-TELL_THE_LABEL = ("given", "predicted", "suspect", "pair")
+TELL_THE_LABEL = ("given", "predicted", "given_with", "predicted_with", "suspect", "suspect_label", "pair")
 
 
 def blind_check(project: Project, query: QueueQuery) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import context
 from app.figures import class_cap_figure, edits_figure, imbalance_figure, saturation_figure, seeds_figure
@@ -18,6 +19,7 @@ from curation.experiments import (
     undo_action,
 )
 from curation.project import Project
+from diagnostics.errors import RunError
 from diagnostics.experiments.frame import (
     CANNOT_TELL,
     FULL,
@@ -50,14 +52,27 @@ def experiment_card(project: Project, experiment: Experiment) -> None:
     with st.container(border=True):
         _head(project, info)
         st.markdown(f"**{prose(info.verdict)}** {prose(info.why)}")
-        _figure(experiment)
+        try:
+            table = experiment.table
+        except RunError as error:
+            st.error(escape(str(error)), icon=":material/error:")
+            return
+        _figure(info, table)
         _action(project, info)
         if info.agreement:
             st.caption(prose(info.agreement))
         with st.expander("Numbers and notes", icon=":material/table:"):
             for note in info.notes:
                 st.caption(prose(note))
-            _table(experiment.table)
+            _table(table)
+
+
+def unreadable_card(project: Project, experiment_id: str, problem: str) -> None:
+    """Say what is wrong with one that cannot be read, and offer to remove it."""
+    with st.container(border=True):
+        left, right = st.columns([6, 1], vertical_alignment="center")
+        left.error(f"**{escape(experiment_id)}**: {escape(problem)}", icon=":material/error:")
+        _remove_button(right, project, experiment_id)
 
 
 def _head(project: Project, info: ExperimentInfo) -> None:
@@ -69,11 +84,15 @@ def _head(project: Project, info: ExperimentInfo) -> None:
         f"Dataset version {info.dataset_version['number']} · {info.created_at:%Y-%m-%d %H:%M} UTC · took "
         f"{seconds_text(info.seconds)} · {escape(_options_text(info))}"
     )
-    right.button(
+    _remove_button(right, project, info.experiment_id)
+
+
+def _remove_button(place: DeltaGenerator, project: Project, experiment_id: str) -> None:
+    place.button(
         "Remove",
-        key=f"remove_{info.experiment_id}",
+        key=f"remove_{experiment_id}",
         on_click=_remove,
-        args=(project, info.experiment_id),
+        args=(project, experiment_id),
         help="Deletes this result. What it recommended and was applied stays.",
         width="stretch",
     )
@@ -90,8 +109,7 @@ def _said(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _figure(experiment: Experiment) -> None:
-    info, table = experiment.info, experiment.table
+def _figure(info: ExperimentInfo, table: pd.DataFrame) -> None:
     if info.name not in FIGURES:
         return
     way = FULL if (table["way"] == FULL).any() else QUICK

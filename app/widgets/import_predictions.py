@@ -7,22 +7,21 @@ from tempfile import TemporaryDirectory
 import streamlit as st
 
 from app import context
-from app.widgets.availability import is_missing
-from curation.availability import IMPORT
-from curation.imported_predictions import ImportSpec, import_predictions
+from app.widgets.train_options import option_field
+from curation.imported_predictions import ImportSpec, import_predictions, row_text
 from curation.project import Project
 from diagnostics.progress import Progress
+from diagnostics.training.config import TrainConfig, options_for
 
 KEY = "imported"
 FILE, OUT_OF_FOLD, MODEL, DONE = (f"{KEY}_{name}" for name in ("file", "out_of_fold", "model", "done"))
+THRESHOLDS = "thresholds"  # an option of training that predictions have, too
 TABLE_KINDS = ["csv", "parquet"]
 
 
 def import_section(project: Project) -> None:
     """Folded: what other models need to bring, as a command and as a form for tables."""
     with st.expander("Predictions of another model", icon=":material/upload_file:"):
-        if is_missing(project, IMPORT):
-            return
         st.markdown(
             "A model of any other framework can take the place of a training here: queues, performance, comparison "
             "and advice work with its predictions. Export the dataset on the Export page, train elsewhere, predict "
@@ -30,9 +29,9 @@ def import_section(project: Project) -> None:
         )
         st.code(command_text(project), language="sh", wrap_lines=True)
         st.caption(
-            "Row i of the array is row i of the export. Leave out --out-of-fold if one model was trained on all "
-            "training items. Loss curves, experiments with whole models and what training itself tells of a label "
-            "need a training here."
+            f"Row i of the array is row i of the export: {row_text(project)}. Leave out --out-of-fold if one model "
+            "was trained on all training items. Loss curves, experiments with whole models and what training itself "
+            "tells of a label need a training here."
         )
         _upload(project)
 
@@ -53,6 +52,8 @@ def _upload(project: Project) -> None:
         key=FILE,
     )
     st.text_input("Name of the model", key=MODEL, max_chars=context.MAX_NAME)
+    if THRESHOLDS in options_for(project.info.modality, project.info.label_kind):
+        option_field(THRESHOLDS, key=f"{KEY}_{THRESHOLDS}")
     st.checkbox(
         "Training items were predicted out of fold, by models that were not trained on them",
         key=OUT_OF_FOLD,
@@ -88,6 +89,7 @@ def _import(project: Project) -> None:
             probs=path,
             out_of_fold=bool(st.session_state.get(OUT_OF_FOLD)),
             name=str(st.session_state.get(MODEL) or ""),
+            thresholds=str(st.session_state.get(f"{KEY}_{THRESHOLDS}") or TrainConfig().thresholds),
         )
         run_id = import_predictions(project, spec, now=context.now(), on_progress=show)
     bar.empty()

@@ -1,7 +1,6 @@
 """One class at a time: among equals the eye finds the odd one. The address holds which class, or that all are mixed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import streamlit as st
 
@@ -9,22 +8,23 @@ from app import context
 from app.widgets.class_editor import class_editor
 from app.widgets.page import escape
 from curation.project import Project
-from curation.queues import QueueQuery
+from curation.queues import CLASS_FILTERS, QueueQuery
 
 MIXED = "mixed"
-SAID_OTHERWISE = (MIXED, "given", "predicted", "pair", "like", "search", "verdict", "annotator")
+SAID_OTHERWISE = (MIXED, *CLASS_FILTERS, "pair", "search", "verdict", "annotator")
+OF_A_CLASS = ("given", "given_with", "suspect_label")
 
 
-def pick_class(query: QueueQuery, params: Mapping[str, Sequence[str]]) -> QueueQuery:
+def pick_class(project: Project, query: QueueQuery, params: Mapping[str, Sequence[str]]) -> QueueQuery:
     """The query for the class with the most open suspects, unless the address says what is wanted."""
     if any(name in params for name in SAID_OTHERWISE):
         return query
-    suspects = context.open_view(query).open_suspects()
-    if not suspects:
+    mixed = context.open_view(query)
+    first = next(iter(mixed.open_suspects()), None)
+    if first is None:
         return query
-    given = next(iter(suspects))
-    st.query_params["given"] = given
-    return replace(query, given=given)
+    st.query_params[project.label_kind.class_filter] = first
+    return mixed.query_of_class(first)
 
 
 def class_row(project: Project, query: QueueQuery) -> str:
@@ -32,34 +32,31 @@ def class_row(project: Project, query: QueueQuery) -> str:
 
     returns : the class that comes next, "" if there is none
     """
-    suspects = context.open_view(query).open_suspects()
-    if query.given is None:
-        if suspects and query.pair is None:
+    queue = context.open_view(query)
+    shown, suspects = queue.shown_class, queue.open_suspects()
+    if shown is None:
+        if suspects and query.pair is None and query.given is None:
             _mixed_row(project)
         return ""
-    n_items = context.open_view(query).counts()["given"].get(query.given, 0)
-    following = _following(query.given, suspects)
+    following = _following(shown, suspects)
     with st.container(key="class_row", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(
-            f"**{escape(query.given)}**: {suspects.get(query.given, 0):,} of {n_items:,} labels suspect and open",
-            width="content",
-        )
+        st.markdown(f"**{escape(shown)}**: {queue.class_text(shown)}", width="content")
         if following:
             st.button(
                 f"Next: {escape(following)} ({suspects[following]:,})",
                 key="next_class",
                 icon=":material/arrow_forward:",
                 on_click=show_class,
-                args=(following,),
+                args=(project, following),
             )
         st.button("Mix all", key="mix_classes", type="tertiary", on_click=_go, args=({MIXED: "1"},))
         class_editor(project)
     return following
 
 
-def show_class(given: str) -> None:
+def show_class(project: Project, name: str) -> None:
     """Show a class from its first page on."""
-    _go({"given": given})
+    _go({project.label_kind.class_filter: name})
 
 
 def _mixed_row(project: Project) -> None:
@@ -69,14 +66,14 @@ def _mixed_row(project: Project) -> None:
         class_editor(project)
 
 
-def _following(given: str, suspects: Mapping[str, int]) -> str:
+def _following(shown: str, suspects: Mapping[str, int]) -> str:
     """The next class in the order of suspects, the first again after the last; "" if there is no other."""
-    names = [name for name in suspects if name != given]
-    later = list(suspects)[list(suspects).index(given) + 1 :] if given in suspects else []
+    names = [name for name in suspects if name != shown]
+    later = list(suspects)[list(suspects).index(shown) + 1 :] if shown in suspects else []
     return next(iter([*later, *names]), "")
 
 
 def _go(params: Mapping[str, str]) -> None:
-    for name in ("given", MIXED, "page"):
+    for name in (*OF_A_CLASS, MIXED, "page"):
         st.query_params.pop(name, None)
     st.query_params.update(params)

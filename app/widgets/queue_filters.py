@@ -6,9 +6,8 @@ import streamlit as st
 
 from app import context
 from app.widgets.blind_check import blind_check
-from app.widgets.one_class import MIXED
-from app.widgets.page import SPLIT_NAMES, escape, prose
-from curation.availability import PAIRS, why_not
+from app.widgets.one_class import MIXED, OF_A_CLASS
+from app.widgets.page import SPLIT_NAMES, escape
 from curation.cards import card_kind
 from curation.project import Project
 from curation.queues import NO_VERDICT, RANKERS, QueueQuery
@@ -18,6 +17,14 @@ MORE_KEY, PAIR_KEY, MAX_PAIRS = "review_more", "review_pair", 40
 DECIDED_NAMES = {"any": "All", "open": "Open", "decided": "Decided"}
 SUSPECT_NAMES = {ANY: "Any", "missing": "Missing", "superfluous": "Superfluous"}
 SUSPECT_HELP = "What may be wrong with the labels of an item: one that it lacks, or one that it has too many."
+SUSPECT_LABEL_HELP = (
+    "Only items of which this very label is suspect: it may be missing, or one too many. Each item counts for its most "
+    "suspect label."
+)
+WITH_NAMES = {
+    "given_with": "Only items that are labelled with **{}**, too",
+    "predicted_with": "Only items that are predicted to have **{}**, too",
+}
 VERDICT_NAMES = {
     ANY: "Any",
     NO_VERDICT: "No decision",
@@ -35,6 +42,7 @@ WIDTHS = {
     "given": 1.5,
     "predicted": 1.5,
     "suspect": 1.5,
+    "suspect_label": 1.5,
     "decided": 1.5,
     "search": 1.2,
     "more": 1.1,
@@ -73,6 +81,17 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
                 SUSPECT_NAMES,
                 SUSPECT_HELP,
             )
+    if "suspect_label" in columns:
+        with columns["suspect_label"]:
+            _select(
+                "suspect_label",
+                "Suspect label",
+                classes,
+                query.suspect_label or ANY,
+                counts["suspect_label"],
+                {ANY: "Any"},
+                SUSPECT_LABEL_HELP,
+            )
     with columns["decided"]:
         _select("decided", "Decided", list(DECIDED_NAMES), query.decided, counts["decided"], DECIDED_NAMES)
     with columns["search"]:
@@ -83,6 +102,9 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
         _more_filters(project, query, counts)
     if query.pair is not None:
         _note("Only the confused pair **{} ↔ {}**", query.pair, "pair", "Show all")
+    for name, text in WITH_NAMES.items():
+        if (beside := getattr(query, name)) is not None:
+            _note(text, (beside,), name, "Show all")
     if query.like is not None:
         _note(
             "Unlabelled items, those most like the known items of **{}** first",
@@ -94,7 +116,8 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
 
 def _not_asked(query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
     """The filters that have no place in this queue."""
-    none_suspect = () if counts["suspect"] or query.suspect else ("suspect",)
+    asked = query.suspect or query.suspect_label
+    none_suspect = () if counts["suspect"] or asked else ("suspect", "suspect_label")
     if query.like is not None:
         return ("by", "k", *none_suspect)
     return none_suspect if query.by == "confusion" else ("k", *none_suspect)
@@ -112,7 +135,7 @@ def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapp
         _select(
             "verdict", "Verdict", list(VERDICT_NAMES), query.verdict or ANY, counts["verdict"], VERDICT_NAMES
         )
-        _pair_filter(project, query)
+        _pair_filter(query)
         people = [ANY, *counts["annotator"]]
         if query.annotator is not None and query.annotator not in people:
             people.append(query.annotator)
@@ -123,11 +146,8 @@ def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapp
         blind_check(project, query)
 
 
-def _pair_filter(project: Project, query: QueueQuery) -> None:
+def _pair_filter(query: QueueQuery) -> None:
     """The classes that are confused most, both ways together, with how many items each pair has."""
-    if why := why_not(project, PAIRS):
-        st.caption(prose(why))
-        return
     found = context.open_view(query).pair_counts().head(MAX_PAIRS)
     counts = {(row["first"], row["second"]): int(row["n"]) for row in found.to_dict("records")}
     pairs: list[tuple[str, ...]] = [(), *counts]
@@ -144,7 +164,7 @@ def _pair_filter(project: Project, query: QueueQuery) -> None:
 
 def _write_pair() -> None:
     pair = st.session_state[PAIR_KEY]
-    for name in ("pair", "given", "page"):
+    for name in ("pair", *OF_A_CLASS, "page"):
         _drop(name)
     if pair:
         st.query_params["pair"] = list(pair)
@@ -221,9 +241,9 @@ def _write(name: str) -> None:
     else:
         _drop(name)
     if name == "split":
-        for other in ("like", "given", "suspect"):
+        for other in ("like", "given", "given_with", "suspect", "suspect_label"):
             _drop(other)  # another split has other suspects, and unlabelled items have no given label at all
-    if name == "given":
+    if name in ("given", "suspect_label"):
         _drop(MIXED)
         if not value:
             st.query_params[MIXED] = "1"

@@ -33,7 +33,7 @@ def train_options(modality: str, label_kind: str) -> dict[str, object]:
         names = list(options)[start : start + N_COLUMNS]
         for name, column in zip(names, st.columns(N_COLUMNS, vertical_alignment="bottom"), strict=False):
             with column:
-                value = _field(name, options[name], getattr(defaults, name))
+                value = option_field(name, key=f"train_{name}")
             if value != getattr(defaults, name):
                 chosen[name] = value
     return chosen
@@ -86,9 +86,10 @@ def option_title(name: str) -> str:
     return f"{title} (px)" if name.endswith("_px") else title
 
 
-def _field(name: str, option: Option, default: Any) -> object:
-    title, key = option_title(name), f"train_{name}"
-    text = _help(option)
+def option_field(name: str, *, key: str) -> object:
+    """Draw the field of an option with its default; returns its value."""
+    option, default = OPTIONS[name], getattr(TrainConfig(), name)
+    title, text = option_title(name), _help(option)
     if option.choices:
         return st.selectbox(
             title, option.choices, index=option.choices.index(str(default)), help=text, key=key

@@ -2,9 +2,7 @@
 
 import streamlit as st
 
-from app.widgets.availability import is_missing
 from app.widgets.page import prose
-from curation.availability import TRAINING_CHECKS
 from curation.project import Project
 from curation.training_checks import training_findings
 from diagnostics.checks import ISSUE, NOT_APPLICABLE, PASSED, SKIPPED, TIP, TrainingFinding
@@ -20,8 +18,6 @@ FOLDED = {
 def training_check(project: Project, run_id: str) -> None:
     """What the training doctor says of a run."""
     st.subheader("Training check", anchor=False)
-    if is_missing(project, TRAINING_CHECKS):
-        return
     findings = training_findings(project, run_id)
     st.caption(summary_text(findings))
     for finding in findings:

@@ -47,17 +47,17 @@ class CardRequest:
         """
         nothing = np.full(len(self.rows), None, dtype=object)
         if self.table is None:
-            return Explained([None] * len(self.rows), (), nothing, nothing, None)
+            return Explained([None] * len(self.rows), (), nothing, nothing, [False] * len(self.rows), None)
         labels = _labels(self.project, self.table, self.rows, self.hidden, None)
         source = _explaining(self.project, self.table)
         explanations = read_explanations(source.run.folder) if source is not None else None
         if source is None or explanations is None:
-            return Explained([None] * len(self.rows), (), labels, labels, None)
+            return Explained([None] * len(self.rows), (), labels, labels, [False] * len(self.rows), None)
         about = _labels(self.project, source, self.rows, self.hidden, explanations.codes)
         run_rows = source.index.row_of_item[self.rows]
         told = (run_rows >= 0) & ~self.hidden
         if source is not self.table:
-            told &= about == labels
+            told &= _labels(self.project, source, self.rows, self.hidden, None) == labels
         return Explained(
             parts=[
                 explanations.of(row) or None if is_told else None  # who was not asked about has no parts
@@ -66,6 +66,7 @@ class CardRequest:
             feature_names=explanations.parts,
             labels=labels,
             about=about,
+            say_about=[self.project.label_kind.is_set or each for each in (about != labels).tolist()],
             run_id=source.run.info.run_id,
         )
 
@@ -80,6 +81,7 @@ class Explained:
         item that is to be decided blind, or that the run did not predict
     about : what the parts are about; of an item without a label this is what one of the run's models predicts, which
         can be another class than all of them together do
+    say_about : whether a card has to say it: an item can have several labels, or it is not its `labels`
     run_id : of the run that explains, None if there is none
     """
 
@@ -87,6 +89,7 @@ class Explained:
     feature_names: tuple[str, ...]
     labels: Labels
     about: Labels
+    say_about: Sequence[bool]
     run_id: str | None
 
 

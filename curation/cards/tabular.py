@@ -49,7 +49,7 @@ class RowCard:
     """cells : the first of the row's `n_cells` values, most important first
     explained : the run says which values are important; else they stand as in the source, unusual ones first
     about : the label that the effects are about, None without effects or if it must not be told
-    about_other : that is neither the given label nor, of an item without one, what the run predicts
+    say_about : the card has to name it, because it does not go without saying
     run_id : of the run that says which values are important, None without effects
     blind : nothing that tells the label is on the card
     """
@@ -58,7 +58,7 @@ class RowCard:
     n_cells: int
     explained: bool
     about: str | None
-    about_other: bool
+    say_about: bool
     run_id: str | None
     blind: bool
 
@@ -68,12 +68,12 @@ def _make(request: CardRequest) -> list[RowCard]:
     values = request.columns(names).rename(columns=lambda name: str(name).removeprefix(FEATURE_PREFIX))
     said = request.explained()
     cards = []
-    for record, parts, unusual, about, label, hidden in zip(
+    for record, parts, unusual, about, say_about, hidden in zip(
         values.to_dict("records"),
         said.parts,
         _unusual(request, said.labels),
         said.about,
-        said.labels,
+        said.say_about,
         request.hidden.tolist(),
         strict=True,
     ):
@@ -82,7 +82,7 @@ def _make(request: CardRequest) -> list[RowCard]:
         if effects is None:
             cards.append(RowCard(cells, len(record), False, None, False, None, hidden))
         else:
-            cards.append(RowCard(cells, len(record), True, about, about != label, said.run_id, hidden))
+            cards.append(RowCard(cells, len(record), True, about, say_about, said.run_id, hidden))
     return cards
 
 

@@ -22,7 +22,7 @@ class TextCard:
     marks : (start, end, effect) in characters of `text`, effect in [-1, 1], above 0 speaks for the label; None where
         the run says nothing of this text
     about : the label that the marks are about, None without marks or if it must not be told
-    about_other : that is neither the given label nor, of an item without one, what the run predicts
+    say_about : the card has to name it, because it does not go without saying
     run_id : of the run that says so, None without marks
     blind : nothing that tells the label is on the card
     """
@@ -31,7 +31,7 @@ class TextCard:
     cut: bool
     marks: Sequence[Part] | None
     about: str | None
-    about_other: bool
+    say_about: bool
     run_id: str | None
     blind: bool
 
@@ -40,14 +40,14 @@ def _make(request: CardRequest) -> list[TextCard]:
     texts = request.columns([TEXT_COLUMN])[TEXT_COLUMN].tolist()
     columns, said = request.project.info.content, request.explained()
     cards = []
-    for text, parts, about, label, hidden in zip(
-        texts, said.parts, said.about, said.labels, request.hidden.tolist(), strict=True
+    for text, parts, about, say_about, hidden in zip(
+        texts, said.parts, said.about, said.say_about, request.hidden.tolist(), strict=True
     ):
         shown, marks, cut = _cut(*as_shown(text, parts, columns), request.search, whole=request.whole)
         if marks is None:
             cards.append(TextCard(shown, cut, None, None, False, None, hidden))
         else:
-            cards.append(TextCard(shown, cut, marks, about, about != label, said.run_id, hidden))
+            cards.append(TextCard(shown, cut, marks, about, say_about, said.run_id, hidden))
     return cards
 
 

@@ -70,10 +70,7 @@ class LabelReader(Protocol):
 
 
 ADVICE = "advice"
-IMPORT = "import"
-PAIRS = "pairs"
-TRAINING_CHECKS = "training_checks"
-FEATURES = (ADVICE, IMPORT, PAIRS, TRAINING_CHECKS)
+FEATURES = (ADVICE,)
 
 Members = Callable[[str], tuple[str, ...]]
 Join = Callable[[FloatArray, FloatArray], FloatArray]
@@ -99,6 +96,8 @@ class LabelKind:
     compared : the names of those totals that runs are compared by, the leading one first
     said : (a row of a queue, the ranking, its k) -> in words, what the model says of it
     reasoned_from : the columns of a queue that `diagnostics.reasons` reads beside what was seen of the items
+    class_filter : the field of `curation.queues.QueueQuery` by which one class is reviewed at a time
+    suspects_text : how many items of a class are suspect, of {n_open} that nobody decided on and {n} in its queue
     not_available : why projects with such labels lack some of FEATURES, a sentence each
     """
 
@@ -120,6 +119,8 @@ class LabelKind:
     compared: tuple[str, ...]
     said: Callable[[Mapping[str, Any], str, int], str]
     reasoned_from: tuple[str, ...]
+    class_filter: str
+    suspects_text: str
     not_available: Mapping[str, str]
 
     def counted(self, labels: pd.Series) -> dict[str, int]:

@@ -12,9 +12,6 @@ from curation.dataset.findings import NOTE, SET_ASIDE, Check, Finding
 from curation.dataset.image_checks import Unusable
 from curation.label_kinds.kind import (
     ADVICE,
-    IMPORT,
-    PAIRS,
-    TRAINING_CHECKS,
     LabelForm,
     LabelKind,
     LabelReader,
@@ -41,10 +38,6 @@ HESITATION = {
 }
 NOT_AVAILABLE = {
     ADVICE: "What to do next for each class is told for one label an item so far, not for several.",
-    IMPORT: "The predictions of another model can be brought for one label an item so far, not for several; to rank "
-    "them alone: winnow rank --probs.",
-    PAIRS: "Confused pairs are of classes that exclude one another; the labels of an item do not.",
-    TRAINING_CHECKS: "A training is checked for one label an item so far, not for several.",
 }
 TOTALS = ("subset_accuracy", "hamming_loss", "micro_f1", "macro_f1")
 PLACE = ("source", "row", "path", "item_id")
@@ -234,5 +227,7 @@ SEVERAL_LABELS = LabelKind(
     compared=("subset_accuracy", "micro_f1", "macro_f1"),
     said=_said,
     reasoned_from=("given_label", "suspect", "second_label", "p_second"),
+    class_filter="suspect_label",
+    suspects_text="{n_open:,} of {n:,} suspects open",
     not_available=NOT_AVAILABLE,
 )

@@ -135,5 +135,7 @@ ONE_LABEL = LabelKind(
     compared=("accuracy", "macro_f1"),
     said=_said,
     reasoned_from=("given_label",),
+    class_filter="given",
+    suspects_text="{n_open:,} of {n:,} labels suspect and open",
     not_available={},
 )

@@ -70,7 +70,7 @@ def lr_too_high(facts: TrainingFacts, curves: Curves) -> Seen:
         f"Validation loss rose to {words}{rate}; knowing nothing but how common each class is would give "
         f"{curves.chance_loss:.1f}."
     )
-    if highest <= EXPLODED * curves.chance_loss:
+    if highest <= _exploded(curves):
         return Seen(PASSED, f"Validation loss stayed below {highest:.1f}{rate}.")
     if curves.learned[-1] < LEARNED_LITTLE:
         return Seen(
@@ -142,15 +142,18 @@ def overfitting(facts: TrainingFacts, curves: Curves) -> Seen:
     means = np.convolve(curves.accuracy, np.full(SMOOTHED_OVER, 1 / SMOOTHED_OVER), mode="valid")
     best, last = int(np.argmax(means)), float(means[-1])
     epoch = best + (SMOOTHED_OVER + 1) // 2
-    n = _n_judged(facts, curves)
+    name, n = facts.label_kind.words.by_epoch.capitalize(), _n_judged(facts, curves)
     if n is None:
         return Seen(
             SKIPPED,
-            f"Accuracy in each epoch was measured on {curves.held_out}: items that the models learnt from.",
+            f"{name} in each epoch was measured on {curves.held_out}: items that the models learnt from.",
         )
-    fall = difference_of_proportions(proportion(means[best] * n, n), proportion(last * n, n))
+    n_answers = n * facts.answers
+    fall = difference_of_proportions(
+        proportion(means[best] * n_answers, n_answers), proportion(last * n_answers, n_answers)
+    )
     course = (
-        f"Accuracy on held-out items was {_percent(means[best])} around epoch {epoch}, {_percent(last)} at "
+        f"{name} on held-out items was {_percent(means[best])} around epoch {epoch}, {_percent(last)} at "
         "the end"
     )
     if fall.low > 0:
@@ -169,21 +172,23 @@ def underfitting(facts: TrainingFacts, curves: Curves) -> Seen:
     """The models do not even know the labels that they learnt from, and training had come to rest."""
     if facts.fit is None:
         return Seen(SKIPPED, "This run did not keep what its models say of the items they learnt from.")
-    known = (facts.fit.high - facts.majority) / max(1e-9, 1 - facts.majority)
-    fitted = f"{_fitted(facts, curves)}; always saying the most common class gives {_percent(facts.majority)}"
+    words = facts.label_kind.words
+    known = (facts.fit.high - facts.chance_f1) / max(1e-9, 1 - facts.chance_f1)
+    fitted = f"{_fitted(facts, curves)}; always saying {words.most_common} gives {_percent(facts.chance_f1)}"
     fitted = f"{fitted[0].upper()}{fitted[1:]}"
     if known >= UNDERFITS:
         return Seen(PASSED, f"{fitted}.")
-    held_out = f"{_percent(facts.accuracy.value)} of the validation items"
-    if facts.accuracy.high < facts.fit.low:
+    on_new = _percent(facts.micro_f1.value)
+    if facts.micro_f1.high < facts.fit.low:
         return Seen(
             PASSED,
-            f"{fitted}. On {held_out} they are right, so that they do know their training items better: it "
-            "is not a lack of strength.",
+            f"{fitted}. {words.right_on_new.format(share=on_new)}, so that they do know their training items "
+            "better: it is not a lack of strength.",
         )
     return Seen(
         ISSUE,
-        f"{fitted}. They do no better on what they learnt from than on new items ({held_out}), and training "
+        f"{fitted}. They do no better on what they learnt from than on new items "
+        f"({words.on_new.format(share=on_new)}), and training "
         "had come to rest.",
         "Use a larger or a pretrained model, show it more of each item (of images a larger size), no frozen "
         "layers, less weight decay, label smoothing and augmentation. If that changes nothing, the labels may "
@@ -192,35 +197,41 @@ def underfitting(facts: TrainingFacts, curves: Curves) -> Seen:
 
 
 @_with_curves(at_least=DEAD_EPOCHS)
-def dead_start(_facts: TrainingFacts, curves: Curves) -> Seen:
+def dead_start(facts: TrainingFacts, curves: Curves) -> Seen:
     """For the first epochs the model knew nothing but how common each class is."""
     alive = curves.learned >= NOTHING_LEARNED
     n_dead = int(np.argmax(alive)) if alive.any() else len(curves)
     if n_dead < max(DEAD_EPOCHS, DEAD_SHARE * len(curves)):
         return Seen(PASSED, f"The training loss began to fall below chance in epoch {n_dead + 1}.")
     until = f"the first {n_dead} of {len(curves)} epochs" if alive.any() else f"all {len(curves)} epochs"
-    exploded = curves.valid_loss[:n_dead].max() > EXPLODED * curves.chance_loss
+    exploded = curves.valid_loss[:n_dead].max() > _exploded(curves)
     return Seen(
         ISSUE,
-        f"For {until} the training loss was not below {curves.chance_loss:.2f}, what knowing only how common "
-        f"each class is gives; accuracy in epoch {n_dead} was {_percent(curves.accuracy[n_dead - 1])}.",
+        f"For {until} the training loss was not below {curves.chance_train_loss:.2f}, what knowing only how common "
+        f"each class is gives; {facts.label_kind.words.by_epoch} in epoch {n_dead} was "
+        f"{_percent(curves.accuracy[n_dead - 1])}.",
         f"Set lr three to ten times {'smaller: the first steps broke the model' if exploded else 'larger'}. "
         "If it stays so, look at some items as the model sees them: they may be too small or all alike.",
     )
 
 
+def _exploded(curves: Curves) -> float:
+    """From which loss of held-out items on a training has gone astray, rather than not begun."""
+    return EXPLODED * max(curves.chance_loss, curves.blind_loss)
+
+
 def _n_judged(facts: TrainingFacts, curves: Curves) -> int | None:
     """How many items a point of the accuracy curve stands on; None if the models learnt from these."""
     if curves.held_out == VALIDATION:
-        return min(facts.n_items("val"), MAX_EVALUATED)
-    return facts.n_items("train") if curves.held_out == FOLD else None
+        return min(facts.n_items["val"], MAX_EVALUATED)
+    return facts.n_items["train"] if curves.held_out == FOLD else None
 
 
 def _fitted(facts: TrainingFacts, curves: Curves) -> str:
     if facts.fit is None:
         learned = _percent(max(0.0, curves.learned[-1]))
         return f"the loss had come {learned} of the way from chance to knowing every label"
-    return f"the models give back {_percent(facts.fit.value)} of the labels they learnt from"
+    return facts.label_kind.words.given_back.format(share=_percent(facts.fit.value))
 
 
 def _rate(facts: TrainingFacts) -> str:

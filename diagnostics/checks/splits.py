@@ -15,8 +15,8 @@ MAX_NAMED = 5
 
 
 def validation_too_small(facts: TrainingFacts) -> Seen:
-    """The interval of the accuracy is wider than the differences that one looks for."""
-    n = facts.n_items("val")
+    """The interval of the share of right labels is wider than the differences that one looks for."""
+    n = facts.n_items["val"]
     if n == 0:
         return Seen(
             ISSUE,
@@ -27,8 +27,8 @@ def validation_too_small(facts: TrainingFacts) -> Seen:
     accuracy = facts.accuracy
     half = (accuracy.high - accuracy.low) / 2
     seen = (
-        f"On {n:,} validation items the accuracy of {_percent(accuracy.value)} has a 95 % interval of ± "
-        f"{100 * half:.1f} points"
+        f"On {n:,} validation items the {facts.label_kind.words.whole} of {_percent(accuracy.value)} has a "
+        f"95 % interval of ± {100 * half:.1f} points"
     )
     if half <= RATHER_WIDE:
         return Seen(PASSED, f"{seen}.")
@@ -58,7 +58,7 @@ def items_for(share: float, half_width: float) -> int:
 
 def missing_from_validation(facts: TrainingFacts) -> Seen:
     """Classes that are trained on and not measured."""
-    if not facts.n_items("val"):
+    if not facts.n_items["val"]:
         return Seen(NOT_APPLICABLE, "There is no validation set: see WD007.")
     trained = facts.counts[facts.counts["train"] > 0]
     missing, few = trained[trained["val"] == 0], trained[trained["val"].between(1, MIN_SUPPORT - 1)]
@@ -114,8 +114,8 @@ def imbalance(facts: TrainingFacts) -> Seen:
     others = counts.drop(index=rare.index)
     named = f"{ratio}. {_classes(rare['label'])} with at most a tenth of the largest"
     remedy = (
-        "Find more items of these classes (Performance says how), weight them more in training, or try a "
-        "cap on the largest class."
+        "Find more items of these classes (Performance says how), "
+        f"{facts.label_kind.words.against_imbalance}."
     )
     recalls = [proportion(float(part["val_hits"].sum()), int(part["val"].sum())) for part in (rare, others)]
     worse = difference_of_proportions(*recalls)

@@ -19,11 +19,11 @@ def near_leaks(facts: TrainingFacts) -> Seen:
 
 
 def _leaks(facts: TrainingFacts, n: int | None, what: str, kind: str) -> Seen:
-    if not facts.n_items("val") + facts.n_items("test"):
+    if not facts.n_items["val"] + facts.n_items["test"]:
         return Seen(NOT_APPLICABLE, "There are neither validation nor test items.")
     if n is None:
         return Seen(SKIPPED, f"{kind} were not looked for when the data were taken in.")
-    n_train = facts.n_items("train")
+    n_train = facts.n_items["train"]
     if n == 0:
         return Seen(PASSED, f"None of {n_train:,} training items is {what}.")
     return Seen(
@@ -35,7 +35,7 @@ def _leaks(facts: TrainingFacts, n: int | None, what: str, kind: str) -> Seen:
 
 def never_tested(facts: TrainingFacts) -> Seen:
     """There are several runs, and nobody has held them against the gold test set."""
-    if not facts.n_items("test"):
+    if not facts.n_items["test"]:
         return Seen(
             TIP,
             "There is no test set. Validation is looked at in every round, so that it is slowly fitted, too.",
@@ -59,7 +59,7 @@ def never_tested(facts: TrainingFacts) -> Seen:
 
 def tested_too_often(facts: TrainingFacts) -> Seen:
     """Results on the test set were looked at so often that choosing by it is likely."""
-    if not facts.n_items("test"):
+    if not facts.n_items["test"]:
         return Seen(NOT_APPLICABLE, "There is no test set.")
     looks = facts.looks
     people = "1 person" if looks.n_people == 1 else f"{looks.n_people} people"

@@ -51,7 +51,8 @@ class Trainer(Protocol):
         items : train items with the columns item_id and label, and perhaps weight (how much an item counts, 1 = as
             one item; heads only). Only items that the trainer knows: `ExperimentData.train_items` and `spare_items`;
             those that are left out are not trained on.
-        config : how to train, if not as `ExperimentData.single` says; for a quick trainer's heads it counts nothing
+        config : how to train, if not as `ExperimentData.single` says; of it a quick trainer's heads heed the remedy for
+            imbalance alone, and without it they are trained with none
         """
 
 

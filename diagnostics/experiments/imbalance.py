@@ -1,11 +1,12 @@
 """Imbalance: does any way to train in spite of rare classes help them, and what does it cost the others?
 
-Each remedy of `diagnostics.training.imbalance` is trained against none, on the same items and with the same seeds. The
-rule: one is recommended only if macro F1, in which a rare class counts as much as a common one, improves, corrected
-over the remedies by Holm's method, and accuracy does not get worse. What it does to the rare classes stands beside it.
+Each remedy that the kind of label has is trained against none, on the same items and with the same seeds. The rule: one
+is recommended only if macro F1, in which a rare class counts as much as a common one, improves, corrected over the
+remedies by Holm's method, and no other number of all classes gets worse: accuracy, or with several labels an item
+subset accuracy and micro F1. What it does to the rare classes stands beside it.
 
-Heads are trained to their minimum, where drawing items with weights comes to the same as weighing their losses; so
-they are trained once for both. Focal loss needs whole models.
+Heads are trained to their minimum, where drawing items with weights comes to the same as weighing their losses; where
+two remedies weigh alike they are trained once for both. Focal loss needs whole models.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diagnostics.compare import IMPROVED, WORSE, Comparison
+from diagnostics.compare import IMPROVED, METRIC_NAMES, WORSE, Comparison
 from diagnostics.errors import ConfigError
 from diagnostics.experiments.families import corrected_together, points_text
 from diagnostics.experiments.frame import (
@@ -31,17 +32,14 @@ from diagnostics.experiments.frame import (
     Trainings,
 )
 from diagnostics.experiments.options import Options
-from diagnostics.task import FloatArray, label_codes
+from diagnostics.label_kinds import label_kind_of
+from diagnostics.task import FloatArray
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, item_weights
+from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, Remedy
 
 ONE_POINT = 0.01
-ACCURACY, MACRO_F1, RARE_F1, CLASS_F1 = "accuracy", "macro F1", "mean F1 of rare classes", "F1"
-REMEDIES = tuple(name for name in IMBALANCE if name != NO_REMEDY)
-NOT_BY_HEADS = {
-    "weighted_sampling": "as weighted_loss in the quick estimate",
-    FOCAL_LOSS: "not available in the quick estimate",
-}
+MACRO_F1, RARE_F1, CLASS_F1 = METRIC_NAMES["macro_f1"], "mean F1 of rare classes", "F1"
+NOT_BY_HEADS, SAME_BY_HEADS = "not available in the quick estimate", "as {other} in the quick estimate"
 NOT_BY_MODEL = "this model cannot be trained so"
 TABLE_COLUMNS = (
     "way", "imbalance", "metric", "label", "n_labels", "support", "before", "after", "difference", "low", "high",
@@ -53,22 +51,24 @@ def count(data: ExperimentData, options: Options) -> Trainings:
     """Each remedy and none once a seed."""
     seeds: int = options["seeds"]
     return Trainings(
-        n_quick=seeds * len(_trained_by_heads()), n_full=seeds * len(IMBALANCE) if options["full"] else 0
+        n_quick=seeds * len(_by_heads(data)), n_full=seeds * len(_remedies(data)) if options["full"] else 0
     )
 
 
 def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
     """Train with every remedy in each way, compare with none, and say what follows."""
     rare = rare_classes(data)
-    trained = {QUICK: _train_heads, FULL: _train_whole}
+    named, missing = (
+        {QUICK: _by_heads(data), FULL: list(_remedies(data))},
+        {QUICK: _not_by_heads(data), FULL: {}},
+    )
     tables = []
     for way, trainer in trainers.ways():
-        trainings = trained[way](data, trainer, options["seeds"])
-        missing = NOT_BY_HEADS if way == QUICK else {}
-        tables.append(comparison_table(data, trainings, rare, missing=missing).assign(way=way))
+        trainings = _train(data, trainer, named[way], options["seeds"])
+        tables.append(comparison_table(data, trainings, rare, missing=missing[way]).assign(way=way))
     table = pd.concat(tables, ignore_index=True)[list(TABLE_COLUMNS)]
     helping = {str(way): _helping(rows) for way, rows in table.groupby("way", sort=False)}
-    outcome, verdict, why = _verdict(table, helping, rare)
+    outcome, verdict, why = _verdict(table, helping)
     return Result(
         outcome=outcome,
         verdict=verdict,
@@ -83,8 +83,7 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
 def rare_classes(data: ExperimentData) -> list[str]:
     """The classes with validation items and fewer train labels than the average class, the rarest first."""
     classes = data.task.classes
-    counts = np.bincount(label_codes(data.train_items["label"], classes), minlength=len(classes))
-    support = np.bincount(data.ruler.codes, minlength=len(classes))
+    counts, support = data.n_labels(), data.ruler.support
     average = counts.sum() / max(1, (counts > 0).sum())
     order = np.argsort(counts, kind="stable")
     return [classes[code] for code in order if 0 < counts[code] < average and support[code]]
@@ -107,28 +106,31 @@ def comparison_table(
     """
     compared = _comparer(data, trainings, None)
     compared_rare = _comparer(data, trainings, rare) if rare else None
+    n_labels = dict(zip(data.ruler.classes, data.n_labels().tolist(), strict=True))
+    whole, main = data.ruler.metrics.whole, METRIC_NAMES[data.ruler.metrics.main]
     rows: list[dict[str, Any]] = []
-    for name in REMEDIES:
+    for name in _remedies(data):
+        if name == NO_REMEDY:
+            continue
         if name not in trainings:
-            rows.append({"imbalance": name, "metric": ACCURACY, "verdict": missing.get(name, NOT_BY_MODEL)})
+            rows.append({"imbalance": name, "metric": main, "verdict": missing.get(name, NOT_BY_MODEL)})
             continue
         found = compared(name)
-        rows += [
-            _row(name, ACCURACY, found.of("accuracy"), len(data.train_items), found.n_items),
-            _row(name, MACRO_F1, found.of("macro_f1"), len(data.train_items), found.n_items),
-        ]
+        n_items = len(data.train_items), found.n_items
+        rows += [_row(name, METRIC_NAMES[metric], found.of(metric), *n_items) for metric in whole]
         if compared_rare is None:
             continue
         own = found.classes.set_index("label").loc[list(rare)]
         together = compared_rare(name).of("macro_f1")
-        n_labels, support = int(data.train_items["label"].isin(rare).sum()), int(own["support"].sum())
-        rows.append(_row(name, RARE_F1, together, n_labels, support))
+        n_rare, support = sum(n_labels[label] for label in rare), int(own["support"].sum())
+        rows.append(_row(name, RARE_F1, together, n_rare, support))
         for label, row in own.iterrows():
             renamed = row.rename(lambda column: column.removeprefix("f1_"))
-            n_own = int((data.train_items["label"] == label).sum())
-            rows.append(_row(name, CLASS_F1, renamed, n_own, row["support"]) | {"label": label})
+            of_class = _row(name, CLASS_F1, renamed, n_labels[str(label)], row["support"])
+            rows.append(of_class | {"label": label})
     table = pd.DataFrame(rows).reindex(columns=list(TABLE_COLUMNS[1:]))
-    return corrected_together(table.assign(label=table["label"].fillna("")), (ACCURACY, MACRO_F1, RARE_F1))
+    families = [*(METRIC_NAMES[metric] for metric in whole), RARE_F1]
+    return corrected_together(table.assign(label=table["label"].fillna("")), families)
 
 
 def _comparer(
@@ -161,24 +163,37 @@ def _row(name: str, metric: str, found: pd.Series, n_labels: int, support: int) 
 # ------------------------------------------------------------ training
 
 
-def _trained_by_heads() -> list[str]:
+def _remedies(data: ExperimentData) -> Mapping[str, Remedy]:
+    """Those of the kind of label, none among them."""
+    return label_kind_of(data.task.label_kind).remedies
+
+
+def _by_heads(data: ExperimentData) -> list[str]:
     """The remedies for which heads are trained, none among them."""
-    return [name for name in IMBALANCE if name not in NOT_BY_HEADS]
+    missing = _not_by_heads(data)
+    return [name for name in _remedies(data) if name not in missing]
 
 
-def _train_heads(data: ExperimentData, trainer: Trainer, n_seeds: int) -> dict[str, list[FloatArray]]:
-    codes = label_codes(data.train_items["label"], data.task.classes)
-    trained = {}
-    for name in _trained_by_heads():
-        items = data.train_items.assign(weight=item_weights(name, codes, len(data.task.classes)))
-        trained[name] = [trainer(items, seed=seed) for seed in range(n_seeds)]
-    return trained
+def _not_by_heads(data: ExperimentData) -> dict[str, str]:
+    """Why heads are not trained with the others, by their names."""
+    missing: dict[str, str] = {}
+    known: dict[object, str] = {}
+    for name, remedy in _remedies(data).items():
+        if remedy.weights is None:
+            missing[name] = NOT_BY_HEADS
+        elif remedy.weights in known:
+            missing[name] = SAME_BY_HEADS.format(other=known[remedy.weights])
+        else:
+            known[remedy.weights] = name
+    return missing
 
 
-def _train_whole(data: ExperimentData, trainer: Trainer, n_seeds: int) -> dict[str, list[FloatArray]]:
+def _train(
+    data: ExperimentData, trainer: Trainer, names: Sequence[str], n_seeds: int
+) -> dict[str, list[FloatArray]]:
     """Remedies that the model cannot be trained with are left out."""
     trained = {}
-    for name in IMBALANCE:
+    for name in names:
         config = with_remedy(data.single, name)
         try:
             trained[name] = [trainer(data.train_items, seed=seed, config=config) for seed in range(n_seeds)]
@@ -202,20 +217,19 @@ def with_remedy(config: TrainConfig, name: str) -> TrainConfig:
 def _helping(table: pd.DataFrame) -> list[str]:
     """The remedies that the rule lets through, the largest gain first."""
     macro = table[(table["metric"] == MACRO_F1) & (table["verdict"] == IMPROVED)]
-    costly = table.loc[(table["metric"] == ACCURACY) & (table["verdict"] == WORSE), "imbalance"]
+    is_of_others = ~table["metric"].isin([MACRO_F1, RARE_F1, CLASS_F1])
+    costly = table.loc[is_of_others & (table["verdict"] == WORSE), "imbalance"]
     found = macro[~macro["imbalance"].isin(costly)].sort_values("difference", ascending=False)
     return [str(name) for name in found["imbalance"]]
 
 
-def _verdict(
-    table: pd.DataFrame, helping: Mapping[str, list[str]], rare: Sequence[str]
-) -> tuple[str, str, str]:
+def _verdict(table: pd.DataFrame, helping: Mapping[str, list[str]]) -> tuple[str, str, str]:
     """Outcome, verdict, and the numbers it goes by."""
     way = FULL if FULL in helping else QUICK
     rows = table[table["way"] == way]
     macro = rows[rows["metric"] == MACRO_F1].sort_values("difference", ascending=False)
     best = helping[way][0] if helping[way] else str(macro["imbalance"].iloc[0])
-    changes = f"{IMBALANCE[best].title} changes {_changes(rows, best, rare)}."
+    changes = f"{IMBALANCE[best].title} changes {_changes(rows, best)}."
     if not helping[way] and (macro["high"] >= ONE_POINT).any():
         return CANNOT_TELL, "It cannot be told whether a remedy for imbalance helps.", changes
     if not helping[way]:
@@ -226,10 +240,10 @@ def _verdict(
     return RECOMMENDED, f"Use --imbalance {best} for the next training.", changes
 
 
-def _changes(rows: pd.DataFrame, name: str, rare: Sequence[str]) -> str:
-    """What a remedy does to the whole and to the rare classes."""
-    own = rows[rows["imbalance"] == name]
-    metrics = [MACRO_F1, ACCURACY, *([RARE_F1] if rare else [])]
+def _changes(rows: pd.DataFrame, name: str) -> str:
+    """What a remedy does to the whole and to the rare classes, macro F1 first."""
+    own = rows[(rows["imbalance"] == name) & (rows["metric"] != CLASS_F1)]
+    metrics = sorted(own["metric"], key=[MACRO_F1].count, reverse=True)
     return ", ".join(f"{metric} by {points_text(own[own['metric'] == metric].iloc[0])}" for metric in metrics)
 
 
@@ -249,20 +263,22 @@ def _titles(names: Sequence[str]) -> str:
 
 
 def _notes(data: ExperimentData, rare: Sequence[str], trainers: Trainers) -> list[str]:
-    counts = data.train_items["label"].value_counts()
+    counts = {label: int(n) for label, n in zip(data.ruler.classes, data.n_labels(), strict=True) if n}
     notes = []
     if rare:
         named = ", ".join(f"{label} ({counts[label]:,})" for label in rare)
-        notes.append(f"Rare means fewer train labels than the average class ({counts.mean():,.0f}): {named}.")
+        average = sum(counts.values()) / len(counts)
+        notes.append(f"Rare means fewer train labels than the average class ({average:,.0f}): {named}.")
     else:
-        notes.append(f"No class is rare: each has {counts.min():,} train labels.")
+        notes.append(f"No class is rare: each has {min(counts.values()):,} train labels.")
     notes.append(
         "Verdicts on the whole and on the rare classes together are corrected over the remedies (Holm)."
     )
     if trainers.quick is not None:
+        notes += [f"{IMBALANCE[name].title}: {why}." for name, why in _not_by_heads(data).items()]
         notes.append(
-            "In the quick estimate weighted sampling is the same as weighted loss: heads are trained to their minimum, "
-            "where both come to the same. Focal loss is not available there: it needs whole models."
+            "Heads are trained to their minimum, where drawing items with weights comes to the same as weighing their "
+            "losses. A loss that changes with what the model says needs whole models."
         )
     elif trainers.why_no_quick:
         notes.append(f"Heads were not tried first. {trainers.why_no_quick}")

@@ -1,14 +1,16 @@
 """What there is to know of a kind of label: how many of the classes an item has, and what follows from it."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from diagnostics.label_space import LabelSpace, Texts
 from diagnostics.measures import Measure
-from diagnostics.task import FloatArray, IntArray
+from diagnostics.probability_rows import ProbabilityRows
+from diagnostics.task import BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
+from diagnostics.training.imbalance import Remedy
 from diagnostics.training.planting import PlantedLabels
 
 if TYPE_CHECKING:
@@ -39,6 +41,27 @@ class Question:
     rivals: IntArray
 
 
+@dataclass(frozen=True, slots=True)
+class CheckWords:
+    """What the checks of a training call its numbers.
+
+    whole : the share of items whose label is right
+    by_epoch : what is measured after each epoch
+    given_back, right_on_new, on_new : how much of the labels that models learnt from, and of those of new items, is
+        right; with {share}
+    most_common : of what a model says that always says the same
+    against_imbalance : what can be done about rare classes beside finding more of them
+    """
+
+    whole: str
+    by_epoch: str
+    given_back: str
+    right_on_new: str
+    on_new: str
+    most_common: str
+    against_imbalance: str
+
+
 class LabelKind(Protocol):
     """How many of the classes an item has. Codes are those of a label space, -1 = not labelled.
 
@@ -46,12 +69,18 @@ class LabelKind(Protocol):
     learning : the module with the class `Learning` of this kind, which imports torch
     scoring : the module that finds the scores of runs, see `diagnostics.label_kinds.scoring`
     notes : what a reader of the numbers of a run with folds should know, one sentence each
+    words : of the checks of a training
+    remedies : what can be done about classes of different sizes, by their names in the configuration
+    rows : what each row of probabilities from elsewhere must be
     """
 
     key: str
     learning: str
     scoring: str
     notes: tuple[str, ...]
+    words: CheckWords
+    remedies: Mapping[str, Remedy]
+    rows: ProbabilityRows
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
         """What labels can be, of these classes, those of some texts among them."""
@@ -72,11 +101,6 @@ class LabelKind(Protocol):
     ) -> tuple[PlantedLabels, ...]:
         """As `diagnostics.training.planting.plant_labels`: one entry a model."""
 
-    def item_weights(
-        self, imbalance: str, space: LabelSpace, codes: IntArray, *, trained: str = "the quick estimate"
-    ) -> FloatArray:
-        """As `diagnostics.training.imbalance.item_weights`."""
-
     def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
         """What is fitted at once to learn these labels; all items have one."""
 
@@ -91,6 +115,31 @@ class LabelKind(Protocol):
 
     def share_right(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
         """How much of labelled items is predicted right, in [0, 1]; 0 without items."""
+
+    def cut(self, probs: FloatArray, thresholds: FloatArray | None) -> BoolArray:
+        """(n_items, n_classes), the classes that items are predicted to have.
+
+        thresholds : (n_classes,) of a run that has some, see `diagnostics.multilabel.run_thresholds`
+        """
+
+    def n_right(self, targets: BoolArray, predicted: BoolArray) -> FloatArray:
+        """(n_items,), how many answers of each item are right by what is measured after each epoch; `n_asked` each."""
+
+    def n_asked(self, n_classes: int) -> int:
+        """How many answers an item has."""
+
+    def chance_loss(self, n_of_class: IntArray, n_items: int, *, smoothing: float) -> float:
+        """The mean loss, in nats, of who knows nothing but how common each class is.
+
+        n_of_class : (n_classes,), how many of the items have each
+        smoothing : of the labels, in [0, 1]
+        """
+
+    def least_loss(self, n_classes: int, *, smoothing: float) -> float:
+        """What the mean loss cannot fall below, in nats; with a smoothing of 1 the loss of who knows nothing."""
+
+    def chance_f1(self, n_of_class: IntArray, n_items: int) -> float:
+        """The best micro F1 of what always says the same; NaN without items."""
 
     def measure(self, space: LabelSpace, *, rule: str) -> Measure:
         """What trainings are compared by; rule : `TrainConfig.thresholds`"""

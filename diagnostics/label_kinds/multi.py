@@ -1,23 +1,24 @@
 """Each item has any number of the classes, none among them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import entr, expit
 
 from diagnostics.errors import ConfigError, DataError
-from diagnostics.label_kinds.kind import Problem, Question
+from diagnostics.label_kinds.kind import CheckWords, Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, set_space
 from diagnostics.measures import Measure, sets_measure
+from diagnostics.multilabel.imbalance import SET_REMEDIES
 from diagnostics.multilabel.splits import make_multilabel_folds
-from diagnostics.task import NO_LABEL, FloatArray, IntArray
+from diagnostics.probability_rows import ProbabilityRows, no_number, outside
+from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, item_weights
+from diagnostics.training.imbalance import IMBALANCE, Remedy
 from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels
 
 SMALLEST_PROBABILITY = 1e-7
 HALF = 0.5
-REMEDIES = (NO_REMEDY, FOCAL_LOSS)
 
 
 class SeveralLabels:
@@ -30,16 +31,33 @@ class SeveralLabels:
         "No labels were planted: with several labels an item, label quality is learnt from held-out predictions and "
         "neighbours alone.",
     )
+    words = CheckWords(
+        whole="subset accuracy",
+        by_epoch="label-wise accuracy",
+        given_back="the models give back the labels they learnt from with a micro F1 of {share}",
+        right_on_new="On the validation items it is {share}",
+        on_new="{share} there",
+        most_common="the most common classes",
+        against_imbalance="train with imbalance=focal_loss, or try a cap on the largest class",
+    )
+    remedies: Mapping[str, Remedy] = SET_REMEDIES
+    rows = ProbabilityRows(
+        "probabilities from 0 to 1 of each of the {n_classes} classes by itself",
+        (no_number(), outside("if these are logits, give their sigmoid")),
+        if_all_sum_to_1="Every row sums to 1, as after a softmax: a model of several labels an item gives each class "
+        "its own sigmoid. If this one is of one label an item, its thresholds and scores mean little here.",
+    )
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
         return set_space(classes, texts)
 
     def refuse(self, config: TrainConfig) -> None:
-        """Remedies that give each item the weight of its class, which it has no single one of."""
-        if config.imbalance not in REMEDIES:
+        """Remedies that go by the one class of each item."""
+        if config.imbalance not in SET_REMEDIES:
             raise ConfigError(
                 f"{IMBALANCE[config.imbalance].title} goes by the one class of each item, and these items can have "
-                f"several. Use imbalance={' or '.join(REMEDIES)}."
+                "several: an item that is repeated for one of its labels is repeated for all of them. "
+                f"Use imbalance={' or '.join(SET_REMEDIES)}."
             )
 
     def check_trainable(self, space: LabelSpace, codes: IntArray) -> None:
@@ -62,11 +80,6 @@ class SeveralLabels:
         `diagnostics.multilabel.signals`, so planted labels would cost and give nothing."""
         return (NOTHING_PLANTED,) * len(trained_on)
 
-    def item_weights(
-        self, imbalance: str, space: LabelSpace, codes: IntArray, *, trained: str = "the quick estimate"
-    ) -> FloatArray:
-        return item_weights(imbalance, codes, len(space), trained=trained)
-
     def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
         """One a class: 0 = has it not, 1 = has it."""
         targets = space.targets(codes).astype(np.int64)
@@ -87,6 +100,35 @@ class SeveralLabels:
     def share_right(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
         """Of the pairs of item and class, with a label predicted from a half on."""
         return float(np.mean((probs >= HALF) == space.targets(codes))) if len(codes) else 0.0
+
+    def cut(self, probs: FloatArray, thresholds: FloatArray | None) -> BoolArray:
+        """All whose probability reaches the threshold; a half without any."""
+        predicted: BoolArray = probs >= (HALF if thresholds is None else thresholds)
+        return predicted
+
+    def n_right(self, targets: BoolArray, predicted: BoolArray) -> FloatArray:
+        right: FloatArray = np.count_nonzero(targets == predicted, axis=1).astype(np.float64)
+        return right
+
+    def n_asked(self, n_classes: int) -> int:
+        """For each class, whether it has it."""
+        return n_classes
+
+    def chance_loss(self, n_of_class: IntArray, n_items: int, *, smoothing: float) -> float:
+        shares = n_of_class / max(1, n_items) * (1 - smoothing) + smoothing * HALF
+        return float((entr(shares) + entr(1 - shares)).mean())
+
+    def least_loss(self, n_classes: int, *, smoothing: float) -> float:
+        """The entropy of an answer of which `smoothing` is spread over yes and no."""
+        return float(entr([smoothing * HALF, 1 - smoothing * HALF]).sum())
+
+    def chance_f1(self, n_of_class: IntArray, n_items: int) -> float:
+        """That of as many of the most common classes as are best to say always."""
+        if not n_items:
+            return np.nan
+        shares = np.sort(n_of_class / n_items)[::-1]
+        said = np.arange(1, len(shares) + 1)
+        return float((2 * shares.cumsum() / (said + shares.sum())).max())
 
     def measure(self, space: LabelSpace, *, rule: str) -> Measure:
         return sets_measure(space, rule=rule)

@@ -1,18 +1,19 @@
 """Each item has one of the classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import entr, softmax
 
 from diagnostics.errors import DataError
-from diagnostics.label_kinds.kind import Problem, Question
+from diagnostics.label_kinds.kind import CheckWords, Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, single_space
 from diagnostics.measures import Measure, classes_measure
-from diagnostics.task import NO_LABEL, FloatArray, IntArray
+from diagnostics.probability_rows import ProbabilityRows, no_number, outside, sums_to_another
+from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
-from diagnostics.training.imbalance import item_weights
+from diagnostics.training.imbalance import IMBALANCE, Remedy
 from diagnostics.training.planting import PlantedLabels, plant_labels
 
 SMALLEST_PROBABILITY = 1e-7
@@ -25,6 +26,24 @@ class OneLabel:
     learning = "diagnostics.label_kinds.single_learning"
     scoring = "diagnostics.label_kinds.single_scoring"
     notes: tuple[str, ...] = ()
+    words = CheckWords(
+        whole="accuracy",
+        by_epoch="accuracy",
+        given_back="the models give back {share} of the labels they learnt from",
+        right_on_new="On {share} of the validation items they are right",
+        on_new="{share} of the validation items",
+        most_common="the most common class",
+        against_imbalance="weight them more in training, or try a cap on the largest class",
+    )
+    remedies: Mapping[str, Remedy] = IMBALANCE
+    rows = ProbabilityRows(
+        "a distribution over the {n_classes} classes",
+        (
+            no_number(),
+            outside("if these are logits, give their softmax"),
+            sums_to_another("give the probabilities of all classes; these items have one label each"),
+        ),
+    )
 
     def space(self, classes: Sequence[str], texts: Texts) -> LabelSpace:
         return single_space(classes).with_texts(texts)
@@ -50,11 +69,6 @@ class OneLabel:
     ) -> tuple[PlantedLabels, ...]:
         return plant_labels(trained_on, codes, share=share, seed=seed)
 
-    def item_weights(
-        self, imbalance: str, space: LabelSpace, codes: IntArray, *, trained: str = "the quick estimate"
-    ) -> FloatArray:
-        return item_weights(imbalance, codes, len(space.classes), trained=trained)
-
     def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
         """One: which of the classes."""
         return [Problem(codes, len(space.classes))]
@@ -72,6 +86,33 @@ class OneLabel:
 
     def share_right(self, space: LabelSpace, codes: IntArray, probs: FloatArray) -> float:
         return float(np.mean(probs.argmax(axis=1) == codes)) if len(codes) else 0.0
+
+    def cut(self, probs: FloatArray, thresholds: FloatArray | None) -> BoolArray:
+        """The most probable class."""
+        predicted: BoolArray = np.zeros(probs.shape, dtype=np.bool_)
+        predicted[np.arange(len(probs)), probs.argmax(axis=1)] = True
+        return predicted
+
+    def n_right(self, targets: BoolArray, predicted: BoolArray) -> FloatArray:
+        right: FloatArray = np.count_nonzero(targets & predicted, axis=1).astype(np.float64)
+        return right
+
+    def n_asked(self, n_classes: int) -> int:
+        return 1
+
+    def chance_loss(self, n_of_class: IntArray, n_items: int, *, smoothing: float) -> float:
+        shares = n_of_class / max(1, n_items) * (1 - smoothing) + smoothing / len(n_of_class)
+        return float(entr(shares).sum())
+
+    def least_loss(self, n_classes: int, *, smoothing: float) -> float:
+        """The entropy of a label of which `smoothing` is spread evenly over all classes."""
+        shares = np.full(n_classes, smoothing / n_classes)
+        shares[0] += 1 - smoothing
+        return float(entr(shares).sum())
+
+    def chance_f1(self, n_of_class: IntArray, n_items: int) -> float:
+        """That of the most common class, which is an accuracy."""
+        return float(n_of_class.max()) / n_items if n_items else np.nan
 
     def measure(self, space: LabelSpace, *, rule: str) -> Measure:
         return classes_measure(space.classes)

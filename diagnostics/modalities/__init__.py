@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from diagnostics.run_folder import Run
     from diagnostics.training.fold import Way
+    from diagnostics.training.imbalance import Shown
     from diagnostics.training.recipe import Phase
 
 
@@ -115,11 +116,19 @@ class NetworkItems(OpenedItems, Protocol):
         """The schedule of a training whose largest learning rate is `lr`."""
 
     def learner(
-        self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, loss_func: Any, path: Path
+        self,
+        train: IntArray,
+        held_out: IntArray,
+        *,
+        learnt_codes: IntArray,
+        shown: "Shown",
+        loss_func: Any,
+        path: Path,
     ) -> Any:
         """A fastai Learner with fresh weights whose loaders give the train and the held-out positions.
 
         learnt_codes : (n_items,), what the train positions are trained on; held-out ones keep the items' own labels
+        shown : what an epoch shows of the train positions
         loss_func : of logits (n, n_classes) and codes (n,)
         The train loader tells in `batch_positions` which of `train` its last batch held, and draws by `order_rng`.
         """

@@ -1,7 +1,6 @@
 """Images: the decoded array, its loaders and the fastai learner over it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.augment import Augment, Normalise
 from diagnostics.training.checkpoint import load_weights
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.imbalance import IMBALANCE, count_classes
+from diagnostics.training.imbalance import Shown
 from diagnostics.training.network import NetworkWay
 from diagnostics.training.recipe import DataFacts, Phase, optimizer_of, phases_of, resolve_config
 
@@ -71,13 +70,20 @@ class ImageItems:
         return phases_of(self.config, lr)
 
     def learner(
-        self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, loss_func: Any, path: Path
+        self,
+        train: IntArray,
+        held_out: IntArray,
+        *,
+        learnt_codes: IntArray,
+        shown: Shown,
+        loss_func: Any,
+        path: Path,
     ) -> Any:
         """A fastai Learner with fresh weights; its model's layout is channels last."""
         config = self.config
         learner = learner_for(
             self._architecture,
-            self._loaders(train, held_out, learnt_codes),
+            self._loaders(train, held_out, learnt_codes, shown),
             n_classes=len(self._classes),
             image_size_px=config.image_size_px or 0,
             pretrained=config.pretrained,
@@ -91,9 +97,15 @@ class ImageItems:
 
     def load_network(self, weights: Path) -> Any:
         """A network of the learner's kind with these weights, on the device."""
-        codes = self._items.codes.numpy()
-        one, unused = np.arange(1), torch.nn.Identity()
-        network = self.learner(one, one, learnt_codes=codes, loss_func=unused, path=weights.parent).model
+        codes, one = self._items.codes.numpy(), np.arange(1)
+        network = self.learner(
+            one,
+            one,
+            learnt_codes=codes,
+            shown=Shown(1, lambda rng: one),
+            loss_func=torch.nn.Identity(),
+            path=weights.parent,
+        ).model
         load_weights(weights, network)
         return network
 
@@ -125,22 +137,21 @@ class ImageItems:
             "classes": list(self._classes),
         }
 
-    def _loaders(self, train: IntArray, held_out: IntArray, learnt_codes: IntArray) -> DataLoaders:
+    def _loaders(
+        self, train: IntArray, held_out: IntArray, learnt_codes: IntArray, shown: Shown
+    ) -> DataLoaders:
         config = self.config
-        codes = learnt_codes[train]
-        remedy = IMBALANCE[config.imbalance]
-        n_shown = remedy.n_drawn(count_classes(codes, len(self._classes)))
         augmented = Augment(self._normalise, config.augment, flip=bool(config.flip))
         batch_size = config.batch_size or 1
         device = self._machine.device
         train_loader = ArrayLoader(
             self._part(train, torch.from_numpy(learnt_codes)),
             prepare=augmented,
-            draw=partial(remedy.draw, codes),
-            n=n_shown,
+            draw=shown.draw,
+            n=shown.n,
             bs=batch_size,
             shuffle=True,
-            drop_last=n_shown >= batch_size,
+            drop_last=shown.n >= batch_size,
             device=device,
         )
         held_out_loader = ArrayLoader(

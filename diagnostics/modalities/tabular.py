@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,7 +28,7 @@ from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.checkpoint import load_weights
 from diagnostics.training.config import NETWORK_OPTIONS, TrainConfig, refuse_options
 from diagnostics.training.estimator import EstimatorWay
-from diagnostics.training.imbalance import IMBALANCE, count_classes
+from diagnostics.training.imbalance import Shown
 from diagnostics.training.network import NetworkWay
 from diagnostics.training.recipe import BATCH_SIZES, Phase, optimizer_of
 
@@ -186,13 +185,20 @@ class NetItems:
         return [Phase("from scratch", self.config.epochs or 1, lr)]
 
     def learner(
-        self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, loss_func: Any, path: Path
+        self,
+        train: IntArray,
+        held_out: IntArray,
+        *,
+        learnt_codes: IntArray,
+        shown: Shown,
+        loss_func: Any,
+        path: Path,
     ) -> Learner:
         """A fastai Learner whose network has looked at the columns of the training rows alone."""
         network = self._network()
         network.learn_columns(self._rows.values[train])
         return Learner(
-            self._loaders(train, held_out, learnt_codes),
+            self._loaders(train, held_out, learnt_codes, shown),
             network.to(self._machine.device),
             loss_func=loss_func,
             opt_func=optimizer_of(self.config),
@@ -247,20 +253,19 @@ class NetItems:
     def _network(self) -> RowNet:
         return RowNet(self._rows.n_codes, self._flagged, len(self._classes))
 
-    def _loaders(self, train: IntArray, held_out: IntArray, learnt_codes: IntArray) -> DataLoaders:
-        codes = learnt_codes[train]
-        remedy = IMBALANCE[self.config.imbalance]
-        n_shown = remedy.n_drawn(count_classes(codes, len(self._classes)))
+    def _loaders(
+        self, train: IntArray, held_out: IntArray, learnt_codes: IntArray, shown: Shown
+    ) -> DataLoaders:
         batch_size = self.config.batch_size or 1
         device = self._machine.device
         train_loader = ArrayLoader(
             RowItems(self._values, torch.from_numpy(learnt_codes), train),
             prepare=_as_it_is,
-            draw=partial(remedy.draw, codes),
-            n=n_shown,
+            draw=shown.draw,
+            n=shown.n,
             bs=batch_size,
             shuffle=True,
-            drop_last=n_shown >= batch_size,
+            drop_last=shown.n >= batch_size,
             device=device,
         )
         held_out_loader = ArrayLoader(

@@ -12,6 +12,7 @@ from diagnostics.errors import RunError
 from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.multilabel.thresholds import (
     DEFAULT,
+    FIXED_RULES,
     N_FOLDS,
     PredictedSets,
     Thresholds,
@@ -24,7 +25,7 @@ from diagnostics.task import BoolArray, FloatArray
 FORMAT_VERSION = 1
 FILE = "thresholds.json"
 ENOUGH_ITEMS = 50
-VALIDATION, HELD_OUT, NOWHERE = "validation", "held-out train", "nowhere"
+VALIDATION, HELD_OUT, NOWHERE, ASKED_FOR = "validation", "held-out train", "nowhere", "asked for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class RunThresholds:
 
     thresholds : of the classes of the run
     rule : a name of THRESHOLD_RULES
-    chosen_on : VALIDATION, HELD_OUT (with validation), or NOWHERE: too few labelled items, a half for every class
+    chosen_on : VALIDATION, HELD_OUT (with validation), NOWHERE: too few labelled items, a half for every class;
+        or ASKED_FOR: the rule chooses nothing
     n_items : how many labelled items they were chosen on
     """
 
@@ -57,7 +59,10 @@ class RunThresholds:
     def from_json(cls, values: Mapping[str, Any]) -> "RunThresholds":
         """Read back what `to_json` gave."""
         thresholds = Thresholds(np.array(values["values"]), np.array(values["origins"], dtype=object))
-        return cls(thresholds, values["rule"], values["chosen_on"], values["n_items"])
+        rule, chosen_on = values["rule"], values["chosen_on"]
+        if rule in FIXED_RULES and chosen_on in (VALIDATION, HELD_OUT):
+            chosen_on = ASKED_FOR  # runs once named the items that a rule would have chosen on
+        return cls(thresholds, rule, chosen_on, values["n_items"])
 
 
 def predict_sets(
@@ -76,6 +81,9 @@ def predict_sets(
     were held out as well; test items are never asked.
     splits, kinds, units : (n_items,), see `Predictions`; the content or the group of each item
     """
+    if rule in FIXED_RULES:
+        fixed = fixed_thresholds(FIXED_RULES[rule], len(label_sets.classes))
+        return PredictedSets(fixed.predict(pred_probs), fixed), RunThresholds(fixed, rule, ASKED_FOR, 0)
     usable = label_sets.labelled & (kinds != IN_SAMPLE)
     for chosen_on, asked in (
         (VALIDATION, usable & (splits == "val")),

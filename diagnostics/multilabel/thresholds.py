@@ -97,10 +97,15 @@ def best_f1_threshold(has: BoolArray, probs: FloatArray) -> float:
 
 Rule = Callable[[LabelSets, FloatArray], Thresholds]
 
+
+def _fixed_rule(value: float) -> Rule:
+    return lambda label_sets, _: fixed_thresholds(value, len(label_sets.classes))
+
+
+FIXED_RULES = {"0.5": 0.5, "0.2": 0.2}
 THRESHOLD_RULES: dict[str, Rule] = {
     "best_f1": best_f1_thresholds,
-    "0.5": lambda label_sets, _: fixed_thresholds(0.5, len(label_sets.classes)),
-    "0.2": lambda label_sets, _: fixed_thresholds(0.2, len(label_sets.classes)),
+    **{name: _fixed_rule(value) for name, value in FIXED_RULES.items()},
 }
 
 

@@ -21,7 +21,7 @@ from diagnostics.texts.pieces import parts_of
 from diagnostics.texts.tokens import TokenItems, TokenLoader, longest_first, padded
 from diagnostics.training.checkpoint import load_weights
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.imbalance import IMBALANCE, count_classes
+from diagnostics.training.imbalance import Shown
 from diagnostics.training.network import NetworkWay
 from diagnostics.training.predict import read_logits
 from diagnostics.training.recipe import BATCH_SIZES, Phase, optimizer_of
@@ -105,9 +105,16 @@ class NetworkTexts:
         return self._network.phases(self.config, lr)
 
     def learner(
-        self, train: IntArray, held_out: IntArray, *, learnt_codes: IntArray, loss_func: Any, path: Path
+        self,
+        train: IntArray,
+        held_out: IntArray,
+        *,
+        learnt_codes: IntArray,
+        shown: Shown,
+        loss_func: Any,
+        path: Path,
     ) -> Any:
-        loaders = self._loaders(train, held_out, learnt_codes)
+        loaders = self._loaders(train, held_out, learnt_codes, shown)
         return self._learner(loaders, loss_func, path, with_weights=True)
 
     def in_order(self, positions: IntArray) -> IntArray:
@@ -170,18 +177,17 @@ class NetworkTexts:
         learner.model.to(self._machine.device)
         return learner
 
-    def _loaders(self, train: IntArray, held_out: IntArray, learnt_codes: IntArray) -> DataLoaders:
-        codes = learnt_codes[train]
-        remedy = IMBALANCE[self.config.imbalance]
-        n_shown = remedy.n_drawn(count_classes(codes, len(self._classes)))
+    def _loaders(
+        self, train: IntArray, held_out: IntArray, learnt_codes: IntArray, shown: Shown
+    ) -> DataLoaders:
         batch_size, device = self.config.batch_size or 1, self._machine.device
         train_loader = TokenLoader(
             self._items.part(train, torch.from_numpy(learnt_codes)),
-            draw=partial(remedy.draw, codes),
-            n=n_shown,
+            draw=shown.draw,
+            n=shown.n,
             bs=batch_size,
             shuffle=True,
-            drop_last=n_shown >= batch_size,
+            drop_last=shown.n >= batch_size,
             device=device,
         )
         held_out_loader = TokenLoader(

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from diagnostics.errors import ConfigError
-from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY
+from diagnostics.multilabel.imbalance import SET_REMEDIES
+from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, Remedy
 
 LABELS_OF = {"single": "one label an item", "multi": "several labels an item"}
 THRESHOLDS = ("best_f1", "0.5", "0.2")  # names of `diagnostics.multilabel.thresholds.THRESHOLD_RULES`
+REMEDIES = {"single": IMBALANCE, "multi": SET_REMEDIES}
 STANDARD_FOCAL_GAMMA, STANDARD_LABEL_SMOOTHING = 2.0, 0.1
 
 
@@ -32,6 +34,11 @@ class Option:
     none_means: str = ""
     modalities: tuple[str, ...] = ()
     label_kinds: tuple[str, ...] = ()
+
+
+def _imbalance(remedies: Mapping[str, Remedy]) -> Option:
+    helps = "; ".join(f"{name}: {remedy.help}" for name, remedy in remedies.items())
+    return Option(str, f"what to do about rare classes. {helps}", choices=tuple(remedies))
 
 
 OPTIONS: dict[str, Option] = {
@@ -93,12 +100,7 @@ OPTIONS: dict[str, Option] = {
     "label_smoothing": Option(
         float, "share of a label spread over all classes", 0.0, 0.5, none_means="0.1, with focal loss 0"
     ),
-    "imbalance": Option(
-        str,
-        "what to do about rare classes. "
-        + "; ".join(f"{name}: {remedy.help}" for name, remedy in IMBALANCE.items()),
-        choices=tuple(IMBALANCE),
-    ),
+    "imbalance": _imbalance(IMBALANCE),
     "focal_gamma": Option(
         float, "focal loss: how much less sure items count; 0 = as much as others", 0.0, 10.0
     ),
@@ -214,10 +216,10 @@ class TrainConfig:
 
 
 def options_for(modality: str, label_kind: str = "single") -> dict[str, Option]:
-    """The options that training on these items and labels has."""
+    """The options that training on these items and labels has, with the choices that these labels have."""
     return {
         name: option
-        for name, option in OPTIONS.items()
+        for name, option in (OPTIONS | {"imbalance": _imbalance(REMEDIES[label_kind])}).items()
         if (not option.modalities or modality in option.modalities)
         and (not option.label_kinds or label_kind in option.label_kinds)
     }

@@ -17,6 +17,7 @@ from diagnostics.signals import DYNAMICS, TRAINED
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.checkpoint import FoldPredictions
 from diagnostics.training.fold import HistoryRow, OpenRun, Teller, n_threads_of_model, to_explain
+from diagnostics.training.imbalance import item_weights
 
 PREDICT_BATCH_SIZE = 8192
 ONLY_EPOCH = 0
@@ -44,7 +45,7 @@ class EstimatorWay:
     ) -> OpenRun:
         """Nothing is left to be looked for. raises : ConfigError for a remedy for imbalance that needs epochs"""
         plan, nobody = run.plan, np.empty(0, dtype=np.int64)
-        plan.kind.item_weights(run.config.imbalance, plan.space, nobody, trained=run.config.arch)
+        item_weights(plan.kind.remedies, run.config.imbalance, plan.space, nobody, trained=run.config.arch)
         torch.set_num_threads(n_threads_of_model(run))
         return run
 
@@ -79,7 +80,7 @@ class EstimatorWay:
     ) -> Iterator[FittedEstimator]:
         """One for each problem that the labels pose."""
         kind, space = run.plan.kind, run.plan.space
-        weights = kind.item_weights(run.config.imbalance, space, codes, trained=run.config.arch)
+        weights = item_weights(kind.remedies, run.config.imbalance, space, codes, trained=run.config.arch)
         problems = kind.problems(space, codes)
         n_shown = run.plan.n_shown(teller.model, run.config)
         n_told = 0
@@ -100,7 +101,7 @@ class EstimatorWay:
                 train,
                 problem.codes,
                 n_classes=problem.n_classes,
-                weights=weights,
+                weights=weights[:, number],
                 seed=run.config.seed + teller.model,
                 should_stop=should_stop,
                 on_share=partial(on_share_of, number),

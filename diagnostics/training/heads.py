@@ -83,13 +83,13 @@ def fit_linear_heads(
     strength : of the penalty; None chooses the one of STRENGTHS, from strong to weak, at which the held-out items are
         most likely, over as many folds as together hold out 5,000; it stops when it gets worse
     weights : (n_items,), how much each item counts, 0 or more, relative to the others, in training and where the
-        strength is chosen; None = all alike
+        strength is chosen; None = all alike. (n_items, n_outputs) where the loss has a part for each output
     tolerance : the largest component of the gradient of the mean loss, as scikit-learn's `tol`
     should_stop : asked before every fold and strength; a stop raises Cancelled
     on_fold : told how many folds are done
     """
     shares = torch.ones(n_items) if weights is None else torch.from_numpy(weights).float()
-    shares = shares.to(device)
+    shares = shares.reshape(n_items, -1).to(device)
 
     def opened(fold: HeadFold) -> _Fit:
         return _Fit(fold, outcome, shares, device)
@@ -150,10 +150,11 @@ class _Fit:
         self._axes = self._standardise()
         self._targets = outcome.targets(self._order[:n_train])
         weights = weights[self._order]
-        self._weights = (weights[:n_train] / weights[:n_train].sum())[:, None]
+        self._weights = weights[:n_train] / weights[:n_train].mean(dim=1).sum()
         self._held_out_rows = self._order[n_train : n_train + len(fold.held_out)]
         self._held_out_weights = weights[n_train : n_train + len(fold.held_out)]
-        shares = (self._weights * self._targets).sum(dim=0).clamp_min(SMALLEST_SHARE)
+        shares = (self._weights * self._targets).sum(dim=0) / self._weights.sum(dim=0)
+        shares = shares.clamp_min(SMALLEST_SHARE)
         nothing = torch.zeros(self._train.shape[1], outcome.n_outputs, device=device)
         self._point = Point(nothing, outcome.start(shares))
         self._known: dict[float, Point] = {}
@@ -172,7 +173,7 @@ class _Fit:
 
     @property
     def held_out_weight(self) -> float:
-        return float(self._held_out_weights.sum())
+        return float(self._held_out_weights.mean(dim=1).sum())
 
     def remember(self, strength: float) -> None:
         self._known[strength] = self._point
@@ -203,7 +204,7 @@ class _Fit:
     def held_out_loss(self) -> float:
         """Summed over the held-out items with their weights."""
         losses = self._outcome.losses(self._logits(self._held_out), self._held_out_rows)
-        return float(self._held_out_weights @ losses)
+        return float((self._held_out_weights * losses).sum())
 
     def predict(self) -> FloatArray:
         """(n_items, n_classes) float32 probabilities of every item."""
@@ -249,6 +250,6 @@ class _Fit:
             )
             if abs(slope) <= SLOPE_LEFT * abs(slope_before) or search == MAX_SEARCHES - 1:
                 break
-            spread = float((self._weights[:, 0] * self._outcome.spread(probs, along)).sum())
+            spread = float((self._weights * self._outcome.spread(probs, along)).sum())
             length = max(length - slope / (spread + strength * squared), SLOPE_LEFT * length)
         return length, probs

@@ -1,12 +1,14 @@
-"""What a training can do about classes of different sizes: one ordered table. No model is loaded for it.
+"""What a training can do about classes of different sizes, for items with one label: one ordered table. No model is
+loaded for it.
 
 A remedy is what an epoch shows and what an item weighs; the losses that go with it are in `recipe.LOSSES`. The counts
-are always those of the items that the one model is trained on.
+are always those of the items that the one model is trained on. Those for items with several labels are in
+`diagnostics.multilabel.imbalance`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,30 +17,37 @@ import numpy as np
 from diagnostics.errors import ConfigError
 
 if TYPE_CHECKING:  # `winnow --help` reads this table, and pandas would hold it up
+    from diagnostics.label_space import LabelSpace
     from diagnostics.task import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What an epoch shows of the items that a model is trained on: `n` of them; draw : (generator) -> their positions
+    among these, (n,)
+    """
+
+    n: int
+    draw: Callable[[np.random.Generator], IntArray]
+
+
+@dataclass(frozen=True, slots=True)
 class Remedy:
-    """One way to train in spite of imbalance.
+    """One way to train in spite of imbalance. Codes are (n_items,) of labels in a space, of the training items.
 
     title, help : what it is called, and what it does in a few words
-    draw : the positions that an epoch shows, (n_drawn,), from the codes (n_items,) of the training items
-    n_drawn : how many those are, from the number of items of each class
-    class_weights : what an item of each class weighs in the loss of a head, from those numbers; this is what the draw
-        and the loss of a full training come to on average. None = no head can be trained so
+    draw : (space, codes, generator) -> the positions that an epoch shows, (n_drawn,)
+    n_drawn : (space, codes) -> how many those are
+    weights : (space, codes) -> what each item weighs in the loss of a head, (n_items, 1), or each of its classes,
+        (n_items, n_classes); items without a label, -1, weigh 1. This is what the draw and the loss of a full training
+        come to on average. None = no head can be trained so; of two remedies with the same function heads know one
     """
 
     title: str
     help: str
-    draw: Callable[[IntArray, np.random.Generator], IntArray]
-    n_drawn: Callable[[IntArray], int]
-    class_weights: Callable[[IntArray], FloatArray] | None
-
-
-def equal_weights(counts: IntArray) -> FloatArray:
-    """(n_classes,) ones."""
-    return np.ones(len(counts))
+    draw: Callable[[LabelSpace, IntArray, np.random.Generator], IntArray]
+    n_drawn: Callable[[LabelSpace, IntArray], int]
+    weights: Callable[[LabelSpace, IntArray], FloatArray] | None
 
 
 def inverse_root_weights(counts: IntArray) -> FloatArray:
@@ -64,18 +73,27 @@ def repetitions(counts: IntArray) -> FloatArray:
     return repeated
 
 
-def draw_each_once(codes: IntArray, rng: np.random.Generator) -> IntArray:
+def draw_each_once(space: LabelSpace, codes: IntArray, rng: np.random.Generator) -> IntArray:
     """Every position once, in random order."""
     return rng.permutation(len(codes))
 
 
-def draw_repeated(codes: IntArray, rng: np.random.Generator) -> IntArray:
-    """Every class as often as the largest, in random order: whole copies, the rest drawn without replacement.
+def draw_by_weight(weights: FloatArray, rng: np.random.Generator) -> IntArray:
+    """As many positions as there are items, with replacement, in proportion to their weights, (n_items,).
 
-    >>> drawn = draw_repeated(np.array([0, 0, 0, 1, 1]), np.random.default_rng(0))
-    >>> np.bincount(np.array([0, 0, 0, 1, 1])[drawn]).tolist()
-    [3, 3]
+    So does fastai's WeightedDL; here the generator is passed in, so that an epoch does not depend on those before it.
     """
+    drawn: IntArray = rng.choice(len(weights), size=len(weights), p=weights / weights.sum())
+    return drawn
+
+
+def n_all(space: LabelSpace, codes: IntArray) -> int:
+    """As many as there are."""
+    return len(codes)
+
+
+def _draw_repeated(space: LabelSpace, codes: IntArray, rng: np.random.Generator) -> IntArray:
+    """Every class as often as the largest, in random order: whole copies, the rest drawn without replacement."""
     largest = int(np.bincount(codes).max())
     parts = []
     for code in np.unique(codes):
@@ -85,53 +103,61 @@ def draw_repeated(codes: IntArray, rng: np.random.Generator) -> IntArray:
     return rng.permutation(np.concatenate(parts))
 
 
-def draw_weighted(codes: IntArray, rng: np.random.Generator) -> IntArray:
-    """As many positions as there are items, with replacement, in proportion to the weights of their classes.
-
-    So does fastai's WeightedDL; here the generator is passed in, so that an epoch does not depend on those before it.
-    """
-    weights = inverse_root_weights(np.bincount(codes))[codes]
-    drawn: IntArray = rng.choice(len(codes), size=len(codes), p=weights / weights.sum())
-    return drawn
-
-
-def _n_all(counts: IntArray) -> int:
-    return int(counts.sum())
-
-
-def _n_repeated(counts: IntArray) -> int:
+def _n_repeated(space: LabelSpace, codes: IntArray) -> int:
+    counts = np.bincount(codes)
     return int(counts.max() * (counts > 0).sum())
 
 
-NO_REMEDY, FOCAL_LOSS = "none", "focal_loss"
+def _draw_weighted(space: LabelSpace, codes: IntArray, rng: np.random.Generator) -> IntArray:
+    """In proportion to the weights of the classes."""
+    return draw_by_weight(inverse_root_weights(np.bincount(codes))[codes], rng)
+
+
+def _equal(counts: IntArray) -> FloatArray:
+    return np.ones(len(counts))
+
+
+def _by_class(of_class: Callable[[IntArray], FloatArray]) -> Callable[[LabelSpace, IntArray], FloatArray]:
+    """(n_items, 1), what an item of each class weighs; of_class : (n_classes,) from the sizes of the classes"""
+
+    def weights(space: LabelSpace, codes: IntArray) -> FloatArray:
+        found = np.append(of_class(count_classes(codes, len(space.classes))), 1.0)[codes]
+        return found[:, None]
+
+    return weights
+
+
+_rooted = _by_class(inverse_root_weights)
+
+NO_REMEDY, WEIGHTED_LOSS, FOCAL_LOSS = "none", "weighted_loss", "focal_loss"
 IMBALANCE: dict[str, Remedy] = {
-    NO_REMEDY: Remedy("None", "every item counts the same", draw_each_once, _n_all, equal_weights),
+    NO_REMEDY: Remedy("None", "every item counts the same", draw_each_once, n_all, _by_class(_equal)),
     "oversample": Remedy(
         "Oversampling",
         "items of rare classes are repeated until each class is as large as the largest",
-        draw_repeated,
+        _draw_repeated,
         _n_repeated,
-        repetitions,
+        _by_class(repetitions),
     ),
-    "weighted_loss": Remedy(
+    WEIGHTED_LOSS: Remedy(
         "Weighted loss",
         "an item's loss weighs the inverse square root of its class's size, 1 for the rarest",
         draw_each_once,
-        _n_all,
-        inverse_root_weights,
+        n_all,
+        _rooted,
     ),
     "weighted_sampling": Remedy(
         "Weighted sampling",
         "items are drawn with replacement with these weights",
-        draw_weighted,
-        _n_all,
-        inverse_root_weights,
+        _draw_weighted,
+        n_all,
+        _rooted,
     ),
     FOCAL_LOSS: Remedy(
         "Focal loss",
         "items that the model is sure of count less",
         draw_each_once,
-        _n_all,
+        n_all,
         None,
     ),
 }
@@ -143,20 +169,24 @@ def count_classes(codes: IntArray, n_classes: int) -> IntArray:
 
 
 def item_weights(
-    imbalance: str, codes: IntArray, n_classes: int, *, trained: str = "the quick estimate"
+    remedies: Mapping[str, Remedy],
+    imbalance: str,
+    space: LabelSpace,
+    codes: IntArray,
+    *,
+    trained: str = "the quick estimate",
 ) -> FloatArray:
-    """(n_items,), what each item weighs in a loss, by the size of its class; 1 for those without a label.
+    """(n_items, 1) or (n_items, n_classes), what each item or each of its classes weighs in a loss, see `Remedy`.
 
+    remedies : of the kind of label
     trained : what is trained so, in words
     raises : ConfigError if that cannot be: a loss that changes while a network learns is no weight
     """
-    class_weights = IMBALANCE[imbalance].class_weights
-    if class_weights is None:
-        usable = ", ".join(name for name, remedy in IMBALANCE.items() if remedy.class_weights is not None)
+    remedy = remedies[imbalance]
+    if remedy.weights is None:
+        usable = ", ".join(name for name, other in remedies.items() if other.weights is not None)
         raise ConfigError(
-            f"{IMBALANCE[imbalance].title} is not available in {trained}, which can be trained with {usable}. "
+            f"{remedy.title} is not available in {trained}, which can be trained with {usable}. "
             f"Train in full, with a network, for imbalance={imbalance}."
         )
-    of_class = class_weights(count_classes(codes, n_classes))
-    weights: FloatArray = np.where(codes >= 0, of_class[codes], 1.0)
-    return weights
+    return remedy.weights(space, codes)

@@ -111,6 +111,7 @@ class NetworkWay:
             train,
             run.plan.evaluated[model],
             learnt_codes=codes,
+            shown=run.plan.shown(model, run.config),
             loss_func=run.learning.loss(run.config, codes[train], run.machine.device),
             path=run.checkpoints.folder,
         )

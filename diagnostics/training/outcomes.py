@@ -24,10 +24,11 @@ class Outcome(Protocol):
         """(n, n_outputs)."""
 
     def losses(self, logits: Tensor, rows: Tensor) -> Tensor:
-        """(n,) of items that have a label; its slope in the logits is probabilities minus targets."""
+        """(n, 1) or (n, n_outputs) of items that have a label; those of an item add up, and the slope of their sum in
+        the logits is probabilities minus targets."""
 
     def spread(self, probs: Tensor, along: Tensor) -> Tensor:
-        """(n,) the curvature of the losses along a direction of the logits."""
+        """(n, 1) or (n, n_outputs), the curvature of the losses along a direction of the logits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ class SoftmaxOutcome:
         return logits.softmax(dim=1)
 
     def losses(self, logits: Tensor, rows: Tensor) -> Tensor:
-        return F.cross_entropy(logits, self.codes[rows], reduction="none")
+        return F.cross_entropy(logits, self.codes[rows], reduction="none")[:, None]
 
     def spread(self, probs: Tensor, along: Tensor) -> Tensor:
         weighted = probs * along
-        return (weighted * along).sum(dim=1) - weighted.sum(dim=1).square()
+        return (weighted * along).sum(dim=1, keepdim=True) - weighted.sum(dim=1, keepdim=True).square()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class SigmoidOutcome:
         return logits.sigmoid()
 
     def losses(self, logits: Tensor, rows: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(logits, self.targets(rows), reduction="none").sum(dim=1)
+        return F.binary_cross_entropy_with_logits(logits, self.targets(rows), reduction="none")
 
     def spread(self, probs: Tensor, along: Tensor) -> Tensor:
-        return ((probs - probs.square()) * along.square()).sum(dim=1)
+        return (probs - probs.square()) * along.square()

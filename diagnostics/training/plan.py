@@ -1,6 +1,7 @@
 """Which model of a run trains on what, and is judged by what."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from diagnostics.predictions import IN_SAMPLE, MEAN_OF_FOLDS, OUT_OF_FOLD, SINGL
 from diagnostics.task import NO_LABEL, IntArray, Task
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import NO_FOLD, absent_classes
-from diagnostics.training.imbalance import IMBALANCE
+from diagnostics.training.imbalance import Shown
 from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels
 
 TRAIN_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit")
@@ -53,8 +54,13 @@ class Plan:
 
     def n_shown(self, model: int, config: TrainConfig) -> int:
         """How many items an epoch shows to a model, repeated ones as often as they are."""
+        return self.shown(model, config).n
+
+    def shown(self, model: int, config: TrainConfig) -> Shown:
+        """What an epoch shows to a model of the items that it is trained on."""
+        remedy = self.kind.remedies[config.imbalance]
         codes = self.learnt_codes(model)[self.trained_on(model)]
-        return IMBALANCE[config.imbalance].n_drawn(np.bincount(codes))
+        return Shown(remedy.n_drawn(self.space, codes), partial(remedy.draw, self.space, codes))
 
     def learnt_codes(self, model: int) -> IntArray:
         """(n_items,) the labels that a model is given, planted ones among them."""

@@ -21,6 +21,7 @@ from diagnostics.chunks import n_cores
 from diagnostics.errors import RunError
 from diagnostics.fold_arrays import FoldArray
 from diagnostics.image_files import ImageRoot
+from diagnostics.label_kinds import label_kind_of
 from diagnostics.label_kinds.kind import learning_of
 from diagnostics.label_kinds.scoring import scoring_of, write_scored
 from diagnostics.modalities import EmbedInputs, Machine, QuickFeatures, quick_features_of
@@ -104,7 +105,7 @@ def prepare_quick(inputs: QuickInputs) -> Prepared:
     raises : RunError if there are neither; WeightsError if a pretrained network is asked for that is not here;
         ConfigError if heads cannot be trained as the configuration says
     """
-    item_weights(inputs.config.imbalance, np.empty(0, dtype=np.int64), len(inputs.task.classes))
+    _check_remedy(inputs)
     machine = _machine(inputs.config)
     torch.set_num_threads(machine.n_threads)
     features = quick_features_of(inputs.task.modality)(inputs.config, inputs.base)
@@ -151,7 +152,9 @@ def fit_quick(
         learning_of(plan.kind, plan.space).outcome(plan.codes, prepared.machine.device),
         n_items=len(plan.codes),
         device=prepared.machine.device,
-        weights=plan.kind.item_weights(imbalance, plan.space, np.where(train, plan.codes, NO_LABEL)),
+        weights=item_weights(
+            plan.kind.remedies, imbalance, plan.space, np.where(train, plan.codes, NO_LABEL)
+        ),
         should_stop=should_stop,
         on_fold=tell,
     )
@@ -311,6 +314,14 @@ def keep_folds(
         int(hashlib.sha256(f"{seed}:{unit}".encode()).hexdigest(), 16) % n_folds for unit in units[new]
     ]
     return folds
+
+
+def _check_remedy(inputs: QuickInputs) -> None:
+    """raises : ConfigError if heads cannot be trained with the configured remedy for imbalance"""
+    kind = label_kind_of(inputs.task.label_kind)
+    kind.refuse(inputs.config)
+    nobody = np.empty(0, dtype=np.int64)
+    item_weights(kind.remedies, inputs.config.imbalance, kind.space(inputs.task.classes, []), nobody)
 
 
 def _machine(config: TrainConfig) -> Machine:

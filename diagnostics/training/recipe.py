@@ -11,7 +11,7 @@ from fastai.optimizer import Adam
 
 from diagnostics.task import IntArray
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.imbalance import FOCAL_LOSS, NO_REMEDY, inverse_root_weights
+from diagnostics.training.imbalance import FOCAL_LOSS, NO_REMEDY, WEIGHTED_LOSS, inverse_root_weights
 from diagnostics.training.small_net import NAME as SMALL_CNN
 
 PRETRAINED_ARCH = "resnet18"
@@ -120,7 +120,7 @@ def _focal_loss(config: TrainConfig, counts: IntArray, device: torch.device) -> 
 LOSSES: dict[str, Callable[[TrainConfig, IntArray, torch.device], Any]] = {
     NO_REMEDY: _cross_entropy,
     "oversample": _cross_entropy,
-    "weighted_loss": _weighted_cross_entropy,
+    WEIGHTED_LOSS: _weighted_cross_entropy,
     "weighted_sampling": _cross_entropy,
     FOCAL_LOSS: _focal_loss,
 }

@@ -20,6 +20,7 @@ from diagnostics.progress import ProgressCallback
 from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.heads import HeadFold, fit_linear_heads
+from diagnostics.training.imbalance import NO_REMEDY, item_weights
 from diagnostics.training.quick import Prepared, model_of
 from diagnostics.training.run import train_and_predict
 
@@ -62,13 +63,16 @@ def quick_trainer(prepared: Prepared, ruler: pd.Index, *, should_stop: Callable[
         space = plan.kind.space(plan.space.classes, items["label"])
         codes = space.codes(items["label"])
         of_all = np.concatenate([codes, np.full(len(ruler), NO_LABEL)])
-        weights = items["weight"].to_numpy(dtype=np.float32) if "weight" in items else np.ones(len(rows))
+        imbalance = NO_REMEDY if config is None else config.imbalance
+        weights = item_weights(plan.kind.remedies, imbalance, space, codes)
+        if "weight" in items:
+            weights = weights * items["weight"].to_numpy(dtype=np.float32)[:, None]
         heads = fit_linear_heads(
             _head_folds(prepared, rows, ruler_rows, space, codes, seed),
             learning_of(plan.kind, space).outcome(of_all, prepared.machine.device),
             n_items=len(of_all),
             device=prepared.machine.device,
-            weights=np.concatenate([weights, np.ones(len(ruler))]),
+            weights=np.concatenate([weights, np.ones((len(ruler), weights.shape[1]))]),
             should_stop=should_stop,
         )
         return heads.fold_probs[:, len(rows) :]

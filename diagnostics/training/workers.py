@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from diagnostics.errors import Cancelled, RunError
+from diagnostics.modalities import MODALITIES
 from diagnostics.progress import ignore_progress
 from diagnostics.training.fold import FoldNews, OpenRun, RunInputs, open_run, train_fold
 
@@ -55,7 +56,7 @@ def _train_side_by_side(
     should_stop: Callable[[], bool],
     tell: Callable[[FoldNews], None],
 ) -> None:
-    context = _context()
+    context = _context(inputs.task.modality)
     news: Any = context.Queue()
     stop = context.Event()
     pool = ProcessPoolExecutor(
@@ -79,12 +80,12 @@ def _train_side_by_side(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _context() -> Any:
+def _context(modality: str) -> Any:
     """Processes that copy one which has imported the libraries; without that each takes seconds to import them anew."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([__name__, MODALITIES[modality].items])
     return context
 
 

@@ -40,7 +40,7 @@ def test_a_dry_run_says_what_it_costs_and_trains_nothing(project, capsys):
     )
     found = answer(capsys, "experiment", "seeds", project.folder, "--no-full", "--dry-run")
     assert found["cost"]["trainings"] == {"n_quick": 5, "n_full": 0, "n_known": 0, "n_models": 1}
-    assert answer(capsys, "experiment", "list", project.folder) == {"experiments": []}
+    assert answer(capsys, "experiment", "list", project.folder) == {"experiments": [], "problems": {}}
 
 
 def test_an_experiment_is_made_listed_shown_and_removed(project, quick_trainings, capsys):
@@ -59,7 +59,7 @@ def test_an_experiment_is_made_listed_shown_and_removed(project, quick_trainings
     assert run(["experiment", "list", str(project.folder)]) == 0
     assert run(["experiment", "remove", str(project.folder), "exp-0001"]) == 0
     capsys.readouterr()
-    assert answer(capsys, "experiment", "list", project.folder) == {"experiments": []}
+    assert answer(capsys, "experiment", "list", project.folder) == {"experiments": [], "problems": {}}
     jobs = answer(capsys, "jobs", project.folder)["jobs"]
     assert [(job["verb"], job["state"], job["run_id"]) for job in jobs] == [
         ("experiment", "done", "exp-0001")

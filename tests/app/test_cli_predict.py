@@ -49,7 +49,7 @@ def test_what_does_not_fit_is_one_line_and_no_run(empty_project, probs, tmp_path
     np.save(probs, np.load(probs) * 2)
     assert predict(empty_project, probs) == USER_ERROR
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert "rows are no distribution over the 3 classes" in line
+    assert "rows are not a distribution over the 3 classes" in line
     assert not list_runs(empty_project)
 
 

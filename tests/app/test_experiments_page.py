@@ -1,5 +1,6 @@
 """The Experiments page: what it costs before, what was found after, and what is recommended applied and taken back."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -114,6 +115,22 @@ def test_a_result_shows_its_verdict_first_and_its_recommendation_is_applied_and_
     assert caps_at(recommended) == {"blue": 3}
     press(at, "Lift")
     assert caps_at(recommended) == {}
+
+
+def test_a_folder_that_cannot_be_read_is_named_beside_the_others(recommended):
+    broken, bare = (recommended.folder / "experiments" / name for name in ("exp-0002", "exp-0003"))
+    broken.mkdir()
+    shutil.copytree(recommended.folder / "experiments" / "exp-0001", bare)
+    info = (bare / "experiment.json").read_text().replace("exp-0001", "exp-0003")
+    (bare / "experiment.json").write_text(info)
+    (bare / "table.parquet").unlink()
+    at = opened("experiments")
+    assert texts(at).count("It does no harm") == 2
+    first, second = (error.value for error in at.error)
+    assert "exp\\-0002" in first and "cannot be read" in first
+    assert "Remove the experiment" in second
+    at.button(key="remove_exp-0002").click().run()
+    assert not broken.exists()
 
 
 def test_a_result_can_be_removed(recommended):

@@ -2,6 +2,7 @@
 
 import re
 import signal
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
@@ -55,30 +56,68 @@ def project(folder) -> Project:
     return Project.open(folder)
 
 
+class Server:
+    """The app on a project, in a process that can be killed and started again at the same address."""
+
+    def __init__(self, serve, folder: Path, started: ExitStack) -> None:
+        self._serve, self._folder, self._started = serve, folder, started
+        self.address, self._process = started.enter_context(serve(folder))
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def start_again(self) -> None:
+        port = int(self.address.rpartition(":")[2])
+        _, self._process = self._started.enter_context(self._serve(self._folder, port))
+
+
 @pytest.fixture(scope="module")
-def address(serve, folder):
-    with serve(folder) as (address, _):
-        yield address
+def server(serve, folder):
+    with ExitStack() as started:
+        yield Server(serve, folder, started)
+
+
+@pytest.fixture(scope="module")
+def page_of(chromium, server):
+    """page_of(annotator) is the browser page of that person, the same for all tests: a new one would read, compile
+    and start all of the page's scripts anew, which takes seconds."""
+    pages = {}
+
+    def of(annotator: str):
+        if annotator not in pages:
+            size = {"width": 1440, "height": 900}
+            context = chromium.new_context(viewport=size, base_url=server.address)
+            cookie = {"name": "winnow_annotator", "value": annotator, "url": server.address}
+            context.add_cookies([cookie])
+            pages[annotator] = context.new_page()
+            pages[annotator].set_default_timeout(30_000)
+        return pages[annotator]
+
+    yield of
+    for page in pages.values():
+        page.context.close()
 
 
 @pytest.fixture
-def open_review(chromium, address):
-    """open_review(annotator, **params) opens the queue that the parameters name, in a browser of its own."""
-    contexts = []
+def open_review(page_of):
+    """open_review(annotator, **params) opens the queue that the parameters name; what the test did to the page is
+    undone after it."""
+    opened = []
 
-    def opened(annotator: str = "ada", at: str = address, **params: str):
-        context = chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=at)
-        contexts.append(context)
-        context.add_cookies([{"name": "winnow_annotator", "value": annotator, "url": at}])
-        page = context.new_page()
-        page.set_default_timeout(30_000)
+    def open_page(annotator: str = "ada", **params: str):
+        page = page_of(annotator)
+        opened.append(page)
         page.goto(f"/review?{urlencode(params)}")
         page.locator(".tile img").first.wait_for()
         return page
 
-    yield opened
-    for context in contexts:
-        context.close()
+    yield open_page
+    for page in opened:
+        page.unroute_all()
+        page.context.set_offline(False)
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        page.goto("about:blank")
 
 
 def saved(page) -> None:
@@ -122,6 +161,7 @@ def test_a_class_is_found_by_typing_part_of_its_name(open_review, project):
     page.keyboard.press("Enter")
     page.keyboard.press("/")
     page.keyboard.type("qtd")
+    page.locator(".finder li", has_text=EVIL[1]).wait_for()
     page.keyboard.press("Enter")
     page.keyboard.press("f")
     page.keyboard.press("Escape")
@@ -316,7 +356,7 @@ def test_a_server_that_cannot_save_stops_decisions_until_it_can(open_review, pro
 
 
 def test_a_blind_item_hides_its_labels_and_its_decision_is_kept_as_blind(open_review, project):
-    page = open_review("cleo", given="jay", blind="1.0")
+    page = open_review("bob", given="jay", blind="1.0")
     tile = page.locator(".tile").first
     assert "jay" not in (tile.get_attribute("title") + tile.text_content())
     type_keys(page, "q")
@@ -325,27 +365,24 @@ def test_a_blind_item_hides_its_labels_and_its_decision_is_kept_as_blind(open_re
     page.locator(".tile[data-status=relabelled]").wait_for()
     saved(page)
     event = project.decisions.all_events()[-1]
-    assert (event.annotator, event.new_label, event.blind) == ("cleo", CLASSES[0], True)
+    assert (event.annotator, event.new_label, event.blind) == ("bob", CLASSES[0], True)
 
 
 def test_decisions_typed_while_the_server_is_killed_are_saved_once_each_after_it_is_back(
-    serve, folder, open_review, project
+    server, open_review, project
 ):
-    with serve(folder) as (address, process):
-        page = open_review("dan", at=address, given="kite")
-        ids = ids_shown(page)
-        before = project.decisions.last_event()
-        type_keys(page, "q", "q")
-        saved(page)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        type_keys(page, "q", "q", "q")
-        page.locator(".saved", has_text="3 acts unsaved").wait_for()
-    port = int(address.rpartition(":")[2])
-    with serve(folder, port):
-        saved(page)
-        assert project.decisions.last_event() == before + 5
-        assert said(project, ids[:5]) == [("label_right", "kite")] * 5
+    page = open_review(given="kite")
+    ids = ids_shown(page)
+    before = project.decisions.last_event()
+    type_keys(page, "q", "q")
+    saved(page)
+    server.kill()
+    type_keys(page, "q", "q", "q")
+    page.locator(".saved", has_text="3 acts unsaved").wait_for()
+    server.start_again()
+    saved(page)
+    assert project.decisions.last_event() == before + 5
+    assert said(project, ids[:5]) == [("label_right", "kite")] * 5
 
 
 def test_a_newer_run_changes_nothing_on_the_page_until_it_is_asked_for(open_review, project, add_run):

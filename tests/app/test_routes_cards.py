@@ -24,7 +24,7 @@ def test_cards_come_in_the_order_asked_for_with_their_marks(client, project):
     stop, send = cards_of(client, ["03", "02"]).json()
     assert stop["text"] == "stop me my card 1"
     assert send == {
-        "text": "send me my card 1", "cut": False, "marks": [[0, 4, 1.0]], "about": "send", "about_other": False,
+        "text": "send me my card 1", "cut": False, "marks": [[0, 4, 1.0]], "about": "send", "say_about": False,
         "run_id": "run-0001", "blind": False,
     }  # fmt: skip
 

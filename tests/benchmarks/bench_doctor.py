@@ -191,7 +191,7 @@ def _curves(case: Case, folder: Path) -> pd.DataFrame:
         "made_for": case.code or "good",
         "label_smoothing": facts.label_smoothing,
         "fit": facts.fit and facts.fit.value,
-        "n_val": facts.n_items("val"),
+        "n_val": facts.n_items["val"],
     }
     return means.assign(**about).reset_index()
 

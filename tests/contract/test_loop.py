@@ -112,7 +112,7 @@ def loop(request, tmp_path_factory) -> Loop:
         now=now(),
     )
     second = read_run(project, train_project(project, sample.config, now=now()))
-    imported = _imported(project, second, folder)
+    imported = imported_as_if_from_elsewhere(project, second, folder)
     return Loop(
         key=key,
         project=project,
@@ -133,7 +133,7 @@ def loop(request, tmp_path_factory) -> Loop:
     )
 
 
-def _imported(project: Project, run: Run, folder: Path) -> Run:
+def imported_as_if_from_elsewhere(project: Project, run: Run, folder: Path) -> Run:
     """The predictions of a run as if another framework had made them."""
     predictions = run.predictions
     np.save(folder / "probs.npy", np.asarray(predictions.pred_probs, dtype=np.float64))

@@ -17,6 +17,7 @@ from PIL import Image
 from app.cli import run as winnow
 from curation.availability import FEATURES, why_not
 from curation.bulk import apply_bulk, preview_bulk
+from curation.cards import card_kind, item_cards
 from curation.dataset.intake import IntakeSpec, take_in
 from curation.decisions.events import BAD_ITEM, LABEL_RIGHT, LABEL_WRONG, LABELLED, Decision
 from curation.edit_groups import find_edits
@@ -35,17 +36,11 @@ from diagnostics.experiments.edits import ADDITIONS, RELABELS, REMOVALS
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import Run
 from diagnostics.training.config import TrainConfig
-from tests.contract.test_loop import ADA, now
+from tests.contract.test_loop import ADA, imported_as_if_from_elsewhere, now
 
 CLASSES = ("blue", "green", "red")
 N_ITEMS, N_UNLABELLED = 72, 6
-UNAVAILABLE = (
-    "report PROJECT --advice",
-    "doctor PROJECT",
-    "agreement PROJECT",
-    "predict PROJECT --import probs.npy",
-    "rank PROJECT --pair red,blue",
-)
+UNAVAILABLE = ("report PROJECT --advice",)
 
 
 @dataclass(frozen=True)
@@ -123,6 +118,7 @@ class Loop:
     patch: Path
     again: Project
     comparison: RunComparison
+    imported: Run
 
 
 @pytest.fixture(scope="module", params=list(SAMPLES))
@@ -172,6 +168,7 @@ def loop(request, tmp_path_factory) -> Loop:
         patch=patch,
         again=Project.create(folder / "again", again, now=now()),
         comparison=compare_runs(project, "val", first.info.run_id, second.info.run_id),
+        imported=imported_as_if_from_elsewhere(project, second, folder),
     )
 
 
@@ -189,7 +186,15 @@ def test_sets_are_taken_in_whatever_way_they_were_written(loop):
     assert set(items["split"]) == {"train", "val", "unlabelled"}
 
 
-@pytest.mark.parametrize("which", ["first", "quick", "second"])
+def test_imported_predictions_are_cut_into_the_same_sets(loop):
+    ours, theirs = (
+        run.scores.set_index("item_id")["predicted_label"] for run in (loop.second, loop.imported)
+    )
+    assert loop.imported.info.label_kind == "multi"
+    assert theirs.to_dict() == ours.to_dict()
+
+
+@pytest.mark.parametrize("which", ["first", "quick", "second", "imported"])
 def test_a_run_says_of_every_item_which_classes_it_has(loop, which):
     run = getattr(loop, which)
     train = run.scores["split"] == "train"
@@ -224,6 +229,19 @@ def test_every_ranking_and_likeness_gives_pages_with_reasons(loop):
     details = item_details(loop.project, loop.toggled, loop.first.info.run_id)
     assert details.given_label == "green|red"
     assert {name for name, _ in details.probabilities} == set(CLASSES)
+
+
+@pytest.mark.parametrize("which", ["first", "quick"])
+def test_a_card_with_marks_says_which_of_the_labels_they_are_about(loop, which):
+    if card_kind(loop.project).make is None:
+        pytest.skip("nothing is marked on pictures")
+    run = getattr(loop, which)
+    train = run.scores.query("split == 'train'")
+    marked = [
+        card for card in item_cards(loop.project, run.info.run_id, train["item_id"].tolist()) if card.marks
+    ]
+    assert len(marked) > len(train) / 2
+    assert all(card.say_about and card.about in CLASSES for card in marked)
 
 
 def test_decisions_on_sets_make_the_next_version(loop):
@@ -283,7 +301,12 @@ def test_a_patch_replays_the_decisions_on_the_source(loop, tmp_path):
 
 def test_the_command_line_answers_about_sets(loop, capsys):
     folder = str(loop.project.folder)
-    for command in ("report PROJECT", "compare PROJECT", "classes PROJECT", "rank PROJECT --suspect missing"):
+    for command in (
+        "report PROJECT",
+        "compare PROJECT",
+        "classes PROJECT",
+        "rank PROJECT --suspect missing --pair red,blue",
+    ):
         assert winnow(command.replace("PROJECT", folder).split(" ")) == 0, command
     assert "subset accuracy" in capsys.readouterr().out
 
@@ -301,8 +324,7 @@ def test_a_cap_holds_items_back_and_is_lifted(loop, capsys):
 
 def test_edits_of_sets_are_told_apart(loop):
     found = find_edits(loop.project, dataset_version(loop.project)).table.set_index("item_id")["group"]
-    assert found[[loop.toggled, loop.emptied]].tolist() == [RELABELS, RELABELS]
-    assert found[[loop.added, loop.excluded]].tolist() == [ADDITIONS, REMOVALS]
+    assert found[[loop.toggled, loop.added, loop.excluded]].tolist() == [RELABELS, ADDITIONS, REMOVALS]
 
 
 @pytest.mark.parametrize(
@@ -310,6 +332,7 @@ def test_edits_of_sets_are_told_apart(loop):
     [
         ("seeds", {"n": 2, "full": False}),
         ("class-cap", {"class": "red", "drop": (50,), "seeds": 2}),
+        ("imbalance", {"seeds": 2}),
         ("edits", {"seeds": 2}),
     ],
 )

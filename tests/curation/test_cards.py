@@ -86,7 +86,7 @@ def test_where_the_model_that_explains_predicts_another_class_than_all_together_
     explanations = read_explanations(run_dir)
     refund = np.array([0, 1, 1, -1])
     write_explanations(run_dir, replace(explanations, codes=refund))
-    told = [(card.about, card.about_other) for card in item_cards(texts, "run-0001", ["a", "b", "c", "d"])]
+    told = [(card.about, card.say_about) for card in item_cards(texts, "run-0001", ["a", "b", "c", "d"])]
     assert told == [("arrival", False), ("refund", False), ("refund", True), (None, False)]
 
 

@@ -16,6 +16,7 @@ from curation.experiments import (
     experiment_arguments,
     experiment_cost,
     experiment_data,
+    find_experiments,
     is_applied,
     list_experiments,
     make_experiment,
@@ -104,6 +105,22 @@ def test_experiments_are_numbered_listed_newest_first_and_removed(trained, spec,
     assert [found.info.experiment_id for found in list_experiments(trained)] == ["exp-0003", "exp-0001"]
     with pytest.raises(RunError, match=r"no experiment 'exp-0002'\. It has: exp-0003, exp-0001"):
         read_experiment(trained, "exp-0002")
+
+
+def test_one_that_cannot_be_read_hides_no_other_and_can_be_removed(trained, spec, now):
+    for _ in range(4):
+        make_experiment(trained, "guess", {}, now=now)
+    folder = trained.folder / "experiments"
+    (folder / "exp-0001" / "experiment.json").unlink()
+    (folder / "exp-0002" / "experiment.json").write_text("{}")
+    (folder / "exp-0003" / "experiment.json").write_text('["half a li')
+    found = find_experiments(trained)
+    assert [each.info.experiment_id for each in found.made] == ["exp-0004"]
+    assert list(found.problems) == ["exp-0003", "exp-0002", "exp-0001"]
+    assert "Remove the experiment (exp-0003) and make it again." in found.problems["exp-0003"]
+    for experiment_id in found.problems:
+        remove_experiment(trained, experiment_id)
+    assert find_experiments(trained).problems == {}
 
 
 def test_the_cost_is_known_before_and_says_so_when_it_is_not(project, trained, spec):

@@ -12,8 +12,9 @@ from curation.queues import QueueQuery, ranked_table
 from curation.reports import compare_runs, labelled_predictions
 from curation.rounds import close_round
 from curation.run_folders import found_lr, list_partial_runs, list_runs, newest_full_run, read_run
-from diagnostics.errors import DataError
+from diagnostics.errors import ConfigError, DataError
 from diagnostics.label_quality import read_label_quality
+from diagnostics.multilabel.run_thresholds import read_thresholds
 from diagnostics.progress import ignore_progress
 from diagnostics.training.config import TrainConfig
 
@@ -36,6 +37,10 @@ PROBS = np.array(
 @pytest.fixture
 def bring(project, tmp_path, now):
     """bring(probs, ids=, classes=, …) imports and returns the run."""
+    return bringing(project, tmp_path, now)
+
+
+def bringing(project, tmp_path, now):
 
     def bring(probs=PROBS, *, ids=IDS, classes=CLASSES, embeddings=None, **options):
         np.save(tmp_path / "probs.npy", probs)
@@ -55,6 +60,26 @@ def bring(project, tmp_path, now):
 
     bring.file = bring_file
     return bring
+
+
+SET_PROBS = np.array(
+    [
+        [0.9, 0.8, 0.1],
+        [0.1, 0.9, 0.1],
+        [0.1, 0.2, 0.9],  # c is labelled with none
+        [0.9, 0.1, 0.8],  # d is labelled dog, too
+        [0.8, 0.9, 0.1],
+        [0.1, 0.2, 0.9],
+        [0.6, 0.7, 0.1],
+        [0.1, 0.1, 0.3],
+    ]
+)
+
+
+@pytest.fixture
+def bring_sets(set_project, tmp_path, now):
+    """The same into a project of several labels an item."""
+    return bringing(set_project, tmp_path, now)
 
 
 def refused(bring, *args, **options) -> str:
@@ -192,3 +217,43 @@ def test_comparing_imported_runs_gives_differences_and_no_verdict(bring, project
     assert found.comparison.verdict == "cannot tell"
     assert found.comparison.of("accuracy")["difference"] == -1
     assert any("trained elsewhere" in note for note in found.notes)
+
+
+def test_several_labels_are_imported_scored_and_queued(bring_sets, set_project):
+    run = bring_sets(SET_PROBS, out_of_fold=True)
+    assert run.info.label_kind == "multi"
+    ranked = ranked_table(set_project, QueueQuery()).set_index("item_id")
+    assert set(ranked.index[:2]) == {"c", "d"}
+    assert ranked.loc["c", ["suspect_label", "suspect", "predicted_label"]].tolist() == [
+        "fox",
+        "missing",
+        "fox",
+    ]
+    assert ranked.loc["d", ["suspect_label", "suspect"]].tolist() == ["dog", "superfluous"]
+    assert labelled_predictions(set_project, "val").totals()["subset_accuracy"].value == 1
+
+
+def test_several_labels_are_cut_by_the_thresholds_that_are_asked_for(bring_sets):
+    run = bring_sets(SET_PROBS, thresholds="0.2")
+    assert read_thresholds(run.folder).thresholds.values.tolist() == pytest.approx([0.2] * 3)
+    assert run.scores.set_index("item_id")["predicted_label"][["c", "w"]].tolist() == ["dog|fox", "fox"]
+
+
+def test_of_several_labels_a_merged_class_is_as_probable_as_the_surest_of_them(bring_sets, set_project, now):
+    apply(set_project, ClassEdit("merge", "dog", "cat"), annotator="ada", now=now)
+    run = bring_sets(SET_PROBS, out_of_fold=True)
+    assert run.info.classes == ("cat", "fox")
+    np.testing.assert_allclose(run.predictions.pred_probs[[1, 3]], [[0.9, 0.1], [0.9, 0.8]], atol=1e-6)
+
+
+def test_what_is_wrong_with_several_labels_is_told(bring_sets, bring, set_project):
+    for probs, options, text in (
+        (SET_PROBS * 9 - 4, {}, "if these are logits, give their sigmoid"),
+        (np.where(SET_PROBS == 0.8, np.nan, SET_PROBS), {}, "no number (NaN or infinite) (row 0 ('a')"),
+        (SET_PROBS[:, :2], {"classes": "cat,dog"}, "items are labelled as: 'fox' (2 items)"),
+        (SET_PROBS, {"classes": "cat,dog,fix"}, "no class of the project: 'fix' (did you mean 'fox'?)"),
+    ):
+        assert text in refused(bring_sets, probs, **options)
+    assert not list_runs(set_project)
+    with pytest.raises(ConfigError, match="thresholds"):
+        bring(thresholds="0.2")

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from diagnostics.compare import IMPROVED
-from diagnostics.experiments import class_cap, edits, seeds
+from diagnostics.experiments import class_cap, edits, imbalance, seeds
 from diagnostics.experiments.edits import ABOUT, ALL_EDITS, EDIT_COLUMNS, RELABELS, Edits
-from diagnostics.experiments.frame import QUICK
+from diagnostics.experiments.frame import QUICK, Trainings
 
 TRAIN = {"(none)": 40, "a": 60, "b": 25, "c": 8, "a|b": 40, "a|c": 10, "a|b|c": 4}
 RULER = {"(none)": 40, "a": 40, "b": 40, "c": 40, "a|b": 40, "a|c": 40}
@@ -79,3 +79,17 @@ def test_edits_of_sets_are_judged(sets):
     assert list(together.index) == ["subset_accuracy", "micro_f1", "macro_f1"]
     assert together.loc["macro_f1", "verdict"] == IMPROVED
     assert set(result.table["way"]) == {QUICK}
+
+
+def test_remedies_for_sets_are_tried_and_others_are_not_offered(sets):
+    data, trainers = sets
+    options = {"seeds": 2, "full": False}
+    result = imbalance.run(data, trainers, options)
+    assert set(result.table["imbalance"]) == {"weighted_loss", "weighted_sampling", "focal_loss"}
+    assert imbalance.count(data, options | {"full": True}) == Trainings(n_quick=6, n_full=8)
+    own = result.table[result.table["imbalance"] == "weighted_loss"]
+    whole = ["subset accuracy", "micro F1", "macro F1", "mean F1 of rare classes"]
+    assert own["metric"].tolist() == [*whole, "F1"]
+    assert own["label"].tolist()[-1:] == result.facts["rare_classes"] == ["c"]
+    assert own["n_labels"].tolist() == [187, 187, 187, 22, 22]
+    assert "Focal loss: not available in the quick estimate." in result.notes

@@ -1,21 +1,30 @@
 import numpy as np
 import pytest
 
-from diagnostics.training.imbalance import IMBALANCE, count_classes, repetitions
+from diagnostics.errors import ConfigError
+from diagnostics.label_kinds import label_kind_of
+from diagnostics.label_space import set_space, single_space
+from diagnostics.multilabel.imbalance import SET_REMEDIES, draw_weights
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.imbalance import IMBALANCE, count_classes, item_weights, repetitions
 from diagnostics.training.logit_record import LogitRecord
 
 CODES = np.repeat([0, 1, 2], [90, 25, 5])
 COUNTS = count_classes(CODES, 4)
+SPACE = single_space(("a", "b", "c", "d"))
+SETS = ["a"] * 60 + ["a|b"] * 20 + ["a|c"] * 4 + ["c"] + ["(none)"] * 15
+SET_SPACE = set_space(("a", "b", "c", "d"), SETS)
+SET_CODES = SET_SPACE.codes(SETS)
 
 
 def drawn(imbalance, seed=0):
-    return IMBALANCE[imbalance].draw(CODES, np.random.default_rng(seed))
+    return IMBALANCE[imbalance].draw(SPACE, CODES, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("imbalance", IMBALANCE)
 def test_an_epoch_is_as_long_as_was_said_and_follows_from_the_generator(imbalance):
     positions = drawn(imbalance)
-    assert len(positions) == IMBALANCE[imbalance].n_drawn(COUNTS)
+    assert len(positions) == IMBALANCE[imbalance].n_drawn(SPACE, CODES)
     assert set(positions) <= set(range(len(CODES)))
     np.testing.assert_array_equal(positions, drawn(imbalance))
     assert not np.array_equal(positions, drawn(imbalance, seed=1))
@@ -39,6 +48,39 @@ def test_weighted_sampling_draws_classes_by_the_root_of_their_size():
 def test_without_a_remedy_and_with_losses_every_item_is_shown_once():
     for imbalance in ("none", "weighted_loss", "focal_loss"):
         assert sorted(drawn(imbalance)) == list(range(len(CODES)))
+
+
+@pytest.mark.parametrize("imbalance", SET_REMEDIES)
+def test_an_epoch_of_sets_is_as_long_as_was_said_too(imbalance):
+    remedy = SET_REMEDIES[imbalance]
+    positions = remedy.draw(SET_SPACE, SET_CODES, np.random.default_rng(0))
+    assert len(positions) == remedy.n_drawn(SET_SPACE, SET_CODES) == len(SETS)
+    assert set(positions) <= set(range(len(SETS)))
+
+
+def test_a_set_is_drawn_as_its_rarest_class_asks():
+    weights = dict(zip(SETS, draw_weights(SET_SPACE, SET_CODES), strict=True))
+    assert weights == pytest.approx(
+        {"a": np.sqrt(5 / 84), "a|b": 0.5, "a|c": 1, "c": 1, "(none)": np.sqrt(5 / 84)}
+    )
+    assert draw_weights(SET_SPACE, np.array([-1])).tolist() == [1]
+
+
+def test_labels_that_few_have_weigh_more_where_they_are_had():
+    weights = item_weights(SET_REMEDIES, "weighted_loss", SET_SPACE, np.append(SET_CODES, -1))
+    has_c = SET_SPACE.targets(SET_CODES)[:, 2]
+    assert weights[:-1][has_c, 2] == pytest.approx(np.sqrt(95 / 5))
+    assert weights[:-1][~has_c, 2] == pytest.approx(1)
+    assert weights[0, 0] == pytest.approx(np.sqrt(16 / 84))
+    assert (weights[:, 3] == 1).all()
+    assert (weights[-1] == 1).all()
+
+
+def test_what_goes_by_the_one_class_of_an_item_is_refused_for_sets():
+    with pytest.raises(
+        ConfigError, match=r"Oversampling goes by the one class.*imbalance=none or weighted_loss"
+    ):
+        label_kind_of("multi").refuse(TrainConfig(imbalance="oversample"))
 
 
 def test_what_a_model_says_of_an_item_twice_in_a_batch_is_averaged():

@@ -69,3 +69,27 @@ def test_without_any_label_there_is_no_number():
 def test_an_unknown_kind_of_label_is_refused():
     with pytest.raises(DataError, match="single, multi"):
         label_kind_of("many")
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_pairs_are_counted_as_the_items_that_exchange_them(kind):
+    classes = SEVERAL.classes
+    texts = (
+        classes if kind == "single" else ["(none)", "cat", "dog", "eel", "cat|dog", "dog|eel", "cat|dog|eel"]
+    )
+    space = label_kind_of(kind).space(classes, list(texts))
+    given, predicted = np.meshgrid(np.arange(-1, len(space)), np.arange(len(space)))
+    given, predicted = given.ravel(), predicted.ravel()
+    n = np.arange(len(given)) % 4
+    first, second, counts = space.exchanged_pairs(given, predicted, n)
+    found = dict(zip(zip(first.tolist(), second.tolist(), strict=True), counts.tolist(), strict=True))
+    assert found == {
+        (one, other): int(n[space.exchanged(given, predicted, (one, other))].sum())
+        for one, other in ((0, 1), (0, 2), (1, 2))
+    }
+
+
+def test_a_class_beside_another_is_not_exchanged_for_it():
+    space = set_space(SEVERAL.classes, ["cat", "cat|dog", "dog"])
+    given, predicted = space.codes(["cat", "cat", "cat|dog"]), space.codes(["dog", "cat|dog", "cat"])
+    assert space.exchanged(given, predicted, (0, 1)).tolist() == [True, False, False]

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from diagnostics.checks import CHECKS, ISSUE, NOT_APPLICABLE, PASSED, SKIPPED, TIP, check_training
-from diagnostics.checks.facts import TestLooks, TrainingFacts, fit_of
+from diagnostics.checks.facts import TestLooks, TrainingFacts, answers_of, fit_of
+from diagnostics.label_kinds import label_kind_of
 from diagnostics.metrics import proportion
 from diagnostics.predictions import Predictions, object_array
 from diagnostics.run_folder import HISTORY_COLUMNS
@@ -40,6 +41,13 @@ def counts(train=60, val=100, test=15, right=0.95) -> pd.DataFrame:
     return table.assign(val_hits=(table["val"] * right).astype(int))
 
 
+def with_table(facts: TrainingFacts, table: pd.DataFrame) -> TrainingFacts:
+    """The same facts, but of so many items of each class, which has one label an item."""
+    n_items = {split: int(table[split].sum()) for split in ("train", "val", "test")}
+    accuracy = proportion(float(table["val_hits"].sum()), n_items["val"])
+    return replace(facts, counts=table, n_items=n_items, accuracy=accuracy, micro_f1=accuracy)
+
+
 GOOD = TrainingFacts(
     history=history(
         [2.0, 1.2, 0.9, 0.7, 0.6, 0.58], [2.3, 1.0, 0.6, 0.4, 0.3, 0.3], [0.2, 0.7, 0.85, 0.9, 0.95, 0.95]
@@ -47,11 +55,16 @@ GOOD = TrainingFacts(
     lr=0.01,
     lr_by_hand=True,
     label_smoothing=0.1,
+    label_kind=label_kind_of("single"),
     cross_entropy=True,
     quick=False,
     fitted_at_once=False,
     counts=counts(),
+    n_items={"train": 600, "val": 1000, "test": 150},
+    accuracy=proportion(950, 1000),
+    micro_f1=proportion(950, 1000),
     fit=proportion(580, 600),
+    answers=1.0,
     n_exact_leaks=0,
     n_near_leaks=0,
     looks=TestLooks(1, 1, 1),
@@ -72,7 +85,7 @@ def issues(facts: TrainingFacts) -> list[str]:
 
 
 def with_counts(**columns) -> TrainingFacts:
-    return replace(GOOD, counts=GOOD.counts.assign(**columns))
+    return with_table(GOOD, GOOD.counts.assign(**columns))
 
 
 def test_a_good_run_passes_every_check():
@@ -97,13 +110,14 @@ def test_the_curves_of_a_run_get_the_code_that_it_was_made_for_and_those_of_a_go
 def _measured(made_for: str) -> TrainingFacts:
     rows = MEASURED[MEASURED["made_for"] == made_for]
     first = rows.iloc[0]
-    return replace(
+    facts = replace(
         GOOD,
         history=history(rows["train_loss"], rows["valid_loss"], rows["accuracy"]),
         label_smoothing=float(first["label_smoothing"]),
         fit=proportion(float(first["fit"]) * 600, 600),
-        counts=counts(val=int(first["n_val"]) // 10, right=float(rows["accuracy"].iloc[-1])),
     )
+    right = float(rows["accuracy"].iloc[-1])
+    return with_table(facts, counts(val=int(first["n_val"]) // 10, right=right))
 
 
 def test_a_loss_that_is_no_number_is_a_learning_rate_too_high():
@@ -133,7 +147,7 @@ def test_a_validation_loss_that_rises_alone_is_no_overfitting():
 def test_a_fall_of_the_accuracy_counts_only_where_the_items_are_enough_to_tell():
     falling = GOOD.history.assign(accuracy=[0.8, 0.8, 0.8, 0.7, 0.7, 0.7])
     assert outcome("WD004", replace(GOOD, history=falling)) == ISSUE
-    assert outcome("WD004", replace(GOOD, history=falling, counts=counts(val=5))) == PASSED
+    assert outcome("WD004", with_table(replace(GOOD, history=falling), counts(val=5))) == PASSED
 
 
 def test_accuracy_on_what_was_learnt_says_nothing_of_overfitting():
@@ -147,19 +161,19 @@ def test_training_loss_far_above_validation_and_falling_is_a_tip():
 
 
 def test_a_model_that_knows_its_training_items_better_than_new_ones_does_not_underfit():
-    weak = replace(GOOD, fit=proportion(300, 600), counts=counts(right=0.5))
+    weak = with_table(replace(GOOD, fit=proportion(300, 600)), counts(right=0.5))
     assert outcome("WD005", weak) == ISSUE
-    assert outcome("WD005", replace(weak, counts=counts(right=0.3))) == PASSED
+    assert outcome("WD005", with_table(weak, counts(right=0.3))) == PASSED
     assert outcome("WD005", replace(weak, fit=None)) == SKIPPED
 
 
 @pytest.mark.parametrize(("n_val", "expected"), [(1, ISSUE), (30, TIP), (1000, PASSED)])
 def test_a_validation_set_is_too_small_by_its_interval(n_val, expected):
-    assert outcome("WD007", replace(GOOD, counts=counts(val=n_val))) == expected
+    assert outcome("WD007", with_table(GOOD, counts(val=n_val))) == expected
 
 
 def test_without_validation_every_number_about_it_is_said_to_be_missing():
-    facts = replace(GOOD, counts=counts(val=0))
+    facts = with_table(GOOD, counts(val=0))
     assert "no labelled validation item" in seen("WD007", facts)
     assert outcome("WD008", facts) == NOT_APPLICABLE
 
@@ -194,7 +208,7 @@ def test_a_test_set_can_be_used_too_seldom_and_too_often():
     unused = replace(GOOD, looks=TestLooks(0, 0, 0))
     assert outcome("WD013", unused) == PASSED
     assert outcome("WD013", replace(unused, n_full_runs=4)) == ISSUE
-    assert outcome("WD013", replace(unused, counts=counts(test=0))) == TIP
+    assert outcome("WD013", with_table(unused, counts(test=0))) == TIP
     assert outcome("WD014", replace(GOOD, looks=TestLooks(12, 2, 3))) == TIP
     assert outcome("WD014", replace(GOOD, looks=TestLooks(40, 2, 3))) == ISSUE
     assert "40 times, by 2 people, of 3 runs" in seen("WD014", replace(GOOD, looks=TestLooks(40, 2, 3)))
@@ -239,3 +253,99 @@ def test_fit_counts_each_item_by_the_models_that_learnt_from_it_and_none_that_wa
     assert fit is not None
     assert fit.value == 0.5
     assert fit_of(replace(predictions, fold_probs=None)) is None
+
+
+# ---------------------------------------------------------------- several labels an item
+
+N_RARE = 12
+SETS = replace(
+    GOOD,
+    history=history(
+        [0.5, 0.26, 0.23, 0.215, 0.208, 0.207],
+        [0.6, 0.3, 0.15, 0.08, 0.05, 0.05],
+        [0.9, 0.95, 0.97, 0.98, 0.99, 0.99],
+    ),
+    label_kind=label_kind_of("multi"),
+    counts=counts(train=N_RARE, val=20, right=0.9),
+    n_items={"train": 600, "val": 1000, "test": 150},
+    accuracy=proportion(950, 1000),
+    micro_f1=proportion(180, 200),
+    fit=proportion(580, 600),
+    answers=6.0,
+)
+
+
+def test_a_good_run_on_rare_labels_passes_every_check():
+    assert {finding.outcome for finding in check_training(SETS)} == {PASSED}
+
+
+def test_who_knows_only_how_common_each_label_is_has_learnt_nothing_however_rare_the_labels():
+    chance = SETS.label_kind.chance_loss(np.full(10, N_RARE), 600, smoothing=0.1)
+    assert chance == pytest.approx(-(0.068 * np.log(0.068) + 0.932 * np.log(0.932)))
+    idle = SETS.history.assign(train_loss=chance, valid_loss=0.69)
+    facts = replace(SETS, history=idle, fit=proportion(60, 600), micro_f1=proportion(20, 200))
+    assert facts.curves.learned == pytest.approx(0)
+    assert issues(facts) == ["WD002"]
+
+
+def test_an_untrained_network_has_not_exploded_though_rare_labels_make_its_loss_large_beside_chance():
+    first = SETS.history.assign(valid_loss=[0.69, *SETS.history["valid_loss"][1:]])
+    assert outcome("WD001", replace(SETS, history=first)) == PASSED
+    assert outcome("WD001", replace(SETS, history=first.assign(valid_loss=4.0))) != PASSED
+
+
+def test_a_fall_of_the_label_wise_accuracy_counts_by_the_answers_that_an_item_is_worth():
+    falling = SETS.history.assign(accuracy=[0.97, 0.97, 0.97, 0.96, 0.96, 0.96])
+    fell = replace(SETS, history=falling)
+    assert outcome("WD004", fell) == ISSUE
+    assert "Label-wise accuracy on held-out items was 97 %" in seen("WD004", fell)
+    assert outcome("WD004", replace(fell, answers=1.0)) == PASSED
+
+
+def test_validation_is_large_enough_by_the_sets_that_are_right_and_imbalance_goes_by_items_of_a_class():
+    few = replace(SETS, accuracy=proportion(60, 100), n_items=SETS.n_items | {"val": 100})
+    assert "100 validation items the subset accuracy of 60 %" in seen("WD007", few)
+    rare = SETS.counts.assign(train=[600, *[30] * 9], val_hits=[20, *[8] * 9])
+    assert outcome("WD010", replace(SETS, counts=rare)) == ISSUE
+    found = next(each for each in check_training(replace(SETS, counts=rare)) if each.code == "WD010")
+    assert "imbalance=focal_loss" in found.remedy and "weight" not in found.remedy
+
+
+def test_always_saying_the_most_common_labels_is_as_good_as_the_best_choice_of_them():
+    chance_f1 = SETS.label_kind.chance_f1
+    assert chance_f1(np.array([80, 10]), 100) == pytest.approx(2 * 0.8 / 1.9)
+    assert chance_f1(np.array([50, 50]), 100) == pytest.approx(2 / 3)
+    assert label_kind_of("single").chance_f1(np.array([80, 20]), 100) == 0.8
+
+
+def set_predictions(probs, given, fold_probs=None) -> Predictions:
+    n = len(probs)
+    return Predictions(
+        item_ids=object_array([str(number) for number in range(n)]),
+        splits=object_array(["train"] * n),
+        folds=np.arange(n) % 2,
+        kinds=object_array(["out_of_fold"] * n),
+        given_labels=object_array(given),
+        pred_probs=np.asarray(probs, dtype=np.float32),
+        embeddings=None,
+        classes=("cat", "dog"),
+        label_kind="multi",
+        fold_probs=fold_probs,
+    )
+
+
+def test_fit_of_sets_is_the_micro_f1_of_the_labels_that_come_back():
+    given = ["cat", "cat|dog", "(none)"]
+    says = np.array([[0.9, 0.6], [0.9, 0.6], [0.1, 0.2]])
+    predictions = set_predictions(says, given, fold_probs=np.stack([says, says]))
+    assert fit_of(predictions).value == pytest.approx(2 * 3 / (3 + 4))
+    assert fit_of(predictions, thresholds=np.array([0.5, 0.7])).value == pytest.approx(2 * 2 / (3 + 2))
+
+
+def test_answers_that_are_right_and_wrong_together_count_as_one():
+    rng = np.random.default_rng(0)
+    given = ["cat|dog"] * 400
+    alone = np.where(rng.random((400, 2)) < 0.8, 0.9, 0.1)
+    together = np.repeat(alone[:, :1], 2, axis=1)
+    assert answers_of(set_predictions(alone, given)) == pytest.approx(2, abs=0.2)
+    assert answers_of(set_predictions(together, given)) == pytest.approx(1)

@@ -7,9 +7,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from diagnostics.errors import Cancelled, ConfigError
+from diagnostics.label_space import single_space
 from diagnostics.training import heads
 from diagnostics.training.heads import STRENGTHS, HeadFold, fit_linear_heads
-from diagnostics.training.imbalance import item_weights
+from diagnostics.training.imbalance import IMBALANCE, item_weights
 from diagnostics.training.outcomes import SoftmaxOutcome
 
 CPU = torch.device("cpu")
@@ -27,6 +28,10 @@ def data():
     wrong = rng.random(400) < 0.1
     codes[wrong] = rng.choice(N_CLASSES, size=wrong.sum())
     return features, codes.astype(np.int64)
+
+
+def weights_for(imbalance, codes):
+    return item_weights(IMBALANCE, imbalance, single_space(range(N_CLASSES)), codes)[:, 0]
 
 
 def make_folds(features, n_folds=3):
@@ -47,7 +52,7 @@ def fit_heads(folds, codes, n_classes, **options):
 )
 def test_heads_are_those_of_scikit_learn(data, strength, imbalance):
     features, codes = data
-    weights = item_weights(imbalance, codes, N_CLASSES)
+    weights = weights_for(imbalance, codes)
     found = fit_heads(
         make_folds(features),
         codes,
@@ -148,7 +153,7 @@ def test_a_head_that_counts_rare_classes_as_much_as_common_ones_finds_more_of_th
             make_folds(features),
             codes,
             N_CLASSES,
-            weights=item_weights(imbalance, codes, N_CLASSES),
+            weights=weights_for(imbalance, codes),
         )
         return heads.fold_probs.mean(axis=0)[rare, codes.max()].mean()
 
@@ -159,4 +164,4 @@ def test_there_is_no_focal_loss_in_the_quick_estimate():
     with pytest.raises(
         ConfigError, match=r"Focal loss is not available in the quick estimate.*Train in full"
     ):
-        item_weights("focal_loss", np.array([0, 1]), 2)
+        weights_for("focal_loss", np.array([0, 1]))

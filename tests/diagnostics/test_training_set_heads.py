@@ -53,6 +53,20 @@ def test_heads_are_a_logistic_regression_of_scikit_learn_for_each_class(data, st
             np.testing.assert_allclose(probs[:, place], oracle.predict_proba(scaled)[:, 1], atol=1e-4)
 
 
+def test_labels_can_weigh_more_where_they_are_had(data):
+    features, label_sets = data
+    weights = np.where(label_sets.targets, [1.0, 2.0, 4.0], 1.0)
+    (fold,) = make_folds(features)[:1]
+    found = fit_set_heads([fold], label_sets, strength=0.01, weights=weights, tolerance=1e-6).fold_probs[0]
+    scaler = StandardScaler().fit(features[fold.train].astype(np.float64))
+    scaled = scaler.transform(features.astype(np.float64))
+    of_item = weights[fold.train].mean(axis=1).sum()
+    for place, targets in enumerate(label_sets.targets.T):
+        oracle = LogisticRegression(C=1 / (0.01 * of_item), tol=1e-7, max_iter=2000)
+        oracle.fit(scaled[fold.train], targets[fold.train], sample_weight=weights[fold.train, place])
+        np.testing.assert_allclose(found[:, place], oracle.predict_proba(scaled)[:, 1], atol=1e-4)
+
+
 def test_the_strength_is_the_one_at_which_held_out_sets_are_most_likely(data):
     features, label_sets = data
     chosen = fit_set_heads(make_folds(features), label_sets)

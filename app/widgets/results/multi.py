@@ -10,12 +10,13 @@ from app.widgets.page import EM_DASH, escape, table_height
 from app.widgets.results.result import Result
 from curation.reports import ClassThresholds, LabelledPredictions
 from diagnostics.multilabel.metrics import confusion_table, exchanged_table, together_table
-from diagnostics.multilabel.run_thresholds import HELD_OUT, NOWHERE, VALIDATION
+from diagnostics.multilabel.run_thresholds import ASKED_FOR, HELD_OUT, NOWHERE, VALIDATION
 
-RULES = {"best_f1": "with the best F1", "0.5": "of one half, as asked for", "0.2": "of 0.2, as asked for"}
+RULES = {"best_f1": "with the best F1", "0.5": "of one half", "0.2": "of 0.2"}
 CHOSEN_ON = {
     VALIDATION: "chosen on {n:,} labelled validation items, for each without itself",
     HELD_OUT: "chosen on {n:,} labelled items of validation and of train, which were held out, for each without itself",
+    ASKED_FOR: "as asked for",
     NOWHERE: "because too few labelled items were held out to choose others on",
 }
 CELLS = (
@@ -48,25 +49,33 @@ def _together(found: LabelledPredictions) -> None:
         st.caption(f"Drawn for up to {MAX_MATRIX_CLASSES} classes; here are the pairs that occur most.")
         _together_table(found)
         return
-    st.plotly_chart(
+    event = st.plotly_chart(
         together_figure(together_table(*found.label_sets()), found.classes),
+        on_select="rerun",
+        selection_mode="points",
         key=f"together_{found.split}",
         config={"displayModeBar": False},
         alt="How many items have both of two labels: as given below the diagonal, as predicted above it",
     )
     st.caption(
         "How many items have both labels: below the diagonal as given, above it as predicted. A model that has "
-        "understood the labels draws about the same above as below."
+        "understood the labels draws about the same above as below. Click a cell to review its items."
     )
+    for point in event.selection.points:
+        one, other, side = point["customdata"][:3]
+        _review_both(found.split, str(one), str(other), str(side))
 
 
 def _together_table(found: LabelledPredictions) -> None:
     table = together_table(*found.label_sets())
     number = st.column_config.NumberColumn
-    st.dataframe(
+    event = st.dataframe(
         table,
         hide_index=True,
         height=table_height(len(table)),
+        key=f"together_table_{found.split}",
+        on_select="rerun",
+        selection_mode="single-cell",
         column_config={
             "first_label": "One",
             "second_label": "Other",
@@ -75,6 +84,18 @@ def _together_table(found: LabelledPredictions) -> None:
             "n_by_chance": number("By chance", format="%.1f", help="If given labels did not go together."),
         },
     )
+    st.caption(
+        "Click a row to review the items that have both labels as given; on “Predicted”, as predicted."
+    )
+    for row, column in event.selection.cells:
+        one, other = str(table["first_label"].iloc[row]), str(table["second_label"].iloc[row])
+        _review_both(found.split, one, other, "predicted" if column == "n_predicted" else "given")
+
+
+def _review_both(split: str, one: str, other: str, side: str) -> None:
+    """Open the items that have both labels. side : "given" or "predicted" """
+    beside = {} if one == other else {f"{side}_with": other}
+    st.switch_page("views/review.py", query_params={"split": split, side: one, **beside})
 
 
 def _one_class(found: LabelledPredictions) -> None:
@@ -125,10 +146,10 @@ def _exchanged(found: LabelledPredictions) -> None:
             ),
         },
     )
-    st.caption("Click a row to review items with the first label that are predicted to have the second.")
+    st.caption("Click a row to review its items.")
     for row, _column in event.selection.cells:
-        given, predicted = table["given_label"].iloc[row], table["predicted_label"].iloc[row]
-        params = {"split": found.split, "given": str(given), "predicted": str(predicted)}
+        given, predicted = str(table["given_label"].iloc[row]), str(table["predicted_label"].iloc[row])
+        params = {"split": found.split, "given": given, "pair": [given, predicted]}
         st.switch_page("views/review.py", query_params=params)
 
 
