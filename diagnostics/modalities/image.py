@@ -119,7 +119,14 @@ class ImageItems:
         said: torch.Tensor = network(view)
         return said
 
-    def explain(self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]) -> None:
+    def explain(
+        self,
+        network: Any,
+        asked: ToExplain,
+        *,
+        probabilities: Callable[[torch.Tensor], torch.Tensor],
+        should_stop: Callable[[], bool],
+    ) -> None:
         """Images have no parts with names."""
 
     def views(self, positions: IntArray) -> list[torch.Tensor]:

@@ -218,14 +218,18 @@ class NetItems:
         said: Tensor = network(view)
         return said
 
-    def explain(self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]) -> Explanations:
+    def explain(
+        self,
+        network: Any,
+        asked: ToExplain,
+        *,
+        probabilities: Callable[[Tensor], Tensor],
+        should_stop: Callable[[], bool],
+    ) -> Explanations:
         def predict(values: FloatArray) -> FloatArray:
             with torch.inference_mode():
-                said = network(torch.from_numpy(values).to(self._machine.device))
-            logits = said.float()
-            probs: FloatArray = (
-                (logits.softmax(dim=1) if asked.has_rivals else logits.sigmoid()).cpu().numpy()
-            )
+                logits = network(torch.from_numpy(values).to(self._machine.device))
+                probs: FloatArray = probabilities(logits.float()).cpu().numpy()
             return probs
 
         network.eval()

@@ -131,7 +131,12 @@ class NetworkTexts:
         return self._network.logits(network, view)
 
     def explain(
-        self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]
+        self,
+        network: Any,
+        asked: ToExplain,
+        *,
+        probabilities: Callable[[Tensor], Tensor],
+        should_stop: Callable[[], bool],
     ) -> Explanations | None:
         """By occlusion: how much less the label is supported, against its rival if it has one, without each word.
 
