@@ -1,6 +1,7 @@
 """How the command line shows results: tables for people, one JSON document for programs, progress on stderr."""
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from diagnostics.progress import Progress, ProgressCallback
 
+WIDTH = 100
 IN_SAMPLE_NOTE = ", IN SAMPLE: the model was trained on these items, so memorised errors look right"
 
 
@@ -55,6 +57,38 @@ def print_table(title: str, columns: Mapping[str, str], rows: Sequence[Mapping[s
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
+def print_wide_table(
+    title: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]], *, n_keys: int
+) -> None:
+    """A table for people in parts, one below the other, that are no wider than the screen or 100 characters.
+
+    columns : as for `print_table`; the first n_keys say which row it is and stand in each part
+    """
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+    keys = list(columns)[:n_keys]
+    for number, part in enumerate(_parts_that_fit(columns, rows, keys, width)):
+        shown = {name: columns[name] for name in (*keys, *part)}
+        print_table(title if number == 0 else "", shown, rows)
+
+
+def _parts_that_fit(
+    columns: Mapping[str, str], rows: Sequence[Mapping[str, object]], keys: Sequence[str], width: int
+) -> list[list[str]]:
+    """The other columns in order, in parts that are no wider than the screen together with the keys."""
+    wide = {
+        name: 2 + max(len(text) for text in (name, *(str(row[name]) for row in rows))) for name in columns
+    }
+    room = width - sum(wide[name] for name in keys)
+    parts: list[list[str]] = [[]]
+    for name in columns:
+        if name in keys:
+            continue
+        if parts[-1] and sum(wide[each] for each in parts[-1]) + wide[name] > room:
+            parts.append([])
+        parts[-1].append(name)
+    return parts
+
+
 def print_line(text: str = "") -> None:
     """One line for people on stdout."""
     sys.stdout.write(text + "\n")
@@ -85,7 +119,8 @@ def difference_with_interval(value: float, low: float, high: float) -> str:
     >>> difference_with_interval(0.043, 0.012, 0.074)
     '+4.3 (+1.2 to +7.4)'
     """
-    return "–" if value != value else f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    value, low, high = (round(100 * number, 1) + 0.0 for number in (value, low, high))
+    return "–" if value != value else f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 @contextmanager

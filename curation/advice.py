@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from curation.availability import ADVICE, refuse_unavailable
 from curation.decisions.events import AMBIGUOUS, VERDICTS
 from curation.project import Project
 from curation.queues import QueueQuery, open_queue
@@ -23,10 +22,10 @@ from curation.standing import NOBODY
 from diagnostics.metrics import (
     MIN_SUPPORT,
     Estimate,
-    confusion_counts,
     difference_of_proportions,
     proportion,
 )
+from diagnostics.multilabel.scores import MISSING, SUPERFLUOUS
 from diagnostics.task import SPLITS, IntArray
 
 WELL, CLEARLY_GOOD = 0.85, 0.95
@@ -52,9 +51,12 @@ class Action:
 class PairFacts:
     """The class that a class is most mutually confused with.
 
-    forth, back : the share of the class's items predicted as the other, and the reverse
-    ambiguous : the share of "ambiguous" among the decisions on items labelled as one and predicted as either
+    forth, back : the share of the class's items that are predicted as the other in its place, and the reverse
+    ambiguous : the share of "ambiguous" among the decisions on items that lie between the two: labelled as one and
+        predicted as either
     n_ambiguous : how many these are
+    by_chance : the larger of both shares if missing one class had nothing to do with being given another; 0 with one
+        label an item, where it has
     """
 
     other: str
@@ -62,6 +64,7 @@ class PairFacts:
     back: Estimate
     ambiguous: Estimate
     n_ambiguous: int
+    by_chance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class ClassFacts:
     n_unlabelled : unlabelled items of the run on which nobody has decided
     n_near, n_near_open : how many unlabelled items are among the N_NEAREST to the class's known items, and how many of
         these nobody has decided on; None if they were not looked for
+    class_filter : the parameter of a queue of what is suspect of one class
+    suspects : what the class can be of an item, "missing" and "superfluous"; () with one label an item
     """
 
     label: str
@@ -94,6 +99,8 @@ class ClassFacts:
     n_unlabelled: int
     n_near: int | None = None
     n_near_open: int | None = None
+    class_filter: str = "given"
+    suspects: tuple[str, ...] = ()
 
     @property
     def only_new_data(self) -> bool:
@@ -138,10 +145,14 @@ def confused_and_ambiguous(facts: ClassFacts) -> bool:
     pair = facts.pair
     return (
         pair is not None
-        and min(pair.forth.low, pair.back.low) >= MUTUAL
+        and min(pair.forth.low, pair.back.low) >= max(MUTUAL, pair.by_chance)
         and pair.n_ambiguous >= MIN_AMBIGUOUS
         and pair.ambiguous.low >= OFTEN_AMBIGUOUS
     )
+
+
+# Two classes that nearly always come together are no case for this rule: of several labels an item, that can be so in
+# the world, and a model that is right about both has no trouble with it.
 
 
 def low_precision(facts: ClassFacts) -> bool:
@@ -213,7 +224,7 @@ def _find_positives(facts: ClassFacts) -> str:
     )
     return (
         f"{_recall(facts)}: its items are missed, and reviewing predictions cannot find what the model does "
-        f"not predict. {near}: label those that belong to it, or search for it by words."
+        f"not predict. {near}: label those that belong to it, or search for it by words.{_unlearnt(facts)}"
     )
 
 
@@ -225,8 +236,16 @@ def _new_data(facts: ClassFacts) -> str:
     )
     return (
         f"{_recall(facts)}: its items are missed, reviewing predictions cannot find what the model does not "
-        f"predict, and {why}. Only new data will help: collect more items of this class."
+        f"predict, and {why}. Only new data will help: collect more items of this "
+        f"class.{_unlearnt(facts)}"
     )
+
+
+def _unlearnt(facts: ClassFacts) -> str:
+    """What of several labels an item teaches a model to miss a class."""
+    if MISSING not in facts.suspects:
+        return ""
+    return " Training items that show it without the label teach the model not to see it: add it there."
 
 
 def _stop_collecting(facts: ClassFacts) -> str:
@@ -260,14 +279,28 @@ def _open_pair(facts: ClassFacts) -> tuple[Action, ...]:
 def _open_predictions(facts: ClassFacts) -> tuple[Action, ...]:
     labelled = _review("Review predictions", split="train", predicted=facts.label)
     unlabelled = _review("Unlabelled ones", split="unlabelled", predicted=facts.label, decided="open")
-    return (labelled, unlabelled) if facts.n_unlabelled else (labelled,)
+    actions = (labelled, *_open_suspects(facts, SUPERFLUOUS, "Where it is too many"))
+    return (*actions, unlabelled) if facts.n_unlabelled else actions
 
 
 def _open_neighbours(facts: ClassFacts) -> tuple[Action, ...]:
     return (
         _review("Nearest unlabelled", split="unlabelled", like=facts.label, decided="open"),
         _review("Search by words", split="unlabelled", search=facts.label, decided="open"),
+        *_open_missing(facts),
     )
+
+
+def _open_missing(facts: ClassFacts) -> tuple[Action, ...]:
+    return _open_suspects(facts, MISSING, "Where it is missing")
+
+
+def _open_suspects(facts: ClassFacts, suspect: str, title: str) -> tuple[Action, ...]:
+    """The training items of which the class is suspect in this way, where a class can be."""
+    if suspect not in facts.suspects:
+        return ()
+    asked = {facts.class_filter: facts.label, "suspect": suspect, "decided": "open"}
+    return (_review(title, split="train", **asked),)
 
 
 def _open_cap(facts: ClassFacts) -> tuple[Action, ...]:
@@ -275,7 +308,8 @@ def _open_cap(facts: ClassFacts) -> tuple[Action, ...]:
 
 
 def _open_class(facts: ClassFacts) -> tuple[Action, ...]:
-    return (_review("Review its labels", split="train", given=facts.label, decided="open"),)
+    asked = {facts.class_filter: facts.label, "decided": "open"}
+    return (_review("Review its labels", split="train", **asked),)
 
 
 def _none(_facts: ClassFacts) -> tuple[Action, ...]:
@@ -287,7 +321,7 @@ RULES: tuple[Rule, ...] = (
     Rule("merge or clarify", confused_and_ambiguous, _merge_or_clarify, _open_pair),
     Rule("review predictions of this class", low_precision, _review_predictions, _open_predictions),
     Rule("find more positives", low_recall_with_a_pool, _find_positives, _open_neighbours),
-    Rule("find more positives: new data", low_recall_without_a_pool, _new_data, _none),
+    Rule("find more positives: new data", low_recall_without_a_pool, _new_data, _open_missing),
     Rule("stop collecting, try a cap", does_well_and_has_many, _stop_collecting, _open_cap),
     Rule("does well", does_well, _nothing_to_do, _none),
     Rule("go on reviewing", always, _go_on, _open_class),
@@ -311,9 +345,8 @@ def class_advice(project: Project, run_id: str | None = None) -> list[ClassAdvic
     """One line a class: those that need something first, in the order of RULES, then by ascending F1.
 
     run_id : None = the newest run
-    raises : RunError if there is no such run, or none at all; ProjectError for labels that there is no advice for
+    raises : RunError if there is no such run, or none at all
     """
-    refuse_unavailable(project, ADVICE)
     run_id = read_run(project, run_id).info.run_id
     facts = class_facts(project, run_id)
     order = {name: number for number, name in enumerate((*NEEDED, TOO_FEW, GO_ON, DOES_WELL))}
@@ -327,7 +360,7 @@ def class_facts(project: Project, run_id: str) -> list[ClassFacts]:
     found = _measured(project, run_id)
     report = found.class_report()
     table = _table_of(project, run_id)
-    n_train = _n_train(table, len(found.classes))
+    n_train = _n_train(table)
     pairs = _pairs(found, table)
     n_unlabelled = _n_open_unlabelled(table)
     gaps = {name: _gaps(report.table, name) for name in ("precision", "recall")}
@@ -346,6 +379,8 @@ def class_facts(project: Project, run_id: str) -> list[ClassFacts]:
             others_f1=float(report.table["f1"].drop(index=code).mean()),
             pair=pairs[code],
             n_unlabelled=n_unlabelled,
+            class_filter=found.kind.class_filter,
+            suspects=found.kind.class_suspects,
         )
         for code, (label, row) in enumerate(zip(found.classes, report.table.to_dict("records"), strict=True))
     ]
@@ -362,12 +397,11 @@ def _table_of(project: Project, run_id: str) -> RunTable:
     return table.in_classes(names_now(project, table.run.info, project.classes), project.classes)
 
 
-def _n_train(table: RunTable, n_classes: int) -> IntArray:
-    """(n_classes,) labelled training items, as the run was trained on them."""
+def _n_train(table: RunTable) -> IntArray:
+    """(n_classes,) labelled training items that have each class, as the run was trained on them."""
     train = np.flatnonzero(table.index.codes["split"] == SPLITS.index("train"))
     codes = table.given(train.astype(np.int32))
-    n: IntArray = np.bincount(codes[codes >= 0], minlength=n_classes)
-    return n
+    return table.labels.by_class(np.bincount(codes[codes >= 0], minlength=len(table.labels)))
 
 
 def _n_open_unlabelled(table: RunTable) -> int:
@@ -379,22 +413,22 @@ def _n_open_unlabelled(table: RunTable) -> int:
 
 def _pairs(found: LabelledPredictions, table: RunTable) -> list[PairFacts | None]:
     """For each class the one that it is most often taken for and back, by the weaker of the two ways."""
-    n_classes = len(found.classes)
-    counts = confusion_counts(found.codes, found.predicted, n_classes)
+    counts = found.labels.exchanged_counts(found.codes, found.predicted)
+    by_chance = found.kind.exchanged_by_chance(found.labels, found.codes, found.predicted)
     weaker = np.minimum(counts, counts.T)
-    np.fill_diagonal(weaker, 0)
-    support = counts.sum(axis=1)
+    support = found.labels.by_class(np.bincount(found.codes, minlength=len(found.labels)))
     now = table.standing.now()
     decided = now.verdict != NOBODY
-    given, predicted = table.given(now.rows[decided]), table.predicted(now.rows[decided])
+    rows = now.rows[decided]
+    labels = (table.given(rows), table.predicted(rows), table.second(rows))
     is_ambiguous = now.verdict[decided] == VERDICTS.index(AMBIGUOUS)
     pairs: list[PairFacts | None] = []
-    for code in range(n_classes):
+    for code in range(len(found.classes)):
         other = int(weaker[code].argmax())
         if not weaker[code, other]:
             pairs.append(None)
             continue
-        between = np.isin(given, (code, other)) & np.isin(predicted, (code, other))
+        between = table.labels.between(*labels, (code, other))
         n_ambiguous = int(is_ambiguous[between].sum())
         pairs.append(
             PairFacts(
@@ -403,13 +437,20 @@ def _pairs(found: LabelledPredictions, table: RunTable) -> list[PairFacts | None
                 back=proportion(float(counts[other, code]), int(support[other])),
                 ambiguous=proportion(n_ambiguous, int(between.sum())),
                 n_ambiguous=n_ambiguous,
+                by_chance=float(
+                    max(by_chance[code, other] / support[code], by_chance[other, code] / support[other])
+                ),
             )
         )
     return pairs
 
 
 def _gaps(table: pd.DataFrame, name: str) -> list[Estimate]:
-    """Of each class, its precision or recall minus that of all others together."""
+    """Of each class, its precision or recall minus that of all others together.
+
+    Of several labels an item both are of the same items. The interval takes them for independent samples; its
+    width is nearly all that of the class, which is the smaller one.
+    """
     trials = table["n_predicted" if name == "precision" else "support"].to_numpy()
     hits = np.round(np.nan_to_num(table[name].to_numpy()) * trials)
     rows = table.to_dict("records")

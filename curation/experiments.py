@@ -43,9 +43,10 @@ from diagnostics.experiments.frame import (
     Trainings,
     Watch,
     cost_of,
+    rough_quick_s,
     ruler_of,
 )
-from diagnostics.experiments.options import ExperimentSpec, Options, checked_options
+from diagnostics.experiments.options import ExperimentSpec, Options, checked_options, joined_values
 from diagnostics.progress import ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo, write_table, write_text
 from diagnostics.task import FloatArray
@@ -133,8 +134,8 @@ def experiment_cost(project: Project, name: str, options: Options) -> Cost:
     raises : ConfigError for options it cannot be made with; DataError if the data do not do for it
     """
     spec, values = check_experiment(project, name, options)
-    trainings = spec.load().count(_data_for(project, spec, values, dataset_version(project)), values)
-    return cost_of(trainings, _speed(project))
+    data = _data_for(project, spec, values, dataset_version(project))
+    return cost_of(spec.load().count(data, values), _speed(project, data))
 
 
 def start_experiment(project: Project, name: str, options: Options, *, now: datetime | None = None) -> JobRow:
@@ -154,7 +155,7 @@ def experiment_arguments(project: Project, name: str, options: Options) -> list[
         if isinstance(value, bool):
             arguments.append(f"--{flag}" if value else f"--no-{flag}")
         elif isinstance(value, list | tuple):
-            arguments += [f"--{flag}", ",".join(map(str, value))]
+            arguments += [f"--{flag}", joined_values(value)] if value else []
         elif value is not None:
             arguments += [f"--{flag}", str(value)]
     return arguments
@@ -191,7 +192,7 @@ def make_experiment(
             on_progress=_both(on_progress, job),
             should_stop=lambda: should_stop() or (job is not None and job.should_stop()),
             clock=time.monotonic,
-            speed=_speed(project),
+            speed=_speed(project, data),
         )
         trainers = _trainers(project, version, data, watch, full=bool(values.get(ALL, False)))
         result = spec.load().run(data, trainers, values)
@@ -458,17 +459,20 @@ def _predicted_by(project: Project, info: RunInfo, data: ExperimentData) -> Floa
     return np.stack([predictions.fold_probs[model, rows] for model in models])
 
 
-def _speed(project: Project) -> Speed:
-    """Of the newest experiments that trained in each way; failing that, of the newest full run."""
+def _speed(project: Project, data: ExperimentData) -> Speed:
+    """Of the newest experiments that trained in each way; failing that, of the newest full run, and for heads what
+    so many items and classes take about."""
     past = [found.info for found in list_experiments(project)]
     quick_s = next((info.seconds_each[QUICK] for info in past if QUICK in info.seconds_each), None)
+    rough = "" if quick_s else "a rough estimate from the number of items and classes"
+    quick_s = quick_s or rough_quick_s(len(data.train_items), len(data.task.classes))
     made = next((info for info in past if FULL in info.seconds_each), None)
     if made is not None:
-        return Speed(quick_s, made.seconds_each[FULL], made.experiment_id)
+        return Speed(quick_s, made.seconds_each[FULL], made.experiment_id, rough)
     full = [info for info in list_runs(project) if info.is_full]
     if not full:
-        return Speed(quick_s)
-    return Speed(quick_s, full[-1].seconds / full[-1].n_folds, full[-1].run_id)
+        return Speed(quick_s, quick_source=rough)
+    return Speed(quick_s, full[-1].seconds / full[-1].n_folds, full[-1].run_id, rough)
 
 
 def _both(on_progress: ProgressCallback, job: WatchedJob | None) -> ProgressCallback:

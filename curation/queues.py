@@ -50,6 +50,7 @@ PAGE_COLUMNS = (
 
 MAX_TOP = 10
 
+Suspect = tuple[str | None, str | None]
 Decided = Literal["any", "open", "decided"]
 DECIDED: tuple[Decided, ...] = ("any", "open", "decided")
 NO_VERDICT = "none"
@@ -311,6 +312,22 @@ class Queue:
             "annotator": self._annotator_counts(touched),
         }
 
+    def suspect_counts(self) -> dict[Suspect, int]:
+        """How many items each choice of `suspect` and `suspect_label` would show, the other filters being as they are.
+
+        keys : (one of SUSPECTS, or None for both; a class, or None for all of them), those that have items: first the
+            kinds, then each class with its kinds
+        """
+        groups, touched = self._table.groups, self._touched(self._then)
+        n = self._n_in_group(touched, touched.asked) * self._fits_but("suspect", "suspect_label")
+        of_kind: dict[str | None, IntArray] = {None: n * (groups.suspect >= 0)}
+        of_kind |= {kind: n * (groups.suspect == code) for code, kind in enumerate(SUSPECTS)}
+        counts: dict[Suspect, int] = {(kind, None): int(n.sum()) for kind, n in of_kind.items() if kind}
+        by_class = {kind: _by_class(groups.second, n, self._table.labels) for kind, n in of_kind.items()}
+        for name in by_class[None]:
+            counts |= {(kind, name): found.get(name, 0) for kind, found in by_class.items()}
+        return {key: count for key, count in counts.items() if count}
+
     def open_suspects(self) -> dict[str, int]:
         """For each class, how many of its items are suspect and nobody has decided on; most first.
 
@@ -354,9 +371,9 @@ class Queue:
         found = pd.DataFrame({"first": names[first], "second": names[second], "n": n})
         return found.sort_values(["n", "first", "second"], ascending=[False, True, True], ignore_index=True)
 
-    def _fits_but(self, name: str) -> BoolArray:
-        """Which groups all filters but this one let through."""
-        others = {key: mask for key, mask in self._fitting.items() if key != name}
+    def _fits_but(self, *names: str) -> BoolArray:
+        """Which groups all filters but these let through."""
+        others = {key: mask for key, mask in self._fitting.items() if key not in names}
         return _all_of(others, len(self._table.groups))
 
     def _touched(self, now: Standing) -> "_Touched":

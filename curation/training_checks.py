@@ -28,7 +28,7 @@ from diagnostics.metrics import proportion, share_of_answers
 from diagnostics.multilabel.run_thresholds import read_thresholds
 from diagnostics.run_folder import Run
 from diagnostics.task import IntArray
-from diagnostics.training.imbalance import FOCAL_LOSS
+from diagnostics.training.imbalance import IMBALANCE
 
 
 def training_findings(project: Project, run_id: str | None = None) -> list[TrainingFinding]:
@@ -46,13 +46,14 @@ def training_facts(project: Project, run: Run) -> TrainingFacts:
     found = labelled_predictions(project, "val", run.info.run_id)
     counts = _counts(project, run, found)
     thresholds = read_thresholds(run.folder)
+    kind, remedy = label_kind_of(run.info.label_kind), run.info.resolved.imbalance
     return TrainingFacts(
         history=run.history,
         lr=run.info.resolved.lr,
         lr_by_hand=run.info.config.lr not in (None, found_lr(project, run.info.config)),
         label_smoothing=run.info.resolved.label_smoothing or 0.0,
-        label_kind=label_kind_of(run.info.label_kind),
-        cross_entropy=run.info.resolved.imbalance != FOCAL_LOSS,
+        label_kind=kind,
+        own_scale=IMBALANCE[remedy].title if remedy in kind.own_scale else "",
         quick=run.info.quick is not None,
         fitted_at_once=run.fitted_at_once,
         counts=counts.by_class,

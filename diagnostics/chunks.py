@@ -22,9 +22,14 @@ def chunks_of(n_items: int, n_classes: int, chunk_rows: int | None = None) -> It
     >>> list(chunks_of(5, 3, chunk_rows=3))
     [slice(0, 3, None), slice(3, 5, None)]
     """
-    step = chunk_rows or max(1, CHUNK_CELLS // n_classes)
+    step = chunk_rows or rows_in_chunk(n_classes)
     for start in range(0, n_items, step):
         yield slice(start, min(start + step, n_items))
+
+
+def rows_in_chunk(n_classes: int) -> int:
+    """How many rows have about CHUNK_CELLS probabilities; at least one."""
+    return max(1, CHUNK_CELLS // n_classes)
 
 
 def for_each_chunk(

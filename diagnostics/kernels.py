@@ -9,18 +9,26 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from diagnostics.task import FloatArray, IntArray
+from diagnostics.task import BoolArray, FloatArray, IntArray
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
-BitsArray = npt.NDArray[np.signedinteger]
+WholeArray = npt.NDArray[np.signedinteger]
 
 NO_ROW = -1
+NO_CLASS, UNCLEAR = -1, -2
+
+AS_REAL_NUMBERS = {"reassoc", "contract", "nsz"}
+"""Sums may be added up in any order, as by a processor that adds many at once; NaN and infinity keep their meaning."""
+
+LN_2 = math.log(2)
+C0, C1, C2, C3 = (np.float32(c) for c in (1.44269490, -0.721352816, 0.480923235, -0.360239595))
+C4, C5, C6, C7 = (np.float32(c) for c in (0.287098527, -0.248877212, 0.234043956, -0.145812556))
 
 
 def _has_cache() -> bool:
@@ -45,10 +53,16 @@ def _compiled(*, fastmath: bool | set[str] = False) -> Callable[[Kernel], Kernel
     return decorate
 
 
-@_compiled(fastmath={"reassoc", "nsz"})
+def _compiled_in_place_of(function: Callable[..., object]) -> Callable[[Kernel], Kernel]:
+    """What a kernel runs for the function is what the decorated one returns for the types of its arguments."""
+    decorate: Callable[[Kernel], Kernel] = numba.extending.overload(function, inline="always", strict=False)
+    return decorate
+
+
+@_compiled(fastmath=AS_REAL_NUMBERS)
 def score_rows(
     probs: FloatArray,
-    bits: BitsArray,
+    bits: WholeArray,
     codes: IntArray,
     tolerance: float,
     predicted: IntArray,
@@ -56,79 +70,78 @@ def score_rows(
     p_given: FloatArray,
     p_predicted: FloatArray,
     p_second: FloatArray,
+    entropy: FloatArray,
 ) -> int:
-    """The two largest probabilities of each row, the first of equals, and that of its code; NaN for a code below 0.
+    """The two largest probabilities of each row, the first of equals, that of its code, NaN for a code below 0, and the
+    entropy in nats.
 
-    bits : `probs` seen as whole numbers of the same size: for values of at least 0 they have the same order, and a
-        processor finds the largest of many at once
-    returns : the first row with a value below 0 or a sum further than `tolerance` from 1 (NaN too), -1 if none
+    Every loop over the columns is one that a processor does for many columns at once: without a jump, and with all
+    numbers of the size of a probability. A row stays in the nearest cache from its first loop to its last.
+
+    bits : `probs` seen as whole numbers of the same size, which have the same order where nothing has a minus sign
+    returns : the first row with a minus sign (that of -0.0 too) or a sum further than `tolerance` from 1 (NaN too), -1
+        if none
     """
-    n_rows, n_classes = probs.shape
-    sign = bits.dtype.type(np.iinfo(bits.dtype).max)
+    whole: Any = bits.dtype.type
+    n_rows, n_classes = len(probs), whole(probs.shape[1])
     for row in range(n_rows):
-        total, largest, n_negative = probs.dtype.type(0), bits.dtype.type(-1), 0
+        total, plogp = probs.dtype.type(0), probs.dtype.type(0)
+        signs, largest = whole(0), whole(-1)
         for column in range(n_classes):
             total += probs[row, column]
-            n_negative += probs[row, column] < 0
-            largest = max(largest, bits[row, column] & sign)
-        if n_negative > 0 or not abs(total - 1) <= tolerance:
+            plogp += probs[row, column] * log2(probs[row, column], bits[row, column])
+            signs = whole(signs | bits[row, column])
+            largest = max(largest, bits[row, column])
+        if signs < 0 or not abs(total - 1) <= tolerance:
             return row
-        first = n_classes
+        other, n_largest = whole(-1), whole(0)
         for column in range(n_classes):
-            first = min(first, column if bits[row, column] & sign == largest else n_classes)
-        largest = bits.dtype.type(-1)
+            is_largest = bits[row, column] == largest
+            other = max(other, whole(-1) if is_largest else bits[row, column])
+            n_largest = whole(n_largest + is_largest)
+        first = runner_up = n_classes
         for column in range(n_classes):
-            largest = max(largest, bits.dtype.type(-1) if column == first else bits[row, column] & sign)
-        other = n_classes
-        for column in range(n_classes):
-            is_other = column != first and bits[row, column] & sign == largest
-            other = min(other, column if is_other else n_classes)
-        other = first if n_classes == 1 else other
-        predicted[row], second[row] = first, other
-        p_predicted[row], p_second[row] = probs[row, first], probs[row, other]
+            first = min(first, column if bits[row, column] == largest else n_classes)
+            runner_up = min(runner_up, column if bits[row, column] == other else n_classes)
+        if n_largest > 1:
+            runner_up = first + 1
+            while bits[row, runner_up] != largest:
+                runner_up += 1
+        predicted[row] = first
+        second[row] = runner_up if n_classes > 1 else first
+        p_predicted[row], p_second[row] = probs[row, predicted[row]], probs[row, second[row]]
         p_given[row] = probs[row, codes[row]] if codes[row] >= 0 else np.nan
+        entropy[row] = max(probs.dtype.type(0), -plogp * probs.dtype.type(LN_2))
     return NO_ROW
 
 
-@_compiled(fastmath={"reassoc", "contract", "nsz"})
-def entropies_float32(probs: FloatArray, bits: BitsArray, entropy: FloatArray) -> None:
-    """The entropy of each row in nats, to about 6 digits.
+def log2(value: float, bits: int) -> float:
+    """The logarithm of a probability to the base 2, any finite number for 0; compiled by the type of its arguments."""
+    raise NotImplementedError
 
-    The logarithm is the polynomial of Cephes (S. Moshier, logf.c, 1989), written out because a processor then computes
-    many at once, which it cannot in a call.
+
+@_compiled_in_place_of(log2)
+def _log2_by_type(value: numba.types.Float, bits: numba.types.Integer) -> Callable[..., object]:
+    return _log2_in_steps if value == numba.float32 else _log2_of_the_library
+
+
+def _log2_of_the_library(value: float, bits: int) -> float:
+    return math.log2(value) if value > 0 else 0.0
+
+
+def _log2_in_steps(value: np.float32, bits: np.int32) -> np.float32:
+    """With a relative error below 4e-7: a number is 2 ** power * (1 + x) with 1 + x from sqrt(1/2) to sqrt(2).
+
+    log2(1 + x) / x is the polynomial of degree 7 with the smallest relative error there (1.7e-7 before rounding, found
+    by Lawson's iteration), added up by halves (Estrin), so that few additions wait for each other. It is written out
+    because a processor then computes many at once, which it cannot in a call.
     """
-    n_rows, n_classes = probs.shape
-    for row in range(n_rows):
-        total = np.float32(0)
-        for column in range(n_classes):
-            raised = np.maximum(bits[row, column], np.int32(0x00800000))
-            power = (raised - np.int32(0x3F3504F3)) >> np.int32(23)
-            x = np.int32(raised - (power << np.int32(23))).view(np.float32) - np.float32(1)
-            y = np.float32(7.0376836292e-2)
-            y = y * x + np.float32(-1.1514610310e-1)
-            y = y * x + np.float32(1.1676998740e-1)
-            y = y * x + np.float32(-1.2420140846e-1)
-            y = y * x + np.float32(1.4249322787e-1)
-            y = y * x + np.float32(-1.6668057665e-1)
-            y = y * x + np.float32(2.0000714765e-1)
-            y = y * x + np.float32(-2.4999993993e-1)
-            y = y * x + np.float32(3.3333331174e-1)
-            exponent = np.float32(power)
-            low = x * x * (y * x - np.float32(0.5)) + exponent * np.float32(-2.12194440e-4)
-            total += probs[row, column] * (x + low + exponent * np.float32(0.693359375))
-        entropy[row] = max(np.float32(0), -total)
-
-
-@_compiled()
-def entropies_float64(probs: FloatArray, bits: BitsArray, entropy: FloatArray) -> None:
-    """The entropy of each row in nats."""
-    n_rows, n_classes = probs.shape
-    for row in range(n_rows):
-        total = 0.0
-        for column in range(n_classes):
-            if probs[row, column] > 0:
-                total += probs[row, column] * math.log(probs[row, column])
-        entropy[row] = max(0.0, -total)
+    power = np.int32(np.int32(bits - np.int32(0x3F3504F3)) >> np.int32(23))
+    x = np.int32(bits - np.int32(power << np.int32(23))).view(np.float32) - np.float32(1)
+    x2 = x * x
+    low = (C3 * x + C2) * x2 + (C1 * x + C0)
+    high = (C7 * x + C6) * x2 + (C5 * x + C4)
+    return (high * (x2 * x2) + low) * x + np.float32(power)
 
 
 @_compiled()
@@ -143,11 +156,30 @@ def group_by_code(codes: IntArray, values: FloatArray, starts: IntArray, grouped
 
 
 @_compiled()
-def count_pairs(guesses: IntArray, codes: IntArray, counts: FloatArray) -> None:
-    """Add each item to counts[guess, code]; items with a guess below 0 are left out."""
+def guess_classes(
+    codes: IntArray,
+    predicted: IntArray,
+    p_predicted: FloatArray,
+    p_second: FloatArray,
+    limits: FloatArray,
+    guesses: IntArray,
+) -> None:
+    """The predicted class of each row with a code where it reaches its limit; else UNCLEAR where the second largest
+    probability reaches the lowest limit, so that other classes may reach theirs; else NO_CLASS.
+    """
+    lowest = limits.min()
     for row in range(len(codes)):
-        if guesses[row] >= 0:
-            counts[guesses[row], codes[row]] += 1
+        guess, is_sure = predicted[row], p_predicted[row] >= limits[predicted[row]]
+        other = UNCLEAR if p_second[row] >= lowest else NO_CLASS
+        guess = guess if is_sure else other
+        guesses[row] = guess if codes[row] >= 0 else NO_CLASS
+
+
+@_compiled()
+def count_pairs(guesses: IntArray, codes: IntArray, counts: WholeArray) -> None:
+    """Add each item to counts[guess, code]; one without a guess (-1) thus to the last row."""
+    for row in range(len(codes)):
+        counts[guesses[row], codes[row]] += 1
 
 
 @_compiled()
@@ -165,97 +197,124 @@ def first_two_above(probs: FloatArray, limits: FloatArray, first: IntArray, n_ab
                     break
 
 
+class Pairs(NamedTuple):
+    """The pairs of a given and another class that look for their largest margins, p(other class) - p(given class).
+
+    What a pair has found it keeps as a heap, the smallest margin at the top; of equal margins the earlier row is the
+    larger, in whatever order they are offered.
+
+    starts : (n_classes + 1,), where the pairs of each given class start in the arrays of pairs
+    others : (n_pairs,), the other class, in ascending order within a given class
+    heap_starts : (n_pairs + 1,), where the heap of each pair starts in the arrays of places; it has at least one place
+    n_kept : (n_pairs,), how many places of the heap are taken
+    entries : (n_pairs,), the smallest margin that the pair still takes: -inf until its heap is full
+    floors : (n_classes,), the smallest entry of each given class; inf where it has no pair
+    margins, rows : (n_places,), the heaps
+    """
+
+    starts: IntArray
+    others: IntArray
+    heap_starts: IntArray
+    n_kept: IntArray
+    entries: FloatArray
+    floors: FloatArray
+    margins: FloatArray
+    rows: IntArray
+
+
 @_compiled()
 def offer_predicted(
-    rows: IntArray,
+    is_mine: BoolArray,
     codes: IntArray,
     predicted: IntArray,
     p_predicted: FloatArray,
     p_given: FloatArray,
-    heap_starts: IntArray,
-    n_kept: IntArray,
-    kept_margins: FloatArray,
-    kept_rows: IntArray,
-    entries: FloatArray,
+    pairs: Pairs,
 ) -> None:
-    """Offer some rows to the pair of their given and their predicted class alone; see `offer_rows`.
+    """Offer all rows of some given classes to the pair of their given and their predicted class.
 
-    codes, predicted, p_predicted, p_given : of all rows
+    is_mine : (n_classes + 1,), which given classes; the last is that of rows without one (-1)
     """
-    for row in rows:
-        margin = p_predicted[row] - p_given[row]
-        if margin >= entries[codes[row], predicted[row]]:
-            _keep(
-                margin, row, codes[row], predicted[row], heap_starts, n_kept, kept_margins, kept_rows, entries
-            )
+    for row in range(len(codes)):
+        code = codes[row]
+        if is_mine[code] and predicted[row] != code:
+            margin = p_predicted[row] - p_given[row]
+            for pair in range(pairs.starts[code], pairs.starts[code + 1]):
+                if pairs.others[pair] == predicted[row]:
+                    _offer(margin, row, pair, pairs)
+                    break
+    for code in range(len(pairs.floors)):
+        if is_mine[code]:
+            _raise_floor(code, pairs)
 
 
 @_compiled()
-def offer_rows(
-    probs: FloatArray,
-    rows: IntArray,
+def rows_that_may_enter(
+    start: int,
+    is_wanted: BoolArray,
+    wanted: bool,
+    is_mine: BoolArray,
     codes: IntArray,
-    predicted: IntArray,
-    heap_starts: IntArray,
-    n_kept: IntArray,
-    kept_margins: FloatArray,
-    kept_rows: IntArray,
-    entries: FloatArray,
-    floors: FloatArray,
-) -> None:
-    """Offer rows to the pairs of classes that look for their largest margins: p(other class) - p(given class).
+    p_second: FloatArray,
+    p_given: FloatArray,
+    pairs: Pairs,
+    rows: IntArray,
+) -> tuple[int, int]:
+    """The next rows of some given classes whose margin to any class but the predicted one may enter a heap.
 
-    The pair of the given class i and the class j has the number p = j * n_classes + i. It looks for the
-    heap_starts[p + 1] - heap_starts[p] largest margins among the rows with code i, and keeps them as a heap, the
-    smallest at the top; of equal margins the earlier row is the larger, in whatever order they are offered.
-
-    probs, rows, codes, predicted : of the rows offered; `rows` are their numbers, and the pair with the class
-        `predicted` has had its offer
-    n_kept, kept_margins, kept_rows : the heaps, changed here
-    entries : (given class, other class), the smallest margin that a pair still takes: -inf until its heap is full;
-        changed
-    floors : (n_classes,), the smallest entry of each given class; changed
+    start : the first row looked at
+    is_wanted, wanted : only rows where the first, of all rows, is the second
+    rows : filled with what was found, until it is full
+    returns : how many were found, and where to go on
     """
-    n_classes = probs.shape[1]
-    for offered in range(len(rows)):
-        code = codes[offered]
-        p_given = probs[offered, code]
-        n_entering = 0
-        for other in range(n_classes):
-            n_entering += probs[offered, other] - p_given >= entries[code, other]
-        n_entering -= probs[offered, predicted[offered]] - p_given >= entries[code, predicted[offered]]
-        if n_entering == 0:
-            continue
-        for other in range(n_classes):
-            margin = probs[offered, other] - p_given
-            if margin >= entries[code, other] and other != predicted[offered]:
-                _keep(
-                    margin, rows[offered], code, other, heap_starts, n_kept, kept_margins, kept_rows, entries
-                )
-        floors[code] = entries[code].min()
+    n_found = 0
+    for row in range(start, len(codes)):
+        code = codes[row]
+        may_enter = p_second[row] - p_given[row] >= pairs.floors[code]
+        rows[n_found] = row
+        n_found += is_mine[code] & (is_wanted[row] == wanted) & may_enter
+        if n_found == len(rows):
+            return n_found, row + 1
+    return n_found, len(codes)
 
 
 @_compiled()
-def _keep(
-    margin: float,
-    row: int,
-    code: int,
-    other: int,
-    heap_starts: IntArray,
-    n_kept: IntArray,
-    kept_margins: FloatArray,
-    kept_rows: IntArray,
-    entries: FloatArray,
-) -> None:
-    pair = other * len(entries) + code
-    start, size = heap_starts[pair], heap_starts[pair + 1] - heap_starts[pair]
-    if n_kept[pair] < size:
-        _sift_up(kept_margins, kept_rows, start, n_kept[pair], margin, row)
-        n_kept[pair] += 1
-    elif _is_smaller(kept_margins[start], kept_rows[start], margin, row):
-        _sift_down(kept_margins, kept_rows, start, size, margin, row)
-    if n_kept[pair] == size:
-        entries[code, other] = kept_margins[start]
+def offer_rows(probs: FloatArray, rows: IntArray, codes: IntArray, predicted: IntArray, pairs: Pairs) -> None:
+    """Offer rows to all pairs of their given class but that with the predicted one, which has had its offer.
+
+    probs : of the rows offered
+    codes, predicted : of all rows
+    """
+    for offered in range(len(rows)):
+        row = rows[offered]
+        code = codes[row]
+        has_entered = False
+        for pair in range(pairs.starts[code], pairs.starts[code + 1]):
+            margin = probs[offered, pairs.others[pair]] - probs[offered, code]
+            if margin >= pairs.entries[pair] and pairs.others[pair] != predicted[row]:
+                _offer(margin, row, pair, pairs)
+                has_entered = True
+        if has_entered:
+            _raise_floor(code, pairs)
+
+
+@_compiled()
+def _raise_floor(code: int, pairs: Pairs) -> None:
+    for pair in range(pairs.starts[code], pairs.starts[code + 1]):
+        if pair == pairs.starts[code] or pairs.entries[pair] < pairs.floors[code]:
+            pairs.floors[code] = pairs.entries[pair]
+
+
+@_compiled()
+def _offer(margin: float, row: int, pair: int, pairs: Pairs) -> None:
+    start, size = pairs.heap_starts[pair], pairs.heap_starts[pair + 1] - pairs.heap_starts[pair]
+    if pairs.n_kept[pair] < size:
+        _sift_up(pairs.margins, pairs.rows, start, pairs.n_kept[pair], margin, row)
+        pairs.n_kept[pair] += 1
+    elif _is_smaller(pairs.margins[start], pairs.rows[start], margin, row):
+        _sift_down(pairs.margins, pairs.rows, start, size, margin, row)
+    if pairs.n_kept[pair] == size:
+        pairs.entries[pair] = pairs.margins[start]
 
 
 @_compiled()

@@ -13,13 +13,20 @@ and their order are those of `cleanlab.filter.find_label_issues`, its rounding o
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from diagnostics.chunks import chunks_of, for_each_chunk, n_cores, native_rows
+from diagnostics.chunks import chunks_of, for_each_chunk, n_cores, native_rows, rows_in_chunk
 from diagnostics.errors import DataError
 from diagnostics.scores import ItemScores, class_counts, mean_per_class, score_items
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from diagnostics.kernels import Pairs
+
+CountArray = npt.NDArray[np.signedinteger]
 
 FILTERS = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning")
 
@@ -105,23 +112,21 @@ def _confident_classes(scores: ItemScores, pred_probs: FloatArray, thresholds: F
     A class is confident where its probability reaches its threshold; where several are, the most probable counts. Only
     where the most probable is not confident itself, and the second could be, is the row read again.
     """
-    from diagnostics.kernels import first_two_above
+    from diagnostics.kernels import UNCLEAR, first_two_above, guess_classes
 
     limits = confident_limits(thresholds, scores.p_given.dtype)
-    lowest = limits.min()
     guesses = np.empty_like(scores.predicted)
+    guess_classes(scores.codes, scores.predicted, scores.p_predicted, scores.p_second, limits, guesses)
+    unclear = np.flatnonzero(guesses == UNCLEAR)
 
-    def guess(rows: slice) -> None:
-        predicted, labelled = scores.predicted[rows], scores.codes[rows] != NO_LABEL
-        sure = scores.p_predicted[rows] >= limits[predicted]
-        guesses[rows] = np.where(sure & labelled, predicted, NO_LABEL)
-        unclear = np.flatnonzero(~sure & labelled & (scores.p_second[rows] >= lowest))
-        first, n_above = np.zeros(len(unclear), dtype=np.int64), np.zeros(len(unclear), dtype=np.int64)
-        first_two_above(native_rows(pred_probs, unclear + rows.start), limits, first, n_above)
-        several = np.where(n_above > 1, predicted[unclear], NO_LABEL)
-        guesses[unclear + rows.start] = np.where(n_above == 1, first, several)
+    def read_again(places: slice) -> None:
+        rows = unclear[places]
+        first, n_above = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
+        first_two_above(native_rows(pred_probs, rows), limits, first, n_above)
+        several = np.where(n_above > 1, scores.predicted[rows], NO_LABEL)
+        guesses[rows] = np.where(n_above == 1, first, several)
 
-    for_each_chunk(guess, *pred_probs.shape)
+    for_each_chunk(read_again, len(unclear), pred_probs.shape[1])
     return guesses
 
 
@@ -133,15 +138,15 @@ def confident_limits(thresholds: FloatArray, dtype: np.dtype[np.floating]) -> Fl
     return limits.astype(np.float64)
 
 
-def _counted_pairs(codes: IntArray, guesses: IntArray, n_classes: int) -> FloatArray:
+def _counted_pairs(codes: IntArray, guesses: IntArray, n_classes: int) -> CountArray:
     from diagnostics.kernels import count_pairs
 
-    counts = np.zeros((n_classes, n_classes))
+    counts = np.zeros((n_classes + 1, n_classes), dtype=np.int32)
     count_pairs(guesses, codes, counts)
-    return counts
+    return counts[:n_classes]
 
 
-def calibrated_joint(counts: FloatArray, n_items_of: IntArray) -> IntArray:
+def calibrated_joint(counts: CountArray, n_items_of: IntArray) -> IntArray:
     """The confident joint (equation 1), scaled so that each column sums to the number of items given that class.
 
     At least one item of each class counts as what it is given as. A row is a guess here and a column a given class, for
@@ -150,7 +155,7 @@ def calibrated_joint(counts: FloatArray, n_items_of: IntArray) -> IntArray:
     counts : (n_classes, n_classes), how many items are confidently each class, by given class
     returns : (n_classes, n_classes) of int64
     """
-    scaled = counts.copy()
+    scaled = counts.astype(np.float64)
     np.fill_diagonal(scaled, scaled.diagonal().clip(min=1))
     scaled /= scaled.sum(axis=0)
     scaled *= n_items_of
@@ -167,14 +172,15 @@ def _rounded_columns(counts: FloatArray) -> IntArray:
            [0, 0],
            [0, 1]])
     """
-    rounded = counts.round()
-    missing = (counts.sum(axis=0).round() - rounded.sum(axis=0)).astype(np.int64)
+    rounded = np.empty(counts.shape, dtype=np.int64)
+    np.rint(counts, out=rounded, casting="unsafe")
+    missing = counts.sum(axis=0).round().astype(np.int64) - rounded.sum(axis=0)
     for column in np.flatnonzero(missing):
         order = np.argsort(counts[:, column] - rounded[:, column])
         upwards = missing[column] > 0
         moved = (order[::-1] if upwards else order)[: abs(missing[column])]
         rounded[moved, column] += 1 if upwards else -1
-    return rounded.astype(np.int64)
+    return rounded
 
 
 def count_wrong(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
@@ -232,45 +238,51 @@ def _largest_margins(
     So once the pairs have had their offers of predicted items, most rows need not be read. Of the others the `likely`
     ones come first. Each thread looks for the pairs of its own given classes.
     """
-    from diagnostics.kernels import offer_predicted, offer_rows
+    from diagnostics.kernels import offer_predicted, offer_rows, rows_that_may_enter
 
     n_items, n_classes = pred_probs.shape
-    heap_starts = np.zeros(counts.size + 1, dtype=np.int64)
-    np.cumsum(counts, out=heap_starts[1:])
-    entries = np.full(counts.shape, np.inf, dtype=scores.p_given.dtype)
-    entries[(counts > 0).T] = -np.inf
-    kept_rows = np.full(heap_starts[-1], n_items, dtype=np.int64)
-    kept_margins = np.empty(heap_starts[-1], dtype=entries.dtype)
-    heaps = heap_starts, np.zeros(counts.size, dtype=np.int64), kept_margins, kept_rows, entries
+    pairs = _empty_pairs(counts, scores.p_given.dtype, NO_LABEL)
     codes, predicted = scores.codes, scores.predicted
 
     def offer(turn: int) -> None:
-        is_mine = np.arange(n_classes) % n_cores() == turn
-        for span in chunks_of(n_items, 1):
-            rows = np.flatnonzero(is_mine[codes[span]] & (predicted[span] != codes[span])) + span.start
-            offer_predicted(rows, codes, predicted, scores.p_predicted, scores.p_given, *heaps)
-        floors = entries.min(axis=1)
-        for is_likely in (True, False):
-            for span in chunks_of(n_items, 1):
-                rows = np.flatnonzero(is_mine[codes[span]] & (likely[span] == is_likely)) + span.start
-                rows = rows[_may_enter(scores, rows, floors)]
-                for part in chunks_of(len(rows), n_classes):
-                    block = rows[part]
-                    block = block[_may_enter(scores, block, floors)]
-                    probs = native_rows(pred_probs, block)
-                    offer_rows(probs, block, codes[block], predicted[block], *heaps, floors)
+        is_mine = np.append(np.arange(n_classes) % n_cores() == turn, False)
+        offer_predicted(is_mine, codes, predicted, scores.p_predicted, scores.p_given, pairs)
+        rows = np.empty(min(n_items, rows_in_chunk(n_classes)), dtype=np.int64)
+        for wanted in (True, False):
+            start = 0
+            while start < n_items:
+                n_found, start = rows_that_may_enter(
+                    start, likely, wanted, is_mine, codes, scores.p_second, scores.p_given, pairs, rows
+                )
+                found = rows[:n_found]
+                offer_rows(native_rows(pred_probs, found), found, codes, predicted, pairs)
 
     with ThreadPoolExecutor(n_cores()) as pool:
         list(pool.map(offer, range(n_cores())))
-    found = np.zeros(n_items + 1, dtype=bool)
-    found[kept_rows] = True
-    return found[:-1]
+    largest = np.zeros(n_items, dtype=bool)
+    largest[pairs.rows[pairs.rows != NO_LABEL]] = True
+    return largest
 
 
-def _may_enter(scores: ItemScores, rows: IntArray, floors: FloatArray) -> BoolArray:
-    """Where a pair of the given class could still take the margin to any class but the predicted one."""
-    enters: BoolArray = scores.p_second[rows] - scores.p_given[rows] >= floors[scores.codes[rows]]
-    return enters
+def _empty_pairs(counts: IntArray, dtype: np.dtype[np.floating], no_row: int) -> "Pairs":
+    """The pairs that look for at least one item, those of one given class after the other."""
+    from diagnostics.kernels import Pairs
+
+    others, given = np.divmod(np.flatnonzero(counts > 0), len(counts))
+    order = np.argsort(given, kind="stable")
+    others, given = others[order], given[order]
+    n_places = counts[others, given]
+    has_pair = np.isin(np.arange(len(counts)), given)
+    return Pairs(
+        starts=np.searchsorted(given, np.arange(len(counts) + 1)),
+        others=others,
+        heap_starts=np.concatenate([[0], np.cumsum(n_places)]),
+        n_kept=np.zeros(len(others), dtype=np.int64),
+        entries=np.full(len(others), -np.inf, dtype=dtype),
+        floors=np.where(has_pair, -np.inf, np.inf).astype(dtype),
+        margins=np.empty(n_places.sum(), dtype=dtype),
+        rows=np.full(n_places.sum(), no_row),
+    )
 
 
 def _weighted_entropy(scores: ItemScores, pred_probs: FloatArray, rows: IntArray) -> FloatArray:

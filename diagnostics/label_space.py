@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ import pandas as pd
 from diagnostics.errors import DataError
 from diagnostics.multilabel.label_sets import NOT_LABELLED, LabelSets, parse_label_sets
 from diagnostics.task import NO_LABEL, BoolArray, IntArray, label_codes
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Texts = Sequence[object] | pd.Series | npt.NDArray[np.object_]
 Codes = npt.NDArray[np.signedinteger[Any]]
@@ -90,7 +93,33 @@ class LabelSpace:
 
         n : (n_groups,), how many items have each of these labels; given, predicted : (n_groups,)
         """
-        from scipy.sparse import csr_array, triu
+        from scipy.sparse import triu
+
+        counts = self._exchanged(given, predicted, n)
+        both_ways = triu(counts + counts.T, k=1).tocoo()
+        some = both_ways.data > 0
+        first, second = (each[some].astype(np.int64) for each in (both_ways.row, both_ways.col))
+        return first, second, both_ways.data[some]
+
+    def exchanged_counts(self, given: Codes, predicted: Codes) -> IntArray:
+        """(n_classes, n_classes), how many items are given the first class and predicted to have the second one in its
+        place, see `exchanged`; with one label an item that is the confusion of two classes."""
+        counts: IntArray = self._exchanged(given, predicted, np.ones(len(given), dtype=np.int64)).toarray()
+        return counts
+
+    def between(self, given: Codes, predicted: Codes, second: Codes, pair: tuple[int, int]) -> BoolArray:
+        """(n_items,), on which items it is asked which of two classes they have: given one of them and predicted one.
+
+        second : what the model says besides
+        """
+        one, other = pair
+        between: BoolArray = (self.has(given, one) | self.has(given, other)) & (
+            self.has(predicted, one) | self.has(predicted, other)
+        )
+        return between
+
+    def _exchanged(self, given: Codes, predicted: Codes, n: IntArray) -> csr_array:
+        from scipy.sparse import csr_array
 
         differ = np.flatnonzero((given != NO_LABEL) & (given != predicted) & (n > 0))
         members = csr_array(
@@ -98,11 +127,7 @@ class LabelSpace:
         )
         has, said = members[given[differ]], members[predicted[differ]]
         both = has.multiply(said)
-        counts = (has - both).T @ (said - both).multiply(n[differ, None]).tocsr()
-        both_ways = triu(counts + counts.T, k=1).tocoo()
-        some = both_ways.data > 0
-        first, second = (each[some].astype(np.int64) for each in (both_ways.row, both_ways.col))
-        return first, second, both_ways.data[some]
+        return csr_array((has - both).T @ (said - both).multiply(n[differ, None]).tocsr())
 
     def torn(self, predicted: Codes, second: Codes, pair: tuple[int, int]) -> BoolArray:
         """(n_items,), of which items one of two classes is predicted and the other comes second."""
@@ -146,6 +171,15 @@ class SetSpace(LabelSpace):
         """(n_items,), of which items one of two classes is predicted, the other not, and one of them is where the model
         hesitates most; second : the class that is nearest to its threshold"""
         return self._one_of_two(predicted, second, pair)
+
+    def between(self, given: Codes, predicted: Codes, second: Codes, pair: tuple[int, int]) -> BoolArray:
+        """(n_items,), given exactly one of the two and predicted exactly one, which is the other, or one of them is the
+        suspect class; second : that class"""
+        one, other = pair
+        is_one = self.has(given, one) ^ self.has(given, other)
+        torn = self._one_of_two(predicted, second, pair)
+        between: BoolArray = self.exchanged(given, predicted, pair) | (is_one & torn)
+        return between
 
     def with_texts(self, texts: Texts) -> LabelSpace:
         """The sets that had no number yet get the next ones, in an order that does not depend on that of the texts."""

@@ -6,9 +6,9 @@ Directions, so that nobody has to remember them: `loss` and `entropy` are high w
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from diagnostics.chunks import chunks_of, for_each_chunk, native_rows, native_type
@@ -177,10 +177,8 @@ def mean_per_class(codes: IntArray, values: FloatArray, n_classes: int) -> Float
     starts = np.concatenate([[0], np.cumsum(counts)])
     grouped = np.empty(starts[-1], dtype=values.dtype)
     group_by_code(codes, values, starts, grouped)
-    sums = np.full(n_classes, np.nan)
-    for code in np.flatnonzero(counts):
-        sums[code] = np.add.reduce(grouped[starts[code] : starts[code + 1]])
-    means: FloatArray = (sums / np.maximum(counts, 1)).astype(values.dtype)
+    sums = np.array([np.add.reduce(grouped[start:stop]) for start, stop in pairwise(starts.tolist())])
+    means: FloatArray = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(values.dtype)
     return means.astype(np.float64)
 
 
@@ -274,13 +272,11 @@ def _position_type(n_classes: int) -> type[np.signedinteger]:
 
 
 def _score_chunk(probs: FloatArray, rows: slice, scores: ItemScores) -> None:
-    from diagnostics.kernels import NO_ROW, entropies_float32, entropies_float64, score_rows
+    from diagnostics.kernels import NO_ROW, score_rows
 
-    is_small = probs.dtype == np.float32
-    bits: npt.NDArray[np.signedinteger] = probs.view(np.int32) if is_small else probs.view(np.int64)
     bad_row = score_rows(
         probs,
-        bits,
+        probs.view(np.int32 if probs.dtype == np.float32 else np.int64),
         scores.codes[rows],
         ROW_SUM_TOLERANCE,
         scores.predicted[rows],
@@ -288,10 +284,16 @@ def _score_chunk(probs: FloatArray, rows: slice, scores: ItemScores) -> None:
         scores.p_given[rows],
         scores.p_predicted[rows],
         scores.p_second[rows],
+        scores.entropy[rows],
     )
-    if bad_row != NO_ROW:
+    if bad_row != NO_ROW and _has_minus_zero(probs[bad_row]):
+        _score_chunk(probs + 0.0, rows, scores)
+    elif bad_row != NO_ROW:
         raise DataError(_no_distribution(probs[bad_row], rows.start + bad_row))
-    (entropies_float32 if is_small else entropies_float64)(probs, bits, scores.entropy[rows])
+
+
+def _has_minus_zero(probs: FloatArray) -> bool:
+    return bool(np.any(np.signbit(probs) & (probs == 0)))
 
 
 def _no_distribution(probs: FloatArray, row: int) -> str:

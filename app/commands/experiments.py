@@ -1,12 +1,21 @@
 """The verb about experiments: make one, list them, show or remove one."""
 
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.commands.options import AsJson, ProjectFolder, option_parameter, with_keywords
-from app.printing import print_json, print_line, print_note, print_table, progress_bar
+from app.printing import (
+    difference_with_interval,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    print_wide_table,
+    progress_bar,
+)
 from diagnostics.experiments import EXPERIMENTS
 from diagnostics.experiments.options import ExperimentOption, ExperimentSpec, parsed_values
 
@@ -70,7 +79,7 @@ def _annotation(name: str, option: ExperimentOption) -> Any:
 
 def _help(option: ExperimentOption) -> str:
     sentence = option.help[0].upper() + option.help[1:]
-    default = option.none_means if option.default is None else _shown(option.default)
+    default = option.none_means if option.default in (None, ()) else _shown(option.default)
     return f"{sentence}. Default: {default}."
 
 
@@ -160,10 +169,7 @@ def _show(made: "Experiment", *, json: bool) -> None:
     version = info.dataset_version["number"]
     print_line(f"{info.experiment_id}, {info.title}, on dataset version {version} ({info.seconds:.0f} s)")
     print_line(" ".join(filter(None, (info.verdict, info.why))))
-    rows = [_texts(row) for row in made.table.to_dict("records")]
-    shown = [name for name in rows[0] if any(row[name] not in ("", MISSING) for row in rows)] if rows else []
-    columns = {name: "left" if isinstance(made.table.get(name, [""])[0], str) else "right" for name in shown}
-    print_table("Numbers", columns, rows)
+    _print_numbers(made)
     for line in (info.agreement, *info.notes):
         if line:
             print_line(line)
@@ -174,16 +180,37 @@ def _show(made: "Experiment", *, json: bool) -> None:
     return None
 
 
+def _print_numbers(made: "Experiment") -> None:
+    """The table without what is the same in every row, which stands above it."""
+    rows = [_texts(row) for row in made.table.to_dict("records")]
+    names = [
+        name for name in (rows[0] if rows else ()) if any(row[name] not in ("", MISSING) for row in rows)
+    ]
+    alike = [name for name in names if len(rows) > 1 and len({row[name] for row in rows}) == 1]
+    names = [name for name in names if name not in alike]
+    kinds = {name: made.table[name].dtype.kind if name in made.table else "f" for name in names}
+    columns = {_heading(name): "right" if kind in "iuf" else "left" for name, kind in kinds.items()}
+    keys = list(takewhile(lambda name: kinds[name] != "f", names))
+    headed = [{_heading(name): row[name] for name in names} for row in rows]
+    same = "; ".join(f"{_heading(name)} {rows[0][name]}" for name in alike)
+    print_wide_table(f"Numbers ({same})" if same else "Numbers", columns, headed, n_keys=len(keys))
+
+
+def _heading(name: str) -> str:
+    return name.replace("_", " ")
+
+
 def _texts(row: Mapping[Any, Any]) -> dict[str, str]:
-    """The numbers of a row as texts; a difference and its interval stand together."""
-    intervals = {name: name.removesuffix("difference") for name in row if name.endswith("difference")}
-    intervals = {name: stem for name, stem in intervals.items() if f"{stem}low" in row}
-    apart = {f"{stem}{end}" for stem in intervals.values() for end in ("low", "high")}
-    texts = {}
+    """The numbers of a row as texts; a difference and its interval stand together, in points."""
+    texts, apart = {}, set()
     for name, value in row.items():
-        if name in intervals and value == value:
-            low, high = (row[f"{intervals[name]}{end}"] for end in ("low", "high"))
-            texts[name] = f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+        stem = next(
+            (each for each in (name.removesuffix("difference"), f"{name}_") if f"{each}low" in row), None
+        )
+        if stem is not None:
+            ends = [f"{stem}{end}" for end in ("low", "high")]
+            texts[f"{name}, points"] = difference_with_interval(value, *(row[end] for end in ends))
+            apart |= set(ends)
         elif name not in apart:
             texts[name] = _text(value)
     return texts

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.widgets.availability import is_missing
 from app.widgets.page import escape, prose
 from curation.advice import NEEDED, TOO_FEW, Action, ClassAdvice, class_advice
-from curation.availability import ADVICE
 from curation.project import Project
 
 MAX_SHOWN = 4
@@ -18,8 +16,6 @@ SLOW = "Looking at what each class needs …"
 def advice_section(project: Project, run_id: str) -> None:
     """The lines of classes that need something; the others are folded."""
     st.subheader("What to do next", anchor=False)
-    if is_missing(project, ADVICE):
-        return
     with st.spinner(SLOW, show_time=True):
         lines = class_advice(project, run_id)
     n_needed = sum(line.advice in NEEDED for line in lines)

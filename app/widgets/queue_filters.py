@@ -10,16 +10,14 @@ from app.widgets.one_class import MIXED, OF_A_CLASS
 from app.widgets.page import SPLIT_NAMES, escape
 from curation.cards import card_kind
 from curation.project import Project
-from curation.queues import NO_VERDICT, RANKERS, QueueQuery
+from curation.queues import NO_VERDICT, RANKERS, QueueQuery, Suspect
 
 ANY = ""
-MORE_KEY, PAIR_KEY, MAX_PAIRS = "review_more", "review_pair", 40
+MORE_KEY, SUSPECT_KEY, PAIR_KEY, MAX_PAIRS = "review_more", "review_suspect", "review_pair", 40
 DECIDED_NAMES = {"any": "All", "open": "Open", "decided": "Decided"}
-SUSPECT_NAMES = {ANY: "Any", "missing": "Missing", "superfluous": "Superfluous"}
-SUSPECT_HELP = "What may be wrong with the labels of an item: one that it lacks, or one that it has too many."
-SUSPECT_LABEL_HELP = (
-    "Only items of which this very label is suspect: it may be missing, or one too many. Each item counts for its most "
-    "suspect label."
+SUSPECT_HELP = (
+    "What may be wrong with the labels of an item: one that it lacks, or one that it has too many, of any class or of "
+    "one. Each item counts for its most suspect label."
 )
 WITH_NAMES = {
     "given_with": "Only items that are labelled with **{}**, too",
@@ -42,7 +40,6 @@ WIDTHS = {
     "given": 1.5,
     "predicted": 1.5,
     "suspect": 1.5,
-    "suspect_label": 1.5,
     "decided": 1.5,
     "search": 1.2,
     "more": 1.1,
@@ -72,26 +69,7 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
         _select("predicted", "Predicted", classes, query.predicted or ANY, counts["predicted"], {ANY: "Any"})
     if "suspect" in columns:
         with columns["suspect"]:
-            _select(
-                "suspect",
-                "Suspect",
-                list(SUSPECT_NAMES),
-                query.suspect or ANY,
-                counts["suspect"],
-                SUSPECT_NAMES,
-                SUSPECT_HELP,
-            )
-    if "suspect_label" in columns:
-        with columns["suspect_label"]:
-            _select(
-                "suspect_label",
-                "Suspect label",
-                classes,
-                query.suspect_label or ANY,
-                counts["suspect_label"],
-                {ANY: "Any"},
-                SUSPECT_LABEL_HELP,
-            )
+            _suspect_filter(query)
     with columns["decided"]:
         _select("decided", "Decided", list(DECIDED_NAMES), query.decided, counts["decided"], DECIDED_NAMES)
     with columns["search"]:
@@ -117,7 +95,7 @@ def queue_filters(project: Project, query: QueueQuery) -> None:
 def _not_asked(query: QueueQuery, counts: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
     """The filters that have no place in this queue."""
     asked = query.suspect or query.suspect_label
-    none_suspect = () if counts["suspect"] or asked else ("suspect", "suspect_label")
+    none_suspect = () if counts["suspect"] or asked else ("suspect",)
     if query.like is not None:
         return ("by", "k", *none_suspect)
     return none_suspect if query.by == "confusion" else ("k", *none_suspect)
@@ -144,6 +122,43 @@ def _more_filters(project: Project, query: QueueQuery, counts: Mapping[str, Mapp
         )
         st.divider()
         blind_check(project, query)
+
+
+def _suspect_filter(query: QueueQuery) -> None:
+    """What may be wrong with which of an item's labels, with how many items each has."""
+    counts = context.open_view(query).suspect_counts()
+    chosen: Suspect = (query.suspect, query.suspect_label)
+    options: list[Suspect] = [(None, None), *counts]
+    st.session_state[SUSPECT_KEY] = chosen
+    st.selectbox(
+        "Suspect",
+        options if chosen in options else [*options, chosen],
+        key=SUSPECT_KEY,
+        format_func=lambda each: _suspect_text(each, counts.get(each, 0)),
+        on_change=_write_suspect,
+        help=SUSPECT_HELP,
+    )
+
+
+def _suspect_text(suspect: Suspect, n: int) -> str:
+    """
+    >>> _suspect_text(("missing", None), 31), _suspect_text(("missing", "cat"), 12), _suspect_text((None, None), 0)
+    ('Missing (31)', 'cat missing (12)', 'Any')
+    """
+    kind, name = suspect
+    text = " ".join(each for each in (name, kind) if each) if name else (kind or "any").capitalize()
+    return f"{text} ({n:,})" if any(suspect) else text
+
+
+def _write_suspect() -> None:
+    kind, name = st.session_state[SUSPECT_KEY]
+    for each in ("suspect", "suspect_label", MIXED, "page"):
+        _drop(each)
+    st.query_params.update(
+        {key: value for key, value in (("suspect", kind), ("suspect_label", name)) if value}
+    )
+    if not name:
+        st.query_params[MIXED] = "1"
 
 
 def _pair_filter(query: QueueQuery) -> None:
@@ -243,7 +258,7 @@ def _write(name: str) -> None:
     if name == "split":
         for other in ("like", "given", "given_with", "suspect", "suspect_label"):
             _drop(other)  # another split has other suspects, and unlabelled items have no given label at all
-    if name in ("given", "suspect_label"):
+    if name == "given":
         _drop(MIXED)
         if not value:
             st.query_params[MIXED] = "1"

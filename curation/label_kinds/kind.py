@@ -69,9 +69,6 @@ class LabelReader(Protocol):
         """The classes, in order: those the user named, else those that occur; labels : those of usable items."""
 
 
-ADVICE = "advice"
-FEATURES = (ADVICE,)
-
 Members = Callable[[str], tuple[str, ...]]
 Join = Callable[[FloatArray, FloatArray], FloatArray]
 
@@ -96,9 +93,11 @@ class LabelKind:
     compared : the names of those totals that runs are compared by, the leading one first
     said : (a row of a queue, the ranking, its k) -> in words, what the model says of it
     reasoned_from : the columns of a queue that `diagnostics.reasons` reads beside what was seen of the items
+    exchanged_by_chance : (labels, codes, predicted codes) -> (n_classes, n_classes), how many items would be predicted
+        the second class in place of the first if the one had nothing to do with the other
+    class_suspects : of `curation.run_index.SUSPECTS`, what a class can be of an item; () where it has just one
     class_filter : the field of `curation.queues.QueueQuery` by which one class is reviewed at a time
     suspects_text : how many items of a class are suspect, of {n_open} that nobody decided on and {n} in its queue
-    not_available : why projects with such labels lack some of FEATURES, a sentence each
     """
 
     key: str
@@ -119,9 +118,10 @@ class LabelKind:
     compared: tuple[str, ...]
     said: Callable[[Mapping[str, Any], str, int], str]
     reasoned_from: tuple[str, ...]
+    exchanged_by_chance: Callable[["LabelSpace", IntArray, IntArray], FloatArray]
+    class_suspects: tuple[str, ...]
     class_filter: str
     suspects_text: str
-    not_available: Mapping[str, str]
 
     def counted(self, labels: pd.Series) -> dict[str, int]:
         """How many items have each class; labels : texts, null where nobody labelled."""

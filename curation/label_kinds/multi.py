@@ -11,7 +11,6 @@ import pandas as pd
 from curation.dataset.findings import NOTE, SET_ASIDE, Check, Finding
 from curation.dataset.image_checks import Unusable
 from curation.label_kinds.kind import (
-    ADVICE,
     LabelForm,
     LabelKind,
     LabelReader,
@@ -24,6 +23,7 @@ from diagnostics.multilabel.label_sets import (
     check_class_names,
     parse_label_sets,
 )
+from diagnostics.multilabel.scores import MISSING, SUPERFLUOUS
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ UNREADABLE, REPEATED = "unreadable_labels", "repeated_label"
 HESITATION = {
     "confusion": "; its nearest probability is {value:.2f} from where it decides",
     "entropy": "; entropy {value:.2f}",
-}
-NOT_AVAILABLE = {
-    ADVICE: "What to do next for each class is told for one label an item so far, not for several.",
 }
 TOTALS = ("subset_accuracy", "hamming_loss", "micro_f1", "macro_f1")
 PLACE = ("source", "row", "path", "item_id")
@@ -208,6 +205,12 @@ def _totals(labels: "LabelSpace", codes: IntArray, predicted: IntArray) -> "dict
     return {name: getattr(found, name) for name in TOTALS}
 
 
+def _exchanged_by_chance(labels: "LabelSpace", codes: IntArray, predicted: IntArray) -> FloatArray:
+    from diagnostics.multilabel.metrics import exchanged_by_chance
+
+    return exchanged_by_chance(labels.label_sets(codes), labels.targets(predicted))
+
+
 SEVERAL_LABELS = LabelKind(
     key="multi",
     is_set=True,
@@ -227,7 +230,8 @@ SEVERAL_LABELS = LabelKind(
     compared=("subset_accuracy", "micro_f1", "macro_f1"),
     said=_said,
     reasoned_from=("given_label", "suspect", "second_label", "p_second"),
+    exchanged_by_chance=_exchanged_by_chance,
+    class_suspects=(MISSING, SUPERFLUOUS),
     class_filter="suspect_label",
     suspects_text="{n_open:,} of {n:,} suspects open",
-    not_available=NOT_AVAILABLE,
 )

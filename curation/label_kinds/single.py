@@ -135,7 +135,8 @@ ONE_LABEL = LabelKind(
     compared=("accuracy", "macro_f1"),
     said=_said,
     reasoned_from=("given_label",),
+    exchanged_by_chance=lambda labels, codes, predicted: np.zeros((len(labels.classes),) * 2),
+    class_suspects=(),
     class_filter="given",
     suspects_text="{n_open:,} of {n:,} labels suspect and open",
-    not_available={},
 )

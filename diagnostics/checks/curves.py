@@ -23,7 +23,7 @@ UNDERFITS = 0.75  # of the way from the most common class to every training labe
 
 NO_CURVE_OF_HEADS = "A quick round trains only heads, in one step: there are no epochs."
 NO_CURVE_OF_FITS = "These models are fitted at once, without epochs and learning rate."
-OWN_SCALE = "Focal loss is on a scale of its own: how far it has come from chance cannot be read from it."
+ON_OWN_SCALE = "is on a scale of its own: how far it has come from chance cannot be read from it."
 MADE_ELSEWHERE = "The predictions were imported: how the model was trained is not known here."
 NO_CURVES = "This run kept no curves."
 
@@ -44,8 +44,8 @@ def _with_curves(
                 return Seen(NOT_APPLICABLE, NO_CURVE_OF_HEADS)
             if facts.fitted_at_once:
                 return Seen(NOT_APPLICABLE, NO_CURVE_OF_FITS)
-            if of_training_loss and not facts.cross_entropy:
-                return Seen(NOT_APPLICABLE, OWN_SCALE)
+            if of_training_loss and facts.own_scale:
+                return Seen(NOT_APPLICABLE, f"{facts.own_scale} {ON_OWN_SCALE}")
             if facts.history.empty:
                 return Seen(SKIPPED, NO_CURVES)
             if len(facts.curves) < at_least:

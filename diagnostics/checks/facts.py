@@ -37,7 +37,8 @@ class TrainingFacts:
         this run or in the one that it was taken over from
     label_smoothing : as it was trained, in [0, 0.5]
     label_kind : how many of the classes an item has
-    cross_entropy : the training loss is one, perhaps weighted; others are on a scale of their own
+    own_scale : the name of the training loss if it is no mean cross-entropy, in which how far it has come from chance
+        could be read, perhaps one weighted by class; "" if it is
     quick : only heads were trained; fitted_at_once : the models have no epochs
     counts : COUNT_COLUMNS, one row a class: labelled items of each split that have it, and how many validation items of
         the class are predicted to have it
@@ -58,7 +59,7 @@ class TrainingFacts:
     lr_by_hand: bool
     label_smoothing: float
     label_kind: LabelKind
-    cross_entropy: bool
+    own_scale: str
     quick: bool
     fitted_at_once: bool
     counts: pd.DataFrame

@@ -114,8 +114,8 @@ def imbalance(facts: TrainingFacts) -> Seen:
     others = counts.drop(index=rare.index)
     named = f"{ratio}. {_classes(rare['label'])} with at most a tenth of the largest"
     remedy = (
-        "Find more items of these classes (Performance says how), "
-        f"{facts.label_kind.words.against_imbalance}."
+        "Find more items of these classes (Performance says how), weight them more in training, or try a "
+        "cap on the largest class."
     )
     recalls = [proportion(float(part["val_hits"].sum()), int(part["val"].sum())) for part in (rare, others)]
     worse = difference_of_proportions(*recalls)

@@ -73,6 +73,18 @@ EXPERIMENTS: dict[str, ExperimentSpec] = {
                 "draws": ExperimentOption(
                     int, "nested subsets of the labels that a curve is drawn through", 5, low=3, high=50
                 ),
+                "full": FULL,
+                "classes": ExperimentOption(
+                    str,
+                    "the classes that whole models are trained for",
+                    (),
+                    many=True,
+                    is_class=True,
+                    none_means="a fifth of the classes, 5 at most, those that gain most by heads on features",
+                ),
+                "full_draws": ExperimentOption(
+                    int, "draws for whole models; fewer cost less and give wider intervals", 4, low=3, high=50
+                ),
             },
         ),
         ExperimentSpec(

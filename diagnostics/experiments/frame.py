@@ -49,7 +49,7 @@ class Trainer(Protocol):
         """(n_models, n_ruler_items, n_classes) probabilities, in the order of the ruler.
 
         items : train items with the columns item_id and label, and perhaps weight (how much an item counts, 1 = as
-            one item; heads only). Only items that the trainer knows: `ExperimentData.train_items` and `spare_items`;
+            one item). Only items that the trainer knows: `ExperimentData.train_items` and `spare_items`;
             those that are left out are not trained on.
         config : how to train, if not as `ExperimentData.single` says; of it a quick trainer's heads heed the remedy for
             imbalance alone, and without it they are trained with none
@@ -213,12 +213,13 @@ class Speed:
     """How long one training takes here, in seconds; None where nothing is known.
 
     quick_s : of one quick training; full_s : of one model trained whole, on all train items
-    source : where full_s is from, in words
+    source : where full_s is from, in words; quick_source : where quick_s is from, if it was not measured here
     """
 
     quick_s: float | None = None
     full_s: float | None = None
     source: str = ""
+    quick_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +263,17 @@ def cost_of(trainings: Trainings, speed: Speed) -> Cost:
         if speed.full_s is None:
             return Cost(trainings, None, "nothing has been trained here yet")
         full_s = trainings.n_full * trainings.n_models * speed.full_s
-    if trainings.n_quick and speed.quick_s is None and not trainings.n_full:
-        return Cost(trainings, None, "no experiment has trained heads here yet; mostly seconds")
-    return Cost(trainings, quick_s + full_s, speed.source if trainings.n_full else "")
+    return Cost(trainings, quick_s + full_s, speed.source if trainings.n_full else speed.quick_source)
+
+
+def rough_quick_s(n_items: int, n_classes: int) -> float:
+    """About how long a quick training takes on one core, before one was made here.
+
+    n_items : train items
+
+    Measured: 0.03 s for 600 items of 10 classes and 256 features, 1.1 s for 6,767 of 77 and 512.
+    """
+    return 0.02 + 2.2e-6 * n_items * n_classes
 
 
 @dataclass(frozen=True, slots=True)

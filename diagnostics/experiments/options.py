@@ -1,7 +1,9 @@
 """What a person may choose of an experiment, and what is checked of it. Loads no library."""
 
+import csv
 import difflib
 import importlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ class ExperimentOption:
     default : the value if nothing is chosen, a tuple if `many`; None : chosen by the experiment, see `none_means`
     low, high : inclusive bounds of a number
     choices : what a text may be
-    many : several values, on the command line with commas between them
+    many : several values, on the command line with commas between them; none only if `none_means` says what that is
     is_class : the text is the name of a class
     """
 
@@ -72,7 +74,7 @@ def checked_options(spec: ExperimentSpec, given: Options, classes: Sequence[str]
     for name, option in spec.options.items():
         several: Sequence[Any] = values[name] if option.many else [values[name]]
         problems += [text for value in several if (text := _problem(name, option, value, classes))]
-        if option.many and not values[name]:
+        if option.many and not values[name] and not option.none_means:
             problems.append(f"{name} needs at least one value")
     if problems:
         raise ConfigError(f"The experiment {spec.name} cannot be made like this: {'; '.join(problems)}.")
@@ -80,19 +82,33 @@ def checked_options(spec: ExperimentSpec, given: Options, classes: Sequence[str]
 
 
 def parsed_values(name: str, option: ExperimentOption, text: str) -> tuple[Any, ...]:
-    """The values of an option that takes several, from a text with commas between them.
+    """The values of an option that takes several, from a text with commas between them; quotes hold one together.
 
     raises : ConfigError if one is not of its kind
 
     >>> parsed_values("drop", ExperimentOption(int, "", (), many=True), "25, 50")
     (25, 50)
+    >>> parsed_values("classes", ExperimentOption(str, "", (), many=True), 'bus, "van, white"')
+    ('bus', 'van, white')
     """
+    parts = [part for row in csv.reader([text], skipinitialspace=True) for part in row]
     try:
-        return tuple(option.kind(part.strip()) for part in text.split(",") if part.strip())
+        return tuple(option.kind(part.strip()) for part in parts if part.strip())
     except ValueError:
         raise ConfigError(
             f"{name} takes {_KINDS[option.kind]} or several with commas between them; found {text!r}."
         ) from None
+
+
+def joined_values(values: Sequence[Any]) -> str:
+    """The text that `parsed_values` takes apart.
+
+    >>> joined_values(["bus", "van, white"])
+    'bus,"van, white"'
+    """
+    written = io.StringIO()
+    csv.writer(written, lineterminator="").writerow(values)
+    return written.getvalue()
 
 
 def _unknown(name: str, known: list[str]) -> str:

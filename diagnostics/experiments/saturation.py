@@ -1,13 +1,21 @@
-"""Saturation: what the next labels of each class are worth, from learning curves of heads.
+"""Saturation: what the next labels of each class are worth, from learning curves.
 
-For each class a head is trained again and again with a part of its labels, all labels of most other classes beside it.
+For each class a model is trained again and again with a part of its labels, all labels of most other classes beside it.
 The labels that are left weigh so much more that the class counts as much as it does now: without that the curve would
 mostly show that a class that is rarer in training is predicted less often, which levels off long before the
-information in its labels does. Subsets of one draw are nested. Several classes are thinned out at a time, each
-time others together.
+information in its labels does. Subsets of one draw are nested. Several classes are thinned out at a time, a fifth of
+them at most, each time others together.
+
+Where items have several labels, a label of a class is an item that has it: thinning out leaves whole items out, with
+their other labels, and those that are left weigh more with theirs, so that these classes keep their weight, too. As
+classes share items there, each is thinned out by itself.
+
+Heads on features draw the curve of every class. Whole models draw those of the classes that were named, or that gain
+most by heads, from the same subsets.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +23,7 @@ import pandas as pd
 
 from diagnostics.errors import DataError
 from diagnostics.experiments.frame import (
+    FULL,
     MEASURED,
     QUICK,
     ExperimentData,
@@ -25,10 +34,11 @@ from diagnostics.experiments.frame import (
 )
 from diagnostics.experiments.options import Options
 from diagnostics.learning_curve import Curve, extrapolate_f1
-from diagnostics.task import IntArray, label_codes
+from diagnostics.task import BoolArray, IntArray
+from diagnostics.training.plan import WEIGHT
 
 SHARES = (0.25, 0.4, 0.63)
-MAX_GROUPS = 5
+N_GROUPS, MAX_WHOLE = 5, 5
 MIN_LABELS, MIN_SUPPORT = 20, 5
 ONE_POINT = 0.01
 HELPS, SATURATED, CANNOT_TELL, TOO_FEW = "more labels help", "saturated", "cannot tell", "too few to judge"
@@ -37,8 +47,10 @@ TABLE_COLUMNS = (
 )  # fmt: skip
 RULE = (
     f"“{HELPS}”: the whole 95 % interval of the gain is above 0. “{SATURATED}”: it is below 1 point. "
-    f"“{CANNOT_TELL}”: neither. The gain is extrapolated from heads trained on parts of the labels that there are."
+    f"“{CANNOT_TELL}”: neither. The gain is extrapolated from trainings on parts of the labels that there are."
 )
+
+Curves = Mapping[int, Curve]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,75 +63,92 @@ class _Part:
 
 
 def count(data: ExperimentData, options: Options) -> Trainings:
-    """How often it trains: once on everything and once for each share and group of classes, in every draw."""
-    judged = _judged(data)
-    n_draws: int = options["draws"]
-    return Trainings(n_quick=n_draws * (1 + len(SHARES) * min(MAX_GROUPS, len(judged))), n_full=0)
+    """How often it trains: once on everything and once for each share and group of classes, in every draw.
+
+    raises : DataError if there are too few items for a curve, of all classes or of one that was named
+    """
+    judged, named = judged_classes(data), _named(data, options)
+    n_whole = len(named) or _n_by_itself(len(judged))
+    n_full = _n_trainings(data, options["full_draws"], n_whole) if options["full"] else 0
+    return Trainings(n_quick=_n_trainings(data, options["draws"], len(judged)), n_full=n_full)
 
 
 def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
     """Train on parts of the labels, draw a curve for each class and extrapolate it."""
-    if trainers.quick is None:
-        raise DataError(f"The learning curves are those of quick trainings. {trainers.why_no_quick}")
     n_more: int = options["more"]
-    curves = learning_curves(data, trainers.quick, n_draws=options["draws"], n_more=n_more)
-    table = curves_table(data, curves)
+    judged = judged_classes(data)
+    curves: dict[str, Curves] = {}
+    if trainers.quick is not None:
+        n_draws: int = options["draws"]
+        curves[QUICK] = learning_curves(data, trainers.quick, judged, n_draws=n_draws, n_more=n_more)
+    elif trainers.full is None:
+        raise DataError(f"The learning curves are those of quick trainings. {trainers.why_no_quick}")
+    if trainers.full is not None:
+        whole = _named(data, options) or _most_promising(data, judged, curves.get(QUICK))
+        n_draws = options["full_draws"]
+        curves[FULL] = learning_curves(data, trainers.full, whole, n_draws=n_draws, n_more=n_more)
+    table = pd.concat([curves_table(data, found, way) for way, found in curves.items()], ignore_index=True)
+    deciding = deciding_rows(table)
     return Result(
         outcome=MEASURED,
-        verdict=verdict_of(table, n_more),
-        why=rest_of(table),
+        verdict=verdict_of(deciding, n_more),
+        why=" ".join(filter(None, (rest_of(deciding), _who_decides(table)))),
         table=table,
-        notes=(
-            RULE,
-            f"The next {n_more} labels of one class, all other labels as they are; the class counts in training as "
-            "much as it does now. The interval is that of the mean over many such lots of labels; a single lot can "
-            "come out differently.",
-            "A quick estimate: heads on fixed features. Whole models can gain more from labels than heads do, as "
-            "their features learn too.",
-            *_not_judged(table),
-        ),
-        facts={"more": n_more, "curves": {data.task.classes[code]: _points(c) for code, c in curves.items()}},
+        notes=tuple(_notes(table, trainers, options)),
+        agreement=agreement_of(table),
+        facts={"more": n_more, "curves": {way: _all_points(data, found) for way, found in curves.items()}},
     )
 
 
-def learning_curves(data: ExperimentData, trainer: Trainer, *, n_draws: int, n_more: int) -> dict[int, Curve]:
-    """The curve of each class that has enough labels and validation items, by its position in the classes."""
-    codes = label_codes(data.train_items["label"], data.task.classes)
-    judged = _judged(data)
-    counts = np.bincount(codes, minlength=len(data.task.classes))
-    sizes = {code: np.array([_n_kept(counts[code], share) for share in (*SHARES, 1.0)]) for code in judged}
+def learning_curves(
+    data: ExperimentData, trainer: Trainer, classes: Sequence[int], *, n_draws: int, n_more: int
+) -> dict[int, Curve]:
+    """The curves of some of the classes that have enough labels and validation items, by their positions."""
+    counts = data.n_labels()
+    sizes = {code: np.array([_n_kept(counts[code], share) for share in (*SHARES, 1.0)]) for code in classes}
     predicted = {
-        code: np.zeros((len(SHARES) + 1, n_draws, len(data.ruler)), dtype=np.bool_) for code in judged
+        code: np.zeros((len(SHARES) + 1, n_draws, len(data.ruler)), dtype=np.bool_) for code in classes
     }
-    for part in _parts(judged, n_draws, data.config.seed):
-        items = _thinned_out(data.train_items, codes, counts, part, data.config.seed)
-        chosen = trainer(items, seed=part.draw).mean(axis=0).argmax(axis=1)
+    for part in _parts(classes, _n_groups(data, len(classes)), n_draws, data.config.seed):
+        said = data.ruler.predicted(trainer(_thinned_out(data, part), seed=part.draw))
         size = (*SHARES, 1.0).index(part.share)
         for code in part.classes:
-            predicted[code][size, part.draw] = chosen == code
+            predicted[code][size, part.draw] = said[:, code]
     return {
         code: extrapolate_f1(
-            data.ruler.codes == code, predicted[code], sizes[code], n_more=n_more, seed=data.config.seed
+            data.ruler.space.has(data.ruler.codes, code),
+            predicted[code],
+            sizes[code],
+            n_more=n_more,
+            seed=data.config.seed,
         )
-        for code in judged
+        for code in classes
     }
 
 
-def curves_table(data: ExperimentData, curves: dict[int, Curve]) -> pd.DataFrame:
-    """TABLE_COLUMNS, one row a class, the largest gain first; those that are not judged at the end, with NaN."""
-    counts = data.train_items["label"].value_counts()
-    support = np.bincount(data.ruler.codes, minlength=len(data.task.classes))
+def curves_table(data: ExperimentData, curves: Curves, way: str) -> pd.DataFrame:
+    """TABLE_COLUMNS, one row a class, the largest gain first. Heads are to judge all classes: those that they do not
+    judge stand at the end, with NaN."""
+    classes = data.task.classes
+    counts, support = data.n_labels(), data.ruler.support
     rows: list[tuple[object, ...]] = []
-    for code, label in enumerate(data.task.classes):
-        known: tuple[object, ...] = (QUICK, label, int(counts.get(label, 0)), int(support[code]))
+    for code, label in enumerate(classes):
+        known: tuple[object, ...] = (way, label, int(counts[code]), int(support[code]))
         if code in curves:
             curve = curves[code]
             gain = (curve.gain, curve.gain_low, curve.gain_high)
             rows.append((*known, float(curve.measured[-1]), *gain, _verdict(curve)))
-        else:
+        elif way == QUICK:
             rows.append((*known, *[np.nan] * 4, TOO_FEW))
     table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
     return table.sort_values(["gain", "label"], ascending=[False, True], ignore_index=True)
+
+
+def deciding_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a class, the largest gain first: that of whole models where they were trained, else that of heads."""
+    by_whole = table.loc[table["way"] == FULL, "label"]
+    rows = table[(table["way"] == FULL) | ~table["label"].isin(by_whole)]
+    return rows.sort_values(["gain", "label"], ascending=[False, True], ignore_index=True)
 
 
 def verdict_of(table: pd.DataFrame, n_more: int) -> str:
@@ -147,9 +176,45 @@ def rest_of(table: pd.DataFrame) -> str:
     return f"{rest[0][0].upper()}{', '.join(rest)[1:]}." if rest else ""
 
 
+def agreement_of(table: pd.DataFrame) -> str:
+    """Whether heads and whole models contradict each other on the classes that both have judged, a sentence: one says
+    that labels help and the other that they do not, or their intervals have nothing in common."""
+    ways = {str(way): rows.set_index("label") for way, rows in table.groupby("way")}
+    if len(ways) < 2:
+        return ""
+    quick, full = ways[QUICK], ways[FULL]
+    against = [label for label in full.index if _contradict(quick.loc[label], full.loc[label])]
+    if not against:
+        named = "1 class" if len(full) == 1 else f"{len(full)} classes"
+        return f"Heads and whole models do not contradict each other on the {named} that both judged."
+    said = "; ".join(
+        f"{label}: by heads {_points_text(quick.loc[label])}, by whole models {_points_text(full.loc[label])}"
+        for label in against
+    )
+    return f"Heads and whole models disagree. {said}. Whole models count."
+
+
+def _contradict(quick: pd.Series, full: pd.Series) -> bool:
+    apart = quick["gain_high"] < full["gain_low"] or full["gain_high"] < quick["gain_low"]
+    return bool(apart or {quick["verdict"], full["verdict"]} == {HELPS, SATURATED})
+
+
+def _who_decides(table: pd.DataFrame) -> str:
+    whole = table.loc[table["way"] == FULL, "label"].tolist()
+    if not whole or not (table["way"] == QUICK).any():
+        return ""
+    others = "" if set(table["label"]) == set(whole) else ", on the others heads on features"
+    return f"Whole models decide on {', '.join(whole)}{others}."
+
+
 def _gain_text(row: pd.Series) -> str:
     low, high = (100 * row[f"gain_{side}"] for side in ("low", "high"))
     return f"{row['label']} ({100 * row['gain']:+.1f} points of F1, {low:+.1f} to {high:+.1f})"
+
+
+def _points_text(row: pd.Series) -> str:
+    value, low, high = (100 * row[name] for name in ("gain", "gain_low", "gain_high"))
+    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f}, {row['verdict']})"
 
 
 def _verdict(curve: Curve) -> str:
@@ -158,47 +223,128 @@ def _verdict(curve: Curve) -> str:
     return HELPS if curve.gain_low > 0 else CANNOT_TELL
 
 
-def _judged(data: ExperimentData) -> list[int]:
-    """The classes that can be judged; raises DataError if there is none."""
-    classes = data.task.classes
-    labels = np.bincount(label_codes(data.train_items["label"], classes), minlength=len(classes))
-    support = np.bincount(data.ruler.codes, minlength=len(classes))
-    judged = np.flatnonzero((labels >= MIN_LABELS) & (support >= MIN_SUPPORT)).tolist()
-    if not judged:
+# ------------------------------------------------------------ which classes, which trainings
+
+
+def judged_classes(data: ExperimentData) -> list[int]:
+    """The classes that can be judged, by their positions; raises DataError if there is none."""
+    enough = _enough(data)
+    if not enough.any():
         raise DataError(
             f"A learning curve needs at least {MIN_LABELS} train and {MIN_SUPPORT} validation items of a class, and no "
             "class has as many."
         )
-    return list(judged)
+    return list(np.flatnonzero(enough).tolist())
 
 
-def _parts(judged: Sequence[int], n_draws: int, seed: int) -> Iterator[_Part]:
+def _named(data: ExperimentData, options: Options) -> list[int]:
+    """The classes that were named; raises DataError for one that cannot be judged."""
+    enough = _enough(data)
+    named = sorted({data.task.classes.index(label) for label in options["classes"]})
+    few = [data.task.classes[code] for code in named if not enough[code]]
+    if few:
+        raise DataError(
+            f"A learning curve needs at least {MIN_LABELS} train and {MIN_SUPPORT} validation items of a class; "
+            f"{', '.join(few)} {'has' if len(few) == 1 else 'have'} fewer. Name other classes."
+        )
+    return named
+
+
+def _enough(data: ExperimentData) -> BoolArray:
+    """(n_classes,), which classes can be judged."""
+    enough: BoolArray = (data.n_labels() >= MIN_LABELS) & (data.ruler.support >= MIN_SUPPORT)
+    return enough
+
+
+def _most_promising(data: ExperimentData, judged: Sequence[int], quick: Curves | None) -> list[int]:
+    """Those that gain most by heads; without heads, those with the fewest labels."""
+    labels = data.n_labels()
+    order = sorted(judged, key=lambda code: -quick[code].gain if quick else labels[code])
+    return sorted(order[: _n_by_itself(len(judged))])
+
+
+def _n_by_itself(n_judged: int) -> int:
+    """How many classes whole models are trained for if none is named: as many as are thinned out together."""
+    return min(MAX_WHOLE, max(1, n_judged // N_GROUPS))
+
+
+def _n_groups(data: ExperimentData, n_classes: int) -> int:
+    """How many lots of some of the classes are thinned out one after the other, so that most others keep theirs."""
+    space, _ = data.coded(data.train_items)
+    if space.members.sum(axis=1).max() > 1:
+        return n_classes
+    return min(n_classes, math.ceil(n_classes * N_GROUPS / len(judged_classes(data))))
+
+
+def _n_trainings(data: ExperimentData, n_draws: int, n_classes: int) -> int:
+    return n_draws * (1 + len(SHARES) * _n_groups(data, n_classes))
+
+
+def _parts(classes: Sequence[int], n_groups: int, n_draws: int, seed: int) -> Iterator[_Part]:
     """All trainings: in each draw everything, then each group of classes at each share."""
     for draw in range(n_draws):
-        yield _Part(draw, 1.0, np.asarray(judged))
-        order = np.random.default_rng([seed, draw]).permutation(judged)
-        for group in np.array_split(order, min(MAX_GROUPS, len(judged))):
+        yield _Part(draw, 1.0, np.asarray(classes))
+        order = np.random.default_rng([seed, draw]).permutation(classes)
+        for group in np.array_split(order, n_groups):
             for share in SHARES:
                 yield _Part(draw, share, group)
 
 
-def _thinned_out(
-    items: pd.DataFrame, codes: IntArray, counts: IntArray, part: _Part, seed: int
-) -> pd.DataFrame:
-    """The items with a share of those of some classes, each of which weighs as much more."""
+def _thinned_out(data: ExperimentData, part: _Part) -> pd.DataFrame:
+    """The train items with a share of those of some classes, each of which weighs as much more."""
+    items, seed = data.train_items, data.config.seed
     if part.share == 1.0:
         return items
+    space, codes = data.coded(items)
     kept, weights = np.ones(len(items), dtype=np.bool_), np.ones(len(items))
     for code in part.classes:
-        own = np.random.default_rng([seed, part.draw, int(code)]).permutation(np.flatnonzero(codes == code))
-        n_kept = _n_kept(counts[code], part.share)
+        own = np.flatnonzero(space.has(codes, int(code)))
+        own = np.random.default_rng([seed, part.draw, int(code)]).permutation(own)
+        n_kept = _n_kept(len(own), part.share)
         kept[own[n_kept:]] = False
-        weights[own] = counts[code] / n_kept
-    return items.assign(weight=weights)[kept]
+        weights[own] = len(own) / n_kept
+    return items.assign(**{WEIGHT: weights})[kept]
 
 
 def _n_kept(n_labels: int, share: float) -> int:
     return round(share * n_labels)
+
+
+# ------------------------------------------------------------ in words
+
+
+def _notes(table: pd.DataFrame, trainers: Trainers, options: Options) -> list[str]:
+    n_more = options["more"]
+    notes = [
+        RULE,
+        f"The next {n_more} labels of one class, all other labels as they are; the class counts in training as "
+        "much as it does now. The interval is that of the mean over many such lots of labels; a single lot can "
+        "come out differently.",
+    ]
+    if trainers.quick is not None:
+        notes.append(f"Heads were trained on features of {trainers.quick_features}.{_seen_before(trainers)}")
+    elif trainers.why_no_quick:
+        notes.append(f"Heads were not tried first. {trainers.why_no_quick}")
+    if trainers.full is None:
+        notes.append(
+            "A quick estimate: heads on fixed features. Whole models can gain more from labels than heads do, as "
+            "their features learn too."
+        )
+    else:
+        fewer = options["full_draws"] < options["draws"]
+        notes.append(
+            f"Whole models were trained in {options['full_draws']} draws, heads in {options['draws']}"
+            f"{': their intervals are the wider for it' if fewer else ''}. In both the items that are left of a class "
+            "weigh more: a whole model is shown them more often, so that it takes as many steps as on all items."
+        )
+    return [*notes, *_not_judged(table)]
+
+
+def _seen_before(trainers: Trainers) -> str:
+    """What features that were learnt from the labels mean for the curves."""
+    if "fold models" not in trainers.quick_features:
+        return ""
+    return " Those have seen the labels that are left out, so that labels look worth less to heads than they are."
 
 
 def _not_judged(table: pd.DataFrame) -> list[str]:
@@ -208,6 +354,10 @@ def _not_judged(table: pd.DataFrame) -> list[str]:
     return [
         f"Not judged, with fewer than {MIN_LABELS} train or {MIN_SUPPORT} validation items: {', '.join(few)}."
     ]
+
+
+def _all_points(data: ExperimentData, curves: Curves) -> dict[str, dict[str, list[float]]]:
+    return {data.task.classes[code]: _points(curve) for code, curve in curves.items()}
 
 
 def _points(curve: Curve) -> dict[str, list[float]]:

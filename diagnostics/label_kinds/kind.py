@@ -50,7 +50,6 @@ class CheckWords:
     given_back, right_on_new, on_new : how much of the labels that models learnt from, and of those of new items, is
         right; with {share}
     most_common : of what a model says that always says the same
-    against_imbalance : what can be done about rare classes beside finding more of them
     """
 
     whole: str
@@ -59,7 +58,6 @@ class CheckWords:
     right_on_new: str
     on_new: str
     most_common: str
-    against_imbalance: str
 
 
 class LabelKind(Protocol):
@@ -70,6 +68,7 @@ class LabelKind(Protocol):
     scoring : the module that finds the scores of runs, see `diagnostics.label_kinds.scoring`
     notes : what a reader of the numbers of a run with folds should know, one sentence each
     words : of the checks of a training
+    own_scale : the remedies of imbalance after which the training loss is no plain mean cross-entropy
     remedies : what can be done about classes of different sizes, by their names in the configuration
     rows : what each row of probabilities from elsewhere must be
     """
@@ -79,6 +78,7 @@ class LabelKind(Protocol):
     scoring: str
     notes: tuple[str, ...]
     words: CheckWords
+    own_scale: tuple[str, ...]
     remedies: Mapping[str, Remedy]
     rows: ProbabilityRows
 

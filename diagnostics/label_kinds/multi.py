@@ -14,7 +14,7 @@ from diagnostics.multilabel.splits import make_multilabel_folds
 from diagnostics.probability_rows import ProbabilityRows, no_number, outside
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.imbalance import IMBALANCE, Remedy
+from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, WEIGHTED_LOSS, Remedy
 from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels
 
 SMALLEST_PROBABILITY = 1e-7
@@ -38,8 +38,8 @@ class SeveralLabels:
         right_on_new="On the validation items it is {share}",
         on_new="{share} there",
         most_common="the most common classes",
-        against_imbalance="train with imbalance=focal_loss, or try a cap on the largest class",
     )
+    own_scale: tuple[str, ...] = (FOCAL_LOSS, WEIGHTED_LOSS)
     remedies: Mapping[str, Remedy] = SET_REMEDIES
     rows = ProbabilityRows(
         "probabilities from 0 to 1 of each of the {n_classes} classes by itself",

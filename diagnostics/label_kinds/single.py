@@ -13,7 +13,7 @@ from diagnostics.probability_rows import ProbabilityRows, no_number, outside, su
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
-from diagnostics.training.imbalance import IMBALANCE, Remedy
+from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, Remedy
 from diagnostics.training.planting import PlantedLabels, plant_labels
 
 SMALLEST_PROBABILITY = 1e-7
@@ -33,8 +33,8 @@ class OneLabel:
         right_on_new="On {share} of the validation items they are right",
         on_new="{share} of the validation items",
         most_common="the most common class",
-        against_imbalance="weight them more in training, or try a cap on the largest class",
     )
+    own_scale: tuple[str, ...] = (FOCAL_LOSS,)
     remedies: Mapping[str, Remedy] = IMBALANCE
     rows = ProbabilityRows(
         "a distribution over the {n_classes} classes",

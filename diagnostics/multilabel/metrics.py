@@ -141,6 +141,22 @@ def exchanged_table(label_sets: LabelSets, predicted: BoolArray) -> pd.DataFrame
     )
 
 
+def exchanged_by_chance(label_sets: LabelSets, predicted: BoolArray) -> FloatArray:
+    """(n_classes, n_classes), in how many items the first label would be taken for the second, if missing a label had
+    nothing to do with being given another: the items with the first and without the second, times how often the first
+    is missed where it is, and the second added where it is not."""
+    targets, found = label_sets.targets, _checked(label_sets, predicted)
+    missed, added = (
+        _products(label_sets, each, each).diagonal() for each in (targets & ~found, found & ~targets)
+    )
+    together = _products(label_sets, targets, targets)
+    support, n_items = together.diagonal(), np.count_nonzero(label_sets.labelled)
+    is_missed = missed / np.maximum(support, 1)
+    is_added = added / np.maximum(n_items - support, 1)
+    by_chance: FloatArray = (support[:, None] - together) * is_missed[:, None] * is_added
+    return by_chance
+
+
 @dataclass(frozen=True, slots=True)
 class _Counts:
     """Counts over the labelled items, (n_classes,) each; and of each item, (n_items,) each.

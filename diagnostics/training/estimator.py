@@ -55,12 +55,12 @@ class EstimatorWay:
         plan, model = run.plan, teller.model
         teller.go_on_from([])
         started_s = time.monotonic()
-        train = plan.trained_on(model)
+        train, copies = np.unique(plan.trained_on(model), return_counts=True)
         learnt = plan.learnt_codes(model)
         kept = run.checkpoints.open_fold(
             model, n_items=len(plan.items), n_classes=run.n_classes, n_features=0
         )
-        fitted = list(self._fit(run, teller, train, learnt[train], should_stop))
+        fitted = list(self._fit(run, teller, train, learnt[train], copies, should_stop))
         fitted_s = time.monotonic() - started_s
         self._predict(run, fitted, kept.probabilities, teller, should_stop)
         kept.train_logits[:] = np.nan
@@ -77,11 +77,16 @@ class EstimatorWay:
         teller: Teller,
         train: IntArray,
         codes: IntArray,
+        copies: IntArray,
         should_stop: Callable[[], bool],
     ) -> Iterator[FittedEstimator]:
-        """One for each problem that the labels pose."""
+        """One for each problem that the labels pose. copies : (n_train,), how often each item counts"""
         kind, space = run.plan.kind, run.plan.space
-        weights = item_weights(kind.remedies, run.config.imbalance, space, codes, trained=run.config.arch)
+        repeated = np.repeat(codes, copies)
+        of_copies = item_weights(
+            kind.remedies, run.config.imbalance, space, repeated, trained=run.config.arch
+        )
+        weights = np.add.reduceat(of_copies, np.cumsum(copies) - copies, axis=0)
         problems = kind.problems(space, codes)
         n_shown = run.plan.n_shown(teller.model, run.config)
         n_told = 0

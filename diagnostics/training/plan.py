@@ -11,14 +11,14 @@ from diagnostics.label_kinds import label_kind_of
 from diagnostics.label_kinds.kind import LabelKind
 from diagnostics.label_space import LabelSpace
 from diagnostics.predictions import IN_SAMPLE, MEAN_OF_FOLDS, OUT_OF_FOLD, SINGLE_MODEL, ObjectArray
-from diagnostics.task import NO_LABEL, IntArray, Task
+from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import NO_FOLD, absent_classes
 from diagnostics.training.imbalance import Shown
 from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels
 
 TRAIN_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit")
-HELD_BACK = "held_back"
+HELD_BACK, WEIGHT = "held_back", "weight"
 MAX_EVALUATED = 1000
 VALIDATION, FOLD, IN_SAMPLE_TRAIN = "val", "fold", "train (in sample)"
 
@@ -31,6 +31,7 @@ class Plan:
     kind, space : of the labels
     codes : (n_items,) of the labels in that space, -1 = none
     folds : (n_items,), -1 for what no model holds out
+    copies : (n_items,), how often an item stands among those that a model is trained on
     evaluated : per model the positions behind valid_loss and accuracy; held_out : their name
     planted : per model the labels that are swapped in its training; none if one model is trained on all items
     """
@@ -40,6 +41,7 @@ class Plan:
     space: LabelSpace
     codes: IntArray
     folds: IntArray
+    copies: IntArray
     n_models: int
     held_out: str
     evaluated: tuple[IntArray, ...]
@@ -50,7 +52,9 @@ class Plan:
         return _labelled_train(self.items, self.codes)
 
     def trained_on(self, model: int) -> IntArray:
-        return _trained_on(self.labelled_train, self.folds, model)
+        """Positions; an item that counts several times stands there as often."""
+        seen = _trained_on(self.labelled_train, self.folds, model)
+        return np.repeat(seen, self.copies[seen])
 
     def n_shown(self, model: int, config: TrainConfig) -> int:
         """How many items an epoch shows to a model, repeated ones as often as they are."""
@@ -70,7 +74,8 @@ class Plan:
 def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
     """Decide folds and what is evaluated after each epoch: labelled validation items if there are any, else the fold.
 
-    items : columns TRAIN_COLUMNS, and perhaps HELD_BACK: True for labelled train items that are only predicted
+    items : columns TRAIN_COLUMNS, and perhaps HELD_BACK: True for labelled train items that are only predicted, and
+        WEIGHT: how much an item counts, see `copies_of`
     raises : DataError if there is not enough to train on; ConfigError for what such labels cannot be trained with
     """
     missing = [name for name in TRAIN_COLUMNS if name not in items]
@@ -95,7 +100,30 @@ def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
     if config.folds:
         seen = [_trained_on(train, folds, model) for model in range(n_models)]
         planted = kind.plant_labels(seen, codes, share=config.planted, seed=config.seed)
-    return Plan(ordered, kind, space, codes, folds, n_models, held_out, evaluated, planted)
+    copies = np.ones(len(ordered), dtype=np.int64)
+    if WEIGHT in ordered:
+        copies[train] = copies_of(ordered[WEIGHT].to_numpy(dtype=float)[train], seed=config.seed)
+    return Plan(ordered, kind, space, codes, folds, copies, n_models, held_out, evaluated, planted)
+
+
+def copies_of(weights: FloatArray, *, seed: int) -> IntArray:
+    """Whole numbers in place of weights: items of equal weight have in all as many copies as they weigh.
+
+    weights : (n_items,), 0 or more, 1 = as one item
+
+    A weight of 2.5 is 2 copies of half of the items and 3 of the others, drawn by the seed. Copies work for whatever
+    a model is: networks are shown them, estimators that weigh their items count them.
+
+    >>> copies_of(np.array([1, 2.5, 2.5, 2.5, 2.5]), seed=0).sum()
+    np.int64(11)
+    """
+    copies: IntArray = np.floor(weights).astype(np.int64)
+    rng = np.random.default_rng(seed)
+    for weight in np.unique(weights[weights > copies]):
+        alike = np.flatnonzero(weights == weight)
+        n_more = round(len(alike) * (weight - np.floor(weight)))
+        copies[rng.choice(alike, n_more, replace=False)] += 1
+    return copies
 
 
 def _labelled_train(items: pd.DataFrame, codes: IntArray) -> IntArray:

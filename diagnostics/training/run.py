@@ -46,7 +46,7 @@ from diagnostics.training.fold import (
     open_run,
 )
 from diagnostics.training.meter import WorkMeter
-from diagnostics.training.plan import HELD_BACK, TRAIN_COLUMNS, kinds_of, notes_of
+from diagnostics.training.plan import HELD_BACK, TRAIN_COLUMNS, WEIGHT, kinds_of, notes_of
 from diagnostics.training.planting import mean_of_unplanted
 from diagnostics.training.workers import train_folds
 
@@ -157,7 +157,7 @@ class _Clock:
 
 def _identity(inputs: RunInputs) -> dict[str, Any]:
     """What must be equal for an unfinished run to go on; the order of the rows may change."""
-    columns = [*TRAIN_COLUMNS, *([HELD_BACK] if HELD_BACK in inputs.items else [])]
+    columns = [*TRAIN_COLUMNS, *(name for name in (HELD_BACK, WEIGHT) if name in inputs.items)]
     rows = inputs.items[columns].sort_values("item_id").astype(object)
     content = json.dumps(rows.where(rows.notna(), None).to_numpy().tolist(), ensure_ascii=False, default=str)
     read = {name: str(inputs.items[name].dtype) for name in inputs.items if name not in columns}

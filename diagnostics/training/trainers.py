@@ -3,13 +3,14 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from diagnostics.errors import DataError
 from diagnostics.experiments.frame import WORK_PREFIX, Trainer
@@ -19,12 +20,15 @@ from diagnostics.label_space import LabelSpace
 from diagnostics.progress import ProgressCallback
 from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.heads import HeadFold, fit_linear_heads
+from diagnostics.training.heads import HeadFold, HeadSpace, fit_linear_heads, head_space
 from diagnostics.training.imbalance import NO_REMEDY, item_weights
+from diagnostics.training.lbfgs import Point
+from diagnostics.training.plan import WEIGHT
 from diagnostics.training.quick import Prepared, model_of
 from diagnostics.training.run import train_and_predict
 
 LEFT_OUT = 0.1
+ONE_THREAD_CELLS = 500_000
 KEPT_FILE = "{key}.npy"
 
 
@@ -52,41 +56,86 @@ def quick_trainer(prepared: Prepared, ruler: pd.Index, *, should_stop: Callable[
 
     One training is one head a fold, each on the train items outside its fold. The seed decides the folds; where
     features come from the fold models of a run the folds are those of the run, and each head leaves out a further
-    tenth of the contents, chosen by the seed.
+    tenth of the contents, chosen by the seed. Heads on all train items are trained first, once: they choose the
+    strength of the penalty for all others, which begin where they ended.
     """
     plan = prepared.plan
     ids = pd.Index(plan.items["item_id"])
     ruler_rows = ids.get_indexer(ruler)
 
+    @cache
+    def on_everything() -> _Everything:
+        return _on_everything(prepared, should_stop)
+
     def train(items: pd.DataFrame, *, seed: int, config: TrainConfig | None = None) -> FloatArray:
         rows = _rows_of(items, ids)
-        space = plan.kind.space(plan.space.classes, items["label"])
-        codes = space.codes(items["label"])
-        of_all = np.concatenate([codes, np.full(len(ruler), NO_LABEL)])
+        space = plan.space.with_texts(items["label"])
+        codes = np.full(len(ids), NO_LABEL, dtype=np.int64)
+        codes[rows] = space.codes(items["label"])
         imbalance = NO_REMEDY if config is None else config.imbalance
-        weights = item_weights(plan.kind.remedies, imbalance, space, codes)
-        if "weight" in items:
-            weights = weights * items["weight"].to_numpy(dtype=np.float32)[:, None]
+        own_weights = np.ones((len(ids), 1))
+        own_weights[rows, 0] = items.get(WEIGHT, 1.0)
+        torch.set_num_threads(_n_threads(prepared))
+        everything = on_everything()
         heads = fit_linear_heads(
-            _head_folds(prepared, rows, ruler_rows, space, codes, seed),
-            learning_of(plan.kind, space).outcome(of_all, prepared.machine.device),
-            n_items=len(of_all),
+            _head_folds(prepared, everything, rows, space, codes[rows], seed),
+            learning_of(plan.kind, space).outcome(codes, prepared.machine.device),
+            n_items=len(ids),
             device=prepared.machine.device,
-            weights=np.concatenate([weights, np.ones((len(ruler), weights.shape[1]))]),
+            strength=everything.strength,
+            weights=own_weights * item_weights(plan.kind.remedies, imbalance, space, codes),
             should_stop=should_stop,
         )
-        return heads.fold_probs[:, len(rows) :]
+        return heads.fold_probs[:, ruler_rows]
 
     return train
 
 
-def _head_folds(
-    prepared: Prepared, rows: IntArray, ruler: IntArray, space: LabelSpace, codes: IntArray, seed: int
-) -> list[HeadFold]:
-    """One a fold; positions are those of the train items, and after them the ruler.
+@dataclass(frozen=True, slots=True)
+class _Everything:
+    """What heads on all train items leave to those on parts of them.
 
-    codes : (n_rows,) of the labels of the train items in `space`
+    spaces : of each fold, the features in which its head is trained; ends : where it ended
     """
+
+    spaces: Sequence[HeadSpace]
+    ends: Sequence[Point]
+    strength: float
+
+
+def _n_threads(prepared: Prepared) -> int:
+    """One for a few items: there two take as long, and longer on a machine that is busy with something else."""
+    _, n_items, n_features = prepared.shared.read().shape
+    return 1 if n_items * n_features <= ONE_THREAD_CELLS else prepared.machine.n_threads
+
+
+def _on_everything(prepared: Prepared, should_stop: Callable[[], bool]) -> _Everything:
+    plan, features, device = prepared.plan, prepared.shared.read(), prepared.machine.device
+    train = plan.labelled_train
+    models = [head_space(features[model], train, device) for model in range(features.shape[0])]
+    spaces = [models[model_of(features, fold)] for fold in range(prepared.n_folds)]
+    heads = fit_linear_heads(
+        [
+            HeadFold(space, train[plan.folds[train] != fold], train[plan.folds[train] == fold])
+            for fold, space in enumerate(spaces)
+        ],
+        learning_of(plan.kind, plan.space).outcome(plan.codes, device),
+        n_items=len(plan.codes),
+        device=device,
+        should_stop=should_stop,
+    )
+    return _Everything(spaces, heads.points, heads.strength)
+
+
+def _head_folds(
+    prepared: Prepared,
+    everything: _Everything,
+    rows: IntArray,
+    space: LabelSpace,
+    codes: IntArray,
+    seed: int,
+) -> list[HeadFold]:
+    """One a fold. rows : (n,) positions of the train items; codes : (n,) of their labels in `space`"""
     units = prepared.plan.items["unit"].iloc[rows].tolist()
     if prepared.base_run is None:
         folds = prepared.plan.kind.make_folds(space, codes, units, n_folds=prepared.n_folds, seed=seed)
@@ -94,12 +143,12 @@ def _head_folds(
     else:
         folds = prepared.plan.folds[rows]
         kept = np.array([share_of(unit, seed) >= LEFT_OUT for unit in units])
-    features = prepared.shared.at(np.concatenate([rows, ruler])).read()
     return [
         HeadFold(
-            read_features=partial(features.__getitem__, model_of(features, fold)),
-            train=np.flatnonzero((folds != fold) & kept),
-            held_out=np.flatnonzero(folds == fold),
+            everything.spaces[fold],
+            train=rows[(folds != fold) & kept],
+            held_out=rows[folds == fold],
+            start=everything.ends[fold],
         )
         for fold in range(prepared.n_folds)
     ]
@@ -108,7 +157,8 @@ def _head_folds(
 def full_trainer(inputs: FullInputs, ruler: pd.Index) -> Trainer:
     """A trainer of whole models: with folds as the configuration says, one model if it says none.
 
-    Items that are left out of a training keep their place without a label, so that pictures are decoded once.
+    Items that are left out of a training keep their place without a label, so that pictures are decoded once. Those
+    that weigh more are shown more often, or weigh more in the loss of a model that is fitted at once.
     """
     ids = pd.Index(inputs.items["item_id"])
     is_train = (inputs.items["split"] == "train").to_numpy()
@@ -118,9 +168,13 @@ def full_trainer(inputs: FullInputs, ruler: pd.Index) -> Trainer:
         labels = pd.Series(items["label"].to_numpy(dtype=object), index=pd.Index(items["item_id"]))
         learnt = inputs.items["label"].astype(object).mask(is_train)
         learnt = learnt.where(~is_train, labels.reindex(ids).to_numpy())
+        trained = inputs.items.assign(label=learnt.to_numpy())
+        if WEIGHT in items:
+            weights = items.set_index("item_id")[WEIGHT].reindex(ids).fillna(1.0)
+            trained = trained.assign(**{WEIGHT: weights.to_numpy()})
         with tempfile.TemporaryDirectory(dir=inputs.cache_dir, prefix=WORK_PREFIX) as work_dir:
             return train_and_predict(
-                inputs.items.assign(label=learnt.to_numpy()),
+                trained,
                 inputs.task,
                 replace(config or inputs.config, seed=seed),
                 wanted=ruler,
@@ -187,7 +241,7 @@ def _rows_of(items: pd.DataFrame, known: pd.Index) -> IntArray:
 
 
 def _key(items: pd.DataFrame, config: TrainConfig, identity: Mapping[str, object]) -> str:
-    columns = [name for name in ("item_id", "label", "weight") if name in items]
+    columns = [name for name in ("item_id", "label", WEIGHT) if name in items]
     rows = items[columns].sort_values("item_id").astype(str).to_numpy().tolist()
     text = json.dumps([rows, config.to_json(), dict(identity)], ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

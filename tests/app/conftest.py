@@ -170,6 +170,7 @@ def write_run(
         pred_probs=pred_probs.astype(np.float32),
         embeddings=rng.normal(size=(len(items), 4)).astype(np.float16),
         classes=project.task.classes,
+        label_kind=project.label_kind.key,
     )
     run_dir = project.runs_dir / run_id
     write_predictions(run_dir, predictions)

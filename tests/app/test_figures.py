@@ -11,6 +11,7 @@ from app.figures import (
     loss_curves_figure,
     lr_finder_figure,
     saturation_figure,
+    together_figure,
 )
 from diagnostics.confusion import confusion_matrix_table
 
@@ -40,6 +41,23 @@ def test_a_class_name_with_markup_is_shown_as_it_is():
 def test_the_matrix_has_labels_in_rows_and_predictions_in_columns():
     heatmap = confusion_matrix_figure(matrix_table(), CLASSES).data[0]
     assert heatmap.z.tolist() == [[0.5, 0.5], [0.0, 1.0]]
+
+
+def test_every_cell_of_the_labels_that_go_together_can_be_clicked_and_names_both_and_the_side():
+    table = pd.DataFrame(
+        [["<b>dog</b>", "cat", 5, 4, 3.0]],
+        columns=["first_label", "second_label", "n_given", "n_predicted", "n_by_chance"],
+    )
+    heatmap, squares = together_figure(table, CLASSES).data
+    cells = [(one, other, side) for one, other, side in squares.customdata]
+    assert cells == [
+        ("cat", "cat", "given"),
+        ("cat", "<b>dog</b>", "predicted"),
+        ("<b>dog</b>", "cat", "given"),
+        ("<b>dog</b>", "<b>dog</b>", "given"),
+    ]
+    assert heatmap.z.tolist() == [[0, 4], [5, 0]]
+    assert (squares.x.tolist(), squares.y.tolist()) == ([0, 1, 0, 1], [0, 0, 1, 1])
 
 
 def test_loss_curves_have_two_lines_a_fold():

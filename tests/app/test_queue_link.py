@@ -23,7 +23,10 @@ queries = st.builds(
     k=st.integers(2, 9),
     given=maybe_class,
     predicted=maybe_class,
+    given_with=maybe_class,
+    predicted_with=maybe_class,
     suspect=st.none() | st.sampled_from(SUSPECTS),
+    suspect_label=maybe_class,
     pair=st.none() | st.just((CLASSES[0], CLASSES[1])),
     like=maybe_class,
     decided=st.sampled_from(DECIDED),
@@ -51,6 +54,7 @@ def test_a_link_is_read_back_as_the_queue_it_was_made_from(query):
         ("given", "cow"),
         ("like", "cow"),
         ("suspect", "odd"),
+        ("suspect_label", "cow"),
         ("as_of", "-1"),
     ],
 )

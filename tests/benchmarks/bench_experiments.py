@@ -2,12 +2,19 @@
 
     python tests/benchmarks/bench_experiments.py
     python tests/benchmarks/bench_experiments.py --seeds 5 --drop 50,75,95
+    python tests/benchmarks/bench_experiments.py --only chance --cache CACHE_FOLDER
 
 Two projects of scikit-learn's digits (8 x 8 pixels) under noise that makes them hard to tell apart, both judged by the
 same validation items, 100 of each digit. *crowded*: of one digit 50 training items and 15 near copies of each (the same
 picture under other noise), of the others 20. *even*: 50 of each. Each is trained once in folds, then the class cap is
 tried with heads and with whole models; the digit is named, because in both it is the same. Printed is the verdict, the
 numbers, and what was said beforehand of the time that it takes.
+
+How often experiments call equal things different: the class cap and the remedies for imbalance, their trainings all of
+the same 150 digits with other seeds, drawn from a pool without putting back, and judged by 500 of the 1,647 other
+digits. Every "improved", "worse" or "recommended" is false then. Whole models are those of calibration_runs.py, kept in
+--cache; heads are trained on the pixels. Intervals: Wilson's, as if the experiments were independent; they share
+trainings.
 
 The smallest difference of Seeds is measured on made-up trainings: items have a difficulty, trainings are better by that
 much on all of them, with new items in every draw; at the 5 % level it should be found in 80 % of the draws or a little
@@ -24,6 +31,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from bench_saturation import project_trainer
+from calibration_runs import SINGLE, SPLIT_SEED, CalibrationSet, open_set, trained
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -31,12 +40,15 @@ from curation.dataset.intake import IntakeSpec, take_in
 from curation.experiments import experiment_cost, make_experiment
 from curation.project import Project
 from curation.runs import train_project
-from diagnostics.compare import ALPHA, compare_sides
-from diagnostics.experiments.frame import Ruler
+from diagnostics.compare import ALPHA, IMPROVED, WORSE, compare_sides
+from diagnostics.experiments import class_cap, imbalance
+from diagnostics.experiments.frame import RECOMMENDED, ExperimentData, Ruler, Trainers
 from diagnostics.experiments.seeds import spread_of
 from diagnostics.label_space import single_space
 from diagnostics.measures import classes_measure
+from diagnostics.metrics import proportion
 from diagnostics.progress import ignore_progress
+from diagnostics.task import FloatArray, IntArray, Task
 from diagnostics.training.config import TrainConfig
 
 CROWDING = 8
@@ -49,6 +61,8 @@ SHOWN = [
     "others_f1_difference", "others_f1_low", "others_f1_high", "others_f1_p_adjusted",
 ]  # fmt: skip
 N_TRAININGS, N_DRAWS, JITTER = 3, 200, 0.05
+N_JUDGED = 500
+CAP_OPTIONS = {"class": "9", "drop": (25, 50, 75), "seeds": N_TRAININGS, "margin": 2.0, "full": True}
 
 
 def main() -> None:
@@ -58,7 +72,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--drop", default="95")
     parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--only", choices=[*SIZES, "power"], default=None)
+    parser.add_argument("--only", choices=[*SIZES, "chance", "power"], default=None)
+    parser.add_argument("--cache", type=Path, default=None, help="where trainings for `chance` are kept")
+    parser.add_argument("--pool", type=int, default=30, help="trainings of each kind for `chance`")
+    parser.add_argument("--experiments", type=int, default=200, help="of each kind for `chance`")
     options = parser.parse_args()
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
@@ -67,6 +84,9 @@ def main() -> None:
         if options.only in (None, name):
             with tempfile.TemporaryDirectory() as folder:
                 try_cap(Path(folder), name, options)
+    if options.only in (None, "chance"):
+        with tempfile.TemporaryDirectory() as folder:
+            measure_chance(options.cache or Path(folder), options.pool, options.experiments)
     if options.only in (None, "power"):
         for n_items in (300, 2000):
             found, smallest = power(n_items)
@@ -122,6 +142,91 @@ def write_image(path: Path, image: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     grey = np.clip(image * 15.9, 0, 255).astype(np.uint8)
     Image.fromarray(grey).save(path)
+
+
+class Pool:
+    """A trainer that trains nothing: it hands out trainings of the same data, each once, whatever it is given."""
+
+    def __init__(self, trainings: list[FloatArray], items: IntArray, rng: np.random.Generator) -> None:
+        self.left = [trainings[number] for number in rng.permutation(len(trainings))]
+        self.items = items
+
+    def __call__(self, items: pd.DataFrame, *, seed: int, config: TrainConfig | None = None) -> FloatArray:
+        return np.asarray(self.left.pop()[:, self.items], dtype=np.float32)
+
+
+def measure_chance(cache: Path, n_pool: int, n_experiments: int) -> None:
+    """Print how often experiments on equal trainings come to a verdict."""
+    found = open_set("digits", cache, cache)
+    pools = {
+        "heads": pool_of_heads(n_pool),
+        "whole models": [trained(found, SINGLE, seed, cache) for seed in range(n_pool)],
+    }
+    for kind, pool in pools.items():
+        rng = np.random.default_rng(0)
+        false = pd.DataFrame([false_verdicts(found, pool, rng) for _ in range(n_experiments)])
+        for name in false:
+            rate = proportion(int(false[name].sum()), len(false))
+            print(
+                f"{kind}: {name} in {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}) of {len(false)}",
+                flush=True,
+            )
+
+
+def pool_of_heads(n: int) -> list[FloatArray]:
+    """Heads on the pixels of the digits that `calibration_runs` trains on, with n seeds."""
+    digits = load_digits()
+    order = pd.RangeIndex(len(digits.target)).to_series().sample(frac=1, random_state=SPLIT_SEED).to_numpy()
+    train, held_out = order[:150], order[150:]
+    pixels = (digits.data / 16).astype(np.float32)
+    classes = tuple(map(str, range(10)))
+    labels, codes = digits.target[train], digits.target[held_out]
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = project_trainer(pixels[train], labels, pixels[held_out], codes, classes, Path(folder))
+        items = pd.DataFrame({"item_id": np.arange(len(train)), "label": np.array(classes)[labels]})
+        return [trainer(items, seed=seed) for seed in range(n)]
+
+
+def false_verdicts(
+    found: CalibrationSet, pool: list[FloatArray], rng: np.random.Generator
+) -> dict[str, bool]:
+    """Which verdicts one class cap and one experiment on imbalance give for trainings of the same data."""
+    chosen = np.sort(rng.choice(len(found.codes), N_JUDGED, replace=False))
+    data = made_up_data(found, chosen)
+    capped = class_cap.run(data, Trainers(None, Pool(pool, chosen, rng)), CAP_OPTIONS)
+    arms = capped.table[capped.table["arm"] == class_cap.CAPPED]
+    remedies = imbalance.run(data, Trainers(None, Pool(pool, chosen, rng)), {"seeds": N_TRAININGS}).table
+    said = {
+        "class cap, the others in one comparison": is_said(arms["others_f1_verdict"].iloc[:1]),
+        "class cap, the others over all shares": (arms["others_f1_p_adjusted"] < ALPHA).any(),
+        "class cap, the class itself over all shares": is_said(arms["class_f1_verdict"]),
+        "class cap, recommended": capped.outcome == RECOMMENDED,
+    }
+    for metric in (imbalance.ACCURACY, imbalance.MACRO_F1, imbalance.RARE_F1):
+        said[f"imbalance, {metric} over all remedies"] = is_said(
+            remedies.loc[remedies["metric"] == metric, "verdict"]
+        )
+    one = remedies[(remedies["metric"] == imbalance.CLASS_F1) & (remedies["imbalance"] == "oversample")]
+    return said | {"imbalance, F1 of single classes in one comparison": is_said(one["verdict"])}
+
+
+def is_said(verdicts: pd.Series) -> bool:
+    return bool(verdicts.isin((IMPROVED, WORSE)).any())
+
+
+def made_up_data(found: CalibrationSet, chosen: IntArray) -> ExperimentData:
+    """Train items of classes of different sizes, of which nothing is learnt, and a ruler of held-out items."""
+    labels = np.repeat(found.classes, np.linspace(20, 60, len(found.classes)).astype(int))
+    ids = pd.Series(np.arange(len(labels)).astype(str))
+    items = pd.DataFrame({"item_id": ids, "label": labels, "content_hash": ids, "unit": ids})
+    ruler = Ruler(
+        chosen.astype(str).astype(object),
+        found.codes[chosen],
+        single_space(found.classes),
+        classes_measure(found.classes),
+    )
+    config = TrainConfig(folds=0, planted=0.0)
+    return ExperimentData(items, ruler, Task("image", "single", found.classes), config, config)
 
 
 def power(n_items: int) -> tuple[float, float]:

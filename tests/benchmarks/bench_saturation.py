@@ -3,29 +3,44 @@
     python tests/benchmarks/bench_saturation.py --worlds 20
 
 Each world is a set of made-up classes, every one a mixture of Gaussian clouds, some labels perhaps drawn by lot. The
-experiment sees the train labels and 400 validation items; the truth is what training with so many more labels of one
-class does to its F1 on 8,000 other items, for each of several draws of those labels.
+experiment sees the train labels and 400 validation items, and trains as in a project: heads on parts of the labels
+begin where those on all ended. The truth is what training anew with so many more labels of one class does to its F1 on
+8,000 other items, for each of several draws of those labels.
 """
 
 import argparse
 import os
 import platform
+import tempfile
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from scipy import stats
 
-from diagnostics.experiments.frame import ExperimentData, Ruler, Trainer
-from diagnostics.experiments.saturation import HELPS, SATURATED, curves_table, learning_curves
+from diagnostics.experiments.frame import QUICK, ExperimentData, Ruler, Trainer
+from diagnostics.experiments.saturation import (
+    HELPS,
+    SATURATED,
+    curves_table,
+    judged_classes,
+    learning_curves,
+)
 from diagnostics.label_space import single_space
 from diagnostics.measures import classes_measure
 from diagnostics.metrics import class_report
+from diagnostics.modalities import Machine
+from diagnostics.predictions import SharedEmbeddings
 from diagnostics.task import FloatArray, IntArray, Task, label_codes
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.heads import HeadFold, fit_linear_heads
 from diagnostics.training.outcomes import SoftmaxOutcome
+from diagnostics.training.plan import make_plan
+from diagnostics.training.quick import Prepared
+from diagnostics.training.trainers import quick_trainer
 
 CLASSES = ("a", "b", "c", "d", "e")
 SIZES = ((120, 60, 200, 40, 90), (300, 80, 150, 50, 25))
@@ -82,6 +97,47 @@ class World:
         return train
 
 
+def project_trainer(
+    features: FloatArray,
+    labels: IntArray,
+    held_out: FloatArray,
+    codes: IntArray,
+    classes: tuple[str, ...],
+    folder: Path,
+) -> Trainer:
+    """The quick trainer of a project with these train and validation items; their ids are numbers in this order.
+
+    folder : where the features are kept
+    """
+    n_train, n = len(labels), len(labels) + len(codes)
+    items = pd.DataFrame({"item_id": np.arange(n).astype(str), "label": np.array(classes)[[*labels, *codes]]})
+    items = items.assign(
+        path=items["item_id"],
+        root=0,
+        split=np.where(np.arange(n) < n_train, "train", "val"),
+        content_hash=items["item_id"],
+        unit=items["item_id"],
+    )
+    plan = make_plan(items, Task("image", "single", classes), TrainConfig(folds=0, planted=0.0))
+    rows = plan.items["item_id"].astype(int).to_numpy()
+    folds = np.where(rows < n_train, np.random.default_rng(0).permutation(n) % N_FOLDS, -1)
+    np.save(folder / "features.npy", np.concatenate([features, held_out])[None])
+    prepared = Prepared(
+        plan=replace(plan, folds=folds, n_models=N_FOLDS),
+        shared=SharedEmbeddings(folder / "features.npy", rows),
+        machine=Machine(torch.device("cpu"), "off", 1),
+        source="made-up features",
+        base_run=None,
+        arch="none",
+    )
+    trainer = quick_trainer(prepared, pd.Index(items["item_id"][n_train:]), should_stop=lambda: False)
+
+    def train(items: pd.DataFrame, *, seed: int, config: TrainConfig | None = None) -> FloatArray:
+        return trainer(items.assign(item_id=items["item_id"].astype(str)), seed=seed, config=config)
+
+    return train
+
+
 def items_of(codes: IntArray, weights: FloatArray | None = None) -> pd.DataFrame:
     items = pd.DataFrame({"item_id": np.arange(len(codes)), "label": np.array(CLASSES)[codes]})
     return items if weights is None else items.assign(weight=weights)
@@ -102,8 +158,11 @@ def study(seed: int, sizes: tuple[int, ...], noise: float, *, n_draws: int, n_mo
     ruler = Ruler(ids, codes, single_space(CLASSES), classes_measure(CLASSES))
     config = TrainConfig(seed=seed)
     data = ExperimentData(items_of(labels), ruler, task, config, config)
-    curves = learning_curves(data, world.trainer(world.features, held_out), n_draws=n_draws, n_more=n_more)
-    table = curves_table(data, curves).set_index("label")
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = project_trainer(world.features, labels, held_out, codes, CLASSES, Path(folder))
+        judged = judged_classes(data)
+        curves = learning_curves(data, trainer, judged, n_draws=n_draws, n_more=n_more)
+    table = curves_table(data, curves, QUICK).set_index("label")
     return table.join(_truth(world, labels, n_more)).dropna().assign(noise=noise)
 
 

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from app.cli import run as winnow
-from curation.availability import FEATURES, why_not
+from app.queue_link import query_of
+from curation.advice import class_advice
 from curation.bulk import apply_bulk, preview_bulk
 from curation.cards import card_kind, item_cards
 from curation.dataset.intake import IntakeSpec, take_in
@@ -32,6 +33,7 @@ from curation.queues import RANKERS, QueueQuery, open_queue
 from curation.reports import RunComparison, compare_runs, labelled_predictions
 from curation.rounds import close_round, dataset_version, training_items
 from curation.runs import read_run, train_project
+from curation.what_if import read_what_if
 from diagnostics.experiments.edits import ADDITIONS, RELABELS, REMOVALS
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import Run
@@ -40,7 +42,6 @@ from tests.contract.test_loop import ADA, imported_as_if_from_elsewhere, now
 
 CLASSES = ("blue", "green", "red")
 N_ITEMS, N_UNLABELLED = 72, 6
-UNAVAILABLE = ("report PROJECT --advice",)
 
 
 @dataclass(frozen=True)
@@ -343,8 +344,18 @@ def test_experiments_answer_about_sets(loop, name, options):
     assert made.info.verdict.endswith(".")
 
 
-def test_what_is_not_there_for_several_labels_says_so_in_a_sentence(loop, capsys):
-    sentences = {f"winnow: {why_not(loop.project, feature)}" for feature in FEATURES}
-    for command in UNAVAILABLE:
-        assert winnow([*command.replace("PROJECT", str(loop.project.folder)).split(" ")]) == 1, command
-        assert capsys.readouterr().err.strip() in sentences, command
+def test_advice_checks_and_estimates_are_there_for_sets(loop):
+    folder, run_id = str(loop.project.folder), loop.first.info.run_id
+    for command in (f"report PROJECT --run {run_id} --advice", "doctor PROJECT", "agreement PROJECT"):
+        assert winnow(command.replace("PROJECT", folder).split(" ")) == 0, command
+    for action in (action for line in class_advice(loop.project, run_id) for action in line.actions):
+        params: dict[str, list[str]] = {}
+        for name, value in action.params:
+            params.setdefault(name, []).append(value)
+        assert action.target == "experiments" or open_queue(
+            loop.project, query_of(params, run_id=run_id, classes=CLASSES)
+        )
+    estimate = read_what_if(loop.quick)
+    assert estimate["label"].tolist() == list(CLASSES)
+    assert (estimate["f1_difference_low"] <= estimate["f1_difference_high"]).all()
+    assert estimate["support"].sum() > 0

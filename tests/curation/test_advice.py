@@ -7,6 +7,8 @@ import pytest
 
 from curation.advice import RULES, ClassFacts, PairFacts, advise, class_advice, class_facts
 from curation.decisions.events import Decision
+from curation.label_kinds.kind import LabelForm
+from curation.queues import QueueQuery, open_queue
 from diagnostics.metrics import difference_of_proportions, proportion
 from diagnostics.predictions import FOLDER
 
@@ -111,6 +113,30 @@ def test_confusion_one_way_or_few_ambiguous_verdicts_do_not_ask_for_a_merge(weak
     assert advise(facts(pair=pair(**weak))).advice != "merge or clarify"
 
 
+def test_confusion_that_chance_explains_does_not_ask_for_a_merge():
+    assert advise(facts(pair=replace(pair(), by_chance=0.05))).advice == "merge or clarify"
+    assert advise(facts(pair=replace(pair(), by_chance=0.1))).advice != "merge or clarify"
+
+
+SET_FACTS = {"class_filter": "suspect_label", "suspects": ("missing", "superfluous")}
+
+
+def test_of_several_labels_an_item_low_precision_leads_to_where_the_class_is_too_many():
+    advice = advise(facts(precision=(25, 50), **SET_FACTS))
+    assert advice.actions[0].params == (("split", "train"), ("predicted", "cat"))
+    asked = dict(advice.actions[1].params)
+    assert (asked["suspect_label"], asked["suspect"]) == ("cat", "superfluous")
+
+
+@pytest.mark.parametrize("n_unlabelled", [0, 40])
+def test_of_several_labels_an_item_low_recall_leads_to_where_the_class_is_missing(n_unlabelled):
+    advice = advise(facts(recall=(25, 50), n_unlabelled=n_unlabelled, **SET_FACTS))
+    asked = dict(advice.actions[-1].params)
+    assert (asked["split"], asked["suspect_label"], asked["suspect"]) == ("train", "cat", "missing")
+    assert "without the label" in advice.text
+    assert "without the label" not in advise(facts(recall=(25, 50), n_unlabelled=n_unlabelled)).text
+
+
 def test_every_class_gets_a_line():
     assert RULES[-1].applies(facts())
 
@@ -175,3 +201,56 @@ def test_a_missed_class_is_led_to_its_neighbours_and_to_new_data_once_they_are_d
 
 def test_classes_that_need_something_come_first(zoo):
     assert [line.label for line in class_advice(zoo)][:2] == ["fox", "cat"]
+
+
+# ---------------------------------------------------------------- several labels an item
+
+
+@pytest.fixture
+def set_zoo(make_project, add_run):
+    """Forty validation items with all four mixtures of cat and dog, and fox on each that has neither. Cats alone are
+    taken for foxes in half of their items, foxes for cats in three; no dog is missed."""
+    sets = ("cat", "dog", "cat|dog", "fox")
+    rows = [(f"v{number:02d}", "val", sets[number % 4]) for number in range(40)]
+    rows += [("a", "train", "cat"), ("b", "train", "cat|dog"), ("c", "train", "fox"), ("d", "train", "dog")]
+    rows += [("u", "unlabelled", None), ("w", "unlabelled", None)]
+    project = make_project(rows, label_form=LabelForm(separator="|"))
+    says = {item_id: set((label or "dog").split("|")) for item_id, _, label in rows}
+    says |= {f"v{number:02d}": {"fox"} for number in range(0, 20, 4)}
+    says |= {f"v{number:02d}": {"cat"} for number in range(3, 15, 4)}
+    says |= {"a": {"fox"}, "c": {"cat"}}
+    add_run(
+        project,
+        "run-0001",
+        {item_id: tuple(0.9 if name in said else 0.1 for name in CLASSES) for item_id, said in says.items()},
+    )
+    return project
+
+
+def test_the_facts_of_a_class_of_several_count_the_items_that_have_it(set_zoo):
+    cat, dog, fox = class_facts(set_zoo, "run-0001")
+    assert (cat.support, cat.n_predicted, cat.n_train) == (20, 18, 2)
+    assert (cat.recall.value, fox.recall.value, dog.f1.value) == (0.75, 0.7, 1.0)
+    assert (cat.class_filter, cat.suspects) == ("suspect_label", ("missing", "superfluous"))
+    assert dog.pair is None
+
+
+def test_classes_of_one_item_are_confused_where_each_is_given_without_the_other_and_predicted_for_it(
+    set_zoo, clock
+):
+    decisions = [Decision("a", "ambiguous"), Decision("c", "ambiguous"), Decision("d", "ambiguous")]
+    set_zoo.decisions.decide(decisions, annotator="ada", now=clock())
+    found = class_facts(set_zoo, "run-0001")[0].pair
+    assert found is not None
+    assert (found.other, found.forth.value, found.back.value) == ("fox", 0.25, 0.3)
+    assert (found.n_ambiguous, found.ambiguous.value) == (2, 1.0)
+    # all 20 cats come without a fox, 5 are missed; 5 of 30 others are said to be foxes
+    assert found.by_chance == pytest.approx(max(5 / 20 * 5 / 30, 3 / 10 * 3 / 20))
+
+
+def test_every_line_on_several_labels_leads_to_a_queue_that_can_be_opened(set_zoo):
+    lines = class_advice(set_zoo)
+    assert {line.label for line in lines} == set(CLASSES)
+    for params in (action.params for line in lines for action in line.actions if action.target == "review"):
+        asked = dict(params)
+        open_queue(set_zoo, QueueQuery(splits=(asked.pop("split"),), **asked))

@@ -5,8 +5,6 @@ import json
 import pandas as pd
 import pytest
 
-from curation.availability import FEATURES, why_not
-from curation.class_caps import set_cap
 from curation.class_list import ClassEdit, ClassList
 from curation.classes import apply, class_table, preview, undo_last
 from curation.codebook import read_entry
@@ -18,7 +16,7 @@ from curation.label_kinds.kind import LabelForm
 from curation.patches import decision_on, read_patch
 from curation.project import INFO_FILE, NO_LABEL_ROW, NONE_ROW, Project
 from curation.standing import StandingDecisions
-from diagnostics.errors import ClassError, DataError, DecisionError, ProjectError
+from diagnostics.errors import ClassError, DataError, DecisionError
 from diagnostics.progress import ignore_progress
 from tests.curation.conftest import SET_ROWS
 
@@ -215,16 +213,6 @@ def test_an_entry_of_the_codebook_is_about_classes_not_sets(set_project):
     assert read_entry(set_project, ["cat"]).labels == ("cat",)
     with pytest.raises(DecisionError, match=r"'cat\|dog' is no class"):
         read_entry(set_project, ["cat|dog"])
-
-
-def test_projects_of_one_label_an_item_have_everything(project):
-    assert [why_not(project, feature) for feature in FEATURES] == [""] * len(FEATURES)
-
-
-def test_projects_of_several_labels_say_what_they_lack(set_project, now):
-    assert all(why_not(set_project, feature).endswith(".") for feature in FEATURES)
-    with pytest.raises(ProjectError, match="no cap on a class of items with several labels"):
-        set_cap(set_project, "cat", 3, annotator=ADA, now=now)
 
 
 def test_what_stands_gets_new_sets_as_people_decide(set_project, clock):

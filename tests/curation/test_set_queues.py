@@ -59,6 +59,8 @@ def test_the_suspects_of_each_class_are_counted_and_said(sets):
     counts = open_queue(sets, QueueQuery()).counts()["suspect_label"]
     assert counts == {name: n for name in CLASSES if (n := len(ids(sets, suspect_label=name)))}
     assert sum(counts.values()) == len(SHOWN)
+    for (suspect, name), n in open_queue(sets, QueueQuery(suspect="missing")).suspect_counts().items():
+        assert len(ids(sets, suspect=suspect, suspect_label=name)) == n
     queue = open_queue(sets, QueueQuery(suspect_label="dog"))
     kinds = queue.counts()["suspect"]
     n_dog = counts["dog"]

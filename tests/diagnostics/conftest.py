@@ -88,8 +88,10 @@ def _experiment(items, features, task, path) -> tuple[ExperimentData, Trainers]:
     np.save(path, features.astype(np.float16)[None])
     plan = make_plan(items, task, config)
     rows = pd.Index(items["item_id"]).get_indexer(plan.items["item_id"])
+    folds, train = plan.folds.copy(), plan.labelled_train
+    folds[train] = np.arange(len(train)) % N_HEADS
     prepared = Prepared(
-        plan=replace(plan, n_models=N_HEADS),
+        plan=replace(plan, folds=folds, n_models=N_HEADS),
         shared=SharedEmbeddings(path, rows),
         machine=Machine(torch.device("cpu"), "off", 1),
         source="made-up features",

@@ -8,7 +8,15 @@ from diagnostics.errors import DataError
 from diagnostics.predictions import MEAN_OF_FOLDS, OUT_OF_FOLD
 from diagnostics.task import Task
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.plan import HELD_BACK, TRAIN_COLUMNS, kinds_of, make_plan, notes_of
+from diagnostics.training.plan import (
+    HELD_BACK,
+    TRAIN_COLUMNS,
+    WEIGHT,
+    copies_of,
+    kinds_of,
+    make_plan,
+    notes_of,
+)
 
 TASK = Task("image", "single", ("cat", "dog"))
 CONFIG = TrainConfig(folds=2, planted=0.0)
@@ -87,3 +95,23 @@ def test_without_anything_held_back_nothing_is_said_of_it():
     plan = make_plan(make_items(), TASK, CONFIG)
     assert len(plan.labelled_train) == len(IDS)
     assert notes_of(plan, CONFIG) == []
+
+
+def test_items_that_weigh_more_are_trained_on_more_often_and_so_does_their_class_count(items):
+    weighed = items[(items["label"] == "dog") | (items.index < 4)]
+    weighed = weighed.assign(**{WEIGHT: np.where(weighed["label"] == "cat", 5.5, 1.0)})
+    plan = make_plan(weighed, TASK, TrainConfig(folds=0))
+    trained = plan.codes[plan.trained_on(0)]
+    assert np.bincount(trained).tolist() == [11, 12]
+    assert plan.n_shown(0, TrainConfig(folds=0)) == 23
+    assert len(plan.labelled_train) == 14
+    plain = make_plan(weighed.drop(columns=WEIGHT), TASK, TrainConfig(folds=0))
+    assert plain.trained_on(0).tolist() == plain.labelled_train.tolist()
+
+
+def test_copies_differ_by_one_at_most_and_an_item_of_no_weight_has_none():
+    copies = copies_of(np.array([0.0] * 5 + [1.0] * 5 + [2.3] * 10), seed=3)
+    assert copies[:10].tolist() == [0] * 5 + [1] * 5
+    assert sorted(copies[10:]) == [2] * 7 + [3] * 3
+    assert (copies == copies_of(np.array([0.0] * 5 + [1.0] * 5 + [2.3] * 10), seed=3)).all()
+    assert (copies != copies_of(np.array([0.0] * 5 + [1.0] * 5 + [2.3] * 10), seed=4)).any()
