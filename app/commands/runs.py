@@ -1,12 +1,17 @@
 """Verbs that make models: train, jobs."""
 
 import sys
-from typing import Annotated, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.commands.options import AsJson, ProjectFolder, now, with_train_options
 from app.printing import plain, print_json, print_line, print_table, progress_bar
+
+if TYPE_CHECKING:
+    from diagnostics.run_folder import RunInfo
 
 
 @with_train_options
@@ -56,18 +61,7 @@ def train(
                     opened, config, job=watched, on_progress=show, resume_run_id=resume, quick=quick
                 )
             ]
-    infos = [read_run(opened, run_id).info for run_id in run_ids]
-    if json:
-        last = infos[-1]
-        return print_json(
-            {"run_id": last.run_id, "run_ids": run_ids, "seconds": last.seconds, "info": plain(last)}
-        )
-    for info in infos:
-        print_line(f"{info.name} finished in {info.seconds:.0f} s on {info.device}.")
-        if info.quick is not None:
-            print_line(f"Features of {info.quick.embeddings}. The numbers are an estimate.")
-    print_line(f"Next: winnow report {project}, winnow rank {project}, winnow app {project}")
-    return None
+    return _show_trained([read_run(opened, run_id).info for run_id in run_ids], project, json=json)
 
 
 def jobs(
@@ -93,6 +87,18 @@ def jobs(
     columns = {"job": "left", "verb": "left", "state": "left", "run": "left", "started": "left", "": "left"}
     print_table("Jobs, newest first", columns, [_job_row(row) for row in rows])
     return None
+
+
+def _show_trained(infos: "Sequence[RunInfo]", project: Path, *, json: bool) -> None:
+    if json:
+        last = infos[-1]
+        about = {"run_id": last.run_id, "run_ids": [info.run_id for info in infos]}
+        return print_json({**about, "seconds": last.seconds, "info": plain(last)})
+    for info in infos:
+        print_line(f"{info.name} finished in {info.seconds:.0f} s on {info.device}.")
+        if info.quick is not None:
+            print_line(f"Features of {info.quick.embeddings}. The numbers are an estimate.")
+    return print_line(f"Next: winnow report {project}, winnow rank {project}, winnow app {project}")
 
 
 def _job_row(row: Any) -> dict[str, object]:
