@@ -123,7 +123,7 @@ def mean_of_parts(parts: list[sparse.csr_array]) -> sparse.csr_array:
 
 
 def divide(numerators: FloatArray, denominators: FloatArray) -> FloatArray:
-    """Element by element, NaN where the denominator is 0."""
+    """Element by element, of one shape; NaN where the denominator is 0."""
     out: FloatArray = np.full(np.shape(numerators), np.nan)
     np.divide(numerators, denominators, out=out, where=denominators > 0)
     return out

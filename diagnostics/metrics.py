@@ -83,6 +83,9 @@ def class_report(
 def confusion_counts(codes: IntArray, predicted: IntArray, n_classes: int) -> IntArray:
     """How often label i was predicted as j: (n_classes, n_classes); every item must have a label.
 
+    codes, predicted : (n_items,), in [0, n_classes)
+    raises : DataError if they are not of the same items
+
     >>> confusion_counts(np.array([0, 0, 1]), np.array([0, 1, 1]), 2)
     array([[1, 1],
            [0, 1]])

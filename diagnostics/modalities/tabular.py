@@ -43,7 +43,12 @@ NET_WORK = 300.0
 
 @dataclass(frozen=True)
 class BoostedRows:
-    """A fitted model with the rows it predicts; see `diagnostics.modalities.FittedEstimator`."""
+    """A fitted model with the rows it predicts; see `diagnostics.modalities.FittedEstimator`.
+
+    values : (n_items, n_columns), see `in_bins`
+    feature_of : (n_columns,), the place in `names` of each column's feature
+    seed : of what explanations draw
+    """
 
     trees: BoostedTrees
     values: FloatArray

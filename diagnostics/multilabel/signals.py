@@ -88,6 +88,7 @@ def pair_signals(
     pred_probs : (n_items, n_classes), each in [0, 1], out of sample; may be memory-mapped
     splits, kinds : (n_items,), see `Predictions`; None: all are out-of-fold items of train
     near : see `diagnostics.neighbours.nearest_items`; None = no neighbours are known
+    raises : DataError for probabilities of other items or classes
     """
     if pred_probs.shape != label_sets.targets.shape:
         raise DataError(

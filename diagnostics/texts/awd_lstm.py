@@ -275,7 +275,10 @@ def _files_in(folder: Path, name: str) -> Pretrained:
 
 
 def read_words(path: Path) -> list[str]:
-    """The words of pretrained weights: a pickled list of texts; anything else in it is refused, not run."""
+    """The words of pretrained weights: a pickled list of texts; anything else in it is refused, not run.
+
+    raises : WeightsError for such a file
+    """
     try:
         words = _TextsOnly(io.BytesIO(path.read_bytes())).load()
     except (pickle.UnpicklingError, EOFError) as error:

@@ -54,7 +54,10 @@ def padded(tokens: Sequence[IntArray], pad: int) -> Tensor:
 
 
 def longest_first(lengths: IntArray) -> IntArray:
-    """Places, the longest text first; of equal ones the first. Recurrent networks need batches in this order."""
+    """(n,) places, the longest text first; of equal ones the first. Recurrent networks need batches in this order.
+
+    lengths : (n,)
+    """
     return np.argsort(-lengths, kind="stable")
 
 
