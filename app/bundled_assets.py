@@ -19,13 +19,14 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class BundledAssets:
-    """ASGI middleware that answers for the files below `/static/`, whose names change with their content."""
+    """ASGI middleware that answers for the files below `static/`, whose names change with their content."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, base: str = "") -> None:
+        """base : the path that the app is served below"""
         self._app = app
         folder = Path(get_static_dir()) / "static"
         self._paths = {
-            ADDRESS + path.relative_to(folder).as_posix(): path
+            base + ADDRESS + path.relative_to(folder).as_posix(): path
             for path in folder.rglob("*")
             if path.suffix in SERVED
         }

@@ -19,6 +19,7 @@ from app.commands import (
     project,
     ranking,
     reports,
+    run_list,
     runs,
 )
 from app.commands.experiments import experiment
@@ -43,6 +44,7 @@ VERBS = (
     (reports.compare, "winnow compare cats --split test"),
     (decisions.rounds, "winnow rounds cats --close --as ada"),
     (agreement.agreement, "winnow agreement cats --as ada"),
+    (run_list.runs, "winnow runs cats --remove run-0007"),
     (runs.jobs, "winnow jobs cats --cancel job-0003"),
     (project.doctor, "winnow doctor cats --run run-0002"),
     (project.app, "winnow app cats --port 8501"),

@@ -22,6 +22,7 @@ from curation.features import FEATURES_FILE, feature_table
 from curation.project import Project
 from curation.queues import Queue, QueueQuery, open_queue
 from curation.rounds import DatasetVersion, dataset_version, rounds_table
+from curation.run_folders import what_became
 from curation.runs import list_runs
 from curation.thumbnails import Picture, Thumbnails
 from diagnostics.errors import ProjectError, WinnowError
@@ -80,9 +81,13 @@ def take_problem() -> str:
 
 def annotator() -> str:
     """The name that decisions of this session are kept under."""
-    if ANNOTATOR_KEY not in st.session_state:
-        st.session_state[ANNOTATOR_KEY] = remembered_name() or getpass.getuser()
-    return str(st.session_state[ANNOTATOR_KEY]).strip()[:MAX_NAME] or getpass.getuser()
+    typed = str(st.session_state.get(ANNOTATOR_KEY, "")).strip()
+    return typed[:MAX_NAME] or usual_name()
+
+
+def usual_name() -> str:
+    """The name of somebody who has typed none yet."""
+    return remembered_name().strip()[:MAX_NAME] or getpass.getuser()
 
 
 def remembered_name() -> str:
@@ -143,6 +148,18 @@ def review_newest() -> None:
 def leave_review() -> None:
     """Forget which run Review showed: who comes back gets the newest one."""
     st.session_state.pop(REVIEWED_KEY, None)
+
+
+def forget_lost_runs() -> list[str]:
+    """Show the newest run where a run was shown that is there no more; returns what became of each, a sentence.
+
+    For the beginning of a page: the pick in the sidebar changes.
+    """
+    known = {NEWEST, None, *(info.run_id for info in finished_runs())}
+    lost = {
+        st.session_state.pop(key) for key in (RUN_KEY, REVIEWED_KEY) if st.session_state.get(key) not in known
+    }
+    return [what_became(current_project(), str(run_id)) for run_id in sorted(lost)]
 
 
 def validation_alarm_now() -> RunAlarm | None:

@@ -53,6 +53,8 @@ def main() -> None:
     if problem := context.take_problem():
         st.error(escape(problem), icon=":material/error:")
     try:
+        for became in context.forget_lost_runs():
+            st.info(f"{escape(became)} The newest run is shown instead.", icon=":material/history:")
         sidebar(context.current_project())
         page.run()
     except WinnowError as error:

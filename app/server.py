@@ -14,6 +14,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from app import context
+from app.base_path import as_base_path, base_path
 from app.bundled_assets import BundledAssets
 from app.main import PAGES
 from app.routes import make_routes
@@ -35,9 +36,11 @@ def serve(
     address: str = "127.0.0.1",
     open_page: str = DEFAULT_PAGE,
     headless: bool = True,
+    below: str | None = None,
 ) -> None:
     """Serve the app for one project until it is stopped; `headless` = do not open a browser.
 
+    below : the path that it is served below; None = that of Streamlit's settings, which is usually none
     open_page : data, train, performance, review, rounds or export
     """
     os.environ[context.PROJECT_VARIABLE] = str(project_folder.resolve())
@@ -46,26 +49,31 @@ def serve(
         importlib.import_module(f"app.views.{page}")
     warm_up()
     path = "" if open_page == DEFAULT_PAGE else open_page
-    url = f"http://{'localhost' if address in LOOPBACK else address}:{port}/{path}"
-    app = make_app(url, open_browser=not headless)
-    app.run(config=server_options(port=port, address=address))
+    host = "localhost" if address in LOOPBACK else address
+    base = base_path() if below is None else as_base_path(below)
+    app = make_app(f"http://{host}:{port}{base}/{path}", base=base, open_browser=not headless)
+    app.run(config=server_options(port=port, address=address, base=base))
 
 
-def make_app(url: str, *, open_browser: bool) -> st.App:
-    """The ASGI application; the project comes from the environment. `url` is printed once it serves."""
+def make_app(url: str, *, base: str = "", open_browser: bool) -> st.App:
+    """The ASGI application; the project comes from the environment. `url` is printed once it serves.
+
+    base : the path that it is served below, see `app.base_path`
+    """
     return st.App(
         MAIN_SCRIPT,
-        routes=make_routes(),
-        middleware=[Middleware(BundledAssets)],
+        routes=make_routes(base),
+        middleware=[Middleware(BundledAssets, base=base)],
         lifespan=_lifespan(url, open_browser),
     )
 
 
-def server_options(*, port: int, address: str) -> dict[str, object]:
+def server_options(*, port: int, address: str, base: str = "") -> dict[str, object]:
     """Every Streamlit option that the app relies on."""
     options: dict[str, object] = {
         "server.port": port,
         "server.address": address,
+        "server.baseUrlPath": base.strip("/"),
         "server.headless": True,
         "server.fileWatcherType": "none",
         "server.runOnSave": False,

@@ -22,6 +22,7 @@ from curation.class_caps import lift_cap, list_cap_changes, set_cap
 from curation.edit_groups import with_edits
 from curation.jobs import EXPERIMENT, JobRow, start_job
 from curation.project import Project
+from curation.quick_rounds import quick_inputs
 from curation.replicates import replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_folders import list_runs, newest_full_run, read_run
@@ -377,7 +378,8 @@ def _trainers(
     items = pd.concat([data.train_items, data.spare_items, items[is_ruler]], ignore_index=True)
     trainers = Trainers(quick=None, full=None, typical_noise=_typical_noise(project, data))
     try:
-        prepared = prepare_quick(_quick_inputs(project, data, items, watch))
+        inputs = quick_inputs(project, items, data.task, data.config, should_stop=watch.should_stop)
+        prepared = prepare_quick(inputs)
         heads = quick_trainer(prepared, _ruler_ids(data), should_stop=watch.should_stop)
         trainers = replace(trainers, quick=watch.over(QUICK, heads), quick_features=prepared.source)
     except RunError as error:
@@ -398,23 +400,6 @@ def _typical_noise(project: Project, data: ExperimentData) -> TrainingNoise | No
 def _ruler_ids(data: ExperimentData) -> pd.Index:
     ids: pd.Index = pd.Index(data.ruler.item_ids, dtype=object)
     return ids
-
-
-def _quick_inputs(project: Project, data: ExperimentData, items: pd.DataFrame, watch: Watch) -> Any:
-    from diagnostics.training.quick import QuickInputs
-
-    return QuickInputs(
-        items=items,
-        task=data.task,
-        config=data.config,
-        base=newest_full_run(project),
-        content_of=project.items.set_index("item_id")["content_hash"],
-        unit_of=project.items.set_index("item_id")["unit"],
-        roots=tuple(project.info.roots),
-        cache_dir=project.cache_dir,
-        on_progress=ignore_progress,
-        should_stop=watch.should_stop,
-    )
 
 
 def _full_trainer(

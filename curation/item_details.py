@@ -12,9 +12,10 @@ from curation.notes import Note, note_history
 from curation.project import Project
 from curation.run_classes import names_now
 from curation.run_table import RunTable, run_table
+from diagnostics.predictions import read_embedded
 from diagnostics.scores import largest_first
 from diagnostics.similar import similar_training_items
-from diagnostics.task import RowArray
+from diagnostics.task import SPLITS, RowArray
 
 MAX_PROBABILITIES = 50
 N_SIMILAR = 5
@@ -109,9 +110,6 @@ class RunNames:
         self._now = dict(zip(then.classes, names_now(project, then, self._classes), strict=True))
         self._table = table.in_classes(list(self._now.values()), self._classes)
 
-    def now(self, label: str | None) -> str | None:
-        return None if label is None else self._classes.labels_as([label], self._now)[0]
-
     def given(self, row: int) -> str | None:
         """The label that the run was trained on in this row, None if there is none."""
         return self._text_of(self._table.given, row)
@@ -144,19 +142,19 @@ def _probabilities(table: RunTable, row: int, names: RunNames) -> list[tuple[str
 
 
 def _similar(project: Project, table: RunTable, row: int, names: RunNames) -> list[SimilarItem]:
-    predictions = table.run.predictions
-    rows, cosines = similar_training_items(predictions, row, n=N_SIMILAR)
-    item_ids = [str(predictions.item_ids[found]) for found in rows]
+    found_rows, cosines = similar_training_items(read_embedded(table.run.folder), row, n=N_SIMILAR)
+    rows: RowArray = found_rows.astype(np.int32)
+    item_ids = table.item_ids(rows)
     states = project.decisions.states(item_ids)
     return [
         SimilarItem(
             item_id,
             states[item_id].label,
-            names.now(predictions.given_labels[found]),
-            predictions.splits[found],
+            names.given(found),
+            SPLITS[split],
             round(float(cosine), 4),
         )
-        for item_id, found, cosine in zip(item_ids, rows, cosines, strict=True)
+        for item_id, found, split, cosine in zip(item_ids, rows, table.split(rows), cosines, strict=True)
     ]
 
 

@@ -92,7 +92,8 @@ _newer: _Kept[NewerQueue] = _Kept()
 
 
 def read_news(project: Project, queue: Queue, now: datetime) -> QueueNews:
-    """What is new about a queue of a finished run; cheap enough to be asked every second."""
+    """What is new about a queue of a finished run; cheap enough to be asked every second. Who asks is looking at it."""
+    queue.table.index.mark_used()
     run = queue.table.run.info
     event = project.decisions.last_event()
     newest = newest_run_id(project) or run.run_id

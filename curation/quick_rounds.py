@@ -1,13 +1,53 @@
-"""Quick rounds beside a review: when one is worth offering, and what it did to a queue."""
+"""Quick rounds beside a review: what one is made from, when it is worth offering, and what it did to a queue."""
 
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from curation.project import Project
 from curation.queues import QueueQuery, open_queue
+from curation.run_folders import newest_full_run
+from diagnostics.progress import ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo
+from diagnostics.task import Task
+from diagnostics.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from diagnostics.training.quick import QuickInputs
 
 OFFER_AFTER = 25
 FIRST_PAGE = 60
+
+
+def quick_inputs(
+    project: Project,
+    items: pd.DataFrame,
+    task: Task,
+    config: TrainConfig,
+    *,
+    should_stop: Callable[[], bool],
+    on_progress: ProgressCallback = ignore_progress,
+    decided: Collection[str] = (),
+) -> "QuickInputs":
+    """What heads on these items of a project are made from, see `diagnostics.training.quick`, which is imported now."""
+    from diagnostics.training.quick import QuickInputs
+
+    by_id = project.items.set_index("item_id")
+    return QuickInputs(
+        items=items,
+        task=task,
+        config=config,
+        base=newest_full_run(project),
+        content_of=by_id["content_hash"],
+        unit_of=by_id["unit"],
+        roots=tuple(project.info.roots),
+        cache_dir=project.cache_dir,
+        on_progress=on_progress,
+        should_stop=should_stop,
+        decided=decided,
+    )
 
 
 def event_of(run: RunInfo) -> int:

@@ -1,21 +1,25 @@
-"""Where a project keeps its runs: finished ones in runs/, unfinished ones in runs/partial/."""
+"""Where a project keeps its runs: finished ones in runs/, unfinished ones in runs/partial/, and in runs/removed/ what
+the ones that were removed had been."""
 
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from curation.class_caps import n_cap_changes
 from curation.project import Project
-from diagnostics.errors import RunError
-from diagnostics.run_folder import INFO_FILE, Run, RunInfo, read_run_folder, write_text
+from diagnostics.errors import RunError, RunGoneError, WinnowError
+from diagnostics.predictions import FOLDER
+from diagnostics.run_folder import INFO_FILE, SCORES_FILE, Run, RunInfo, read_run_folder, write_text
 from diagnostics.training.config import TrainConfig
 
 FORMAT_VERSION = 1
 START_FILE = "start.json"
 RUN_NAME = re.compile(r"run-(\d{4,})")
+REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +41,80 @@ class PartialRun:
     cap_change: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class BrokenRun:
+    """A folder of a finished run that cannot be read. problem : what is wrong with it, a sentence"""
+
+    run_id: str
+    problem: str
+
+    @property
+    def name(self) -> str:
+        """For people to read, as that of a `RunInfo`."""
+        return f"{self.run_id} (cannot be read)"
+
+    def __str__(self) -> str:
+        """What to say where runs are listed.
+
+        >>> print(BrokenRun("run-0004", "run.json is empty."))
+        run-0004 cannot be read and is left out: run.json is empty. Put its folder back from a copy, or remove it.
+        """
+        return (
+            f"{self.run_id} cannot be read and is left out: {self.problem} "
+            "Put its folder back from a copy, or remove it."
+        )
+
+
 def list_runs(project: Project) -> list[RunInfo]:
-    """The finished runs, oldest first."""
-    return [
-        read_run_folder(folder).info
-        for folder in _folders(project.runs_dir)
-        if (folder / INFO_FILE).is_file()
-    ]
+    """The finished runs that can be read, oldest first."""
+    return [found.info for found in _all_runs(project) if isinstance(found, Run)]
+
+
+def broken_runs(project: Project) -> list[BrokenRun]:
+    """The folders among the finished runs that cannot be read, oldest first."""
+    return [found for found in _all_runs(project) if isinstance(found, BrokenRun)]
 
 
 def newest_run_id(project: Project) -> str | None:
-    """The name of the newest finished run, without reading any; None before the first."""
-    finished = [folder for folder in _folders(project.runs_dir) if (folder / INFO_FILE).is_file()]
-    return finished[-1].name if finished else None
+    """The name of the newest finished run that can be read, reading no other; None before the first."""
+    for folder in reversed(_folders(project.runs_dir)):
+        if isinstance(found := _open_folder(folder), Run):
+            return found.info.run_id
+    return None
+
+
+def refuse_removed(project: Project, run_id: str) -> None:
+    """raises : RunGoneError, saying what became of the run, if it was removed. run_id : any text"""
+    if RUN_NAME.fullmatch(run_id) is None or (project.runs_dir / run_id).is_dir():
+        return
+    note = removed_note(project, run_id)
+    if note.is_file():
+        raise RunGoneError(str(json.loads(note.read_text(encoding="utf-8"))["text"]))
+
+
+def what_became(project: Project, run_id: str) -> str:
+    """Why a run is not among those listed: it was removed, cannot be read, or never was; a sentence."""
+    try:
+        refuse_removed(project, run_id)
+    except RunGoneError as gone:
+        return str(gone)
+    broken = {found.run_id: found for found in broken_runs(project)}
+    return str(broken.get(run_id, f"{project.info.name} has no run {run_id!r}."))
+
+
+def removed_note(project: Project, run_id: str) -> Path:
+    """Where it is kept that a run was removed."""
+    return project.runs_dir / REMOVED / f"{run_id}.json"
 
 
 def read_run(project: Project, run_id: str | None = None) -> Run:
     """A finished run; the newest one if it is not named.
 
-    raises : RunError if there is no such run, or none at all
+    raises : RunError if there is no such run, or none at all, or it cannot be read; RunGoneError if it was removed
     """
     if run_id is None:
         return read_run_folder(project.runs_dir / _newest(project))
+    refuse_removed(project, run_id)
     folder = project.runs_dir / run_id
     if RUN_NAME.fullmatch(run_id) and (folder / INFO_FILE).is_file():
         return read_run_folder(folder)
@@ -93,9 +149,12 @@ def same_options(first: TrainConfig, second: TrainConfig) -> bool:
 
 
 def list_partial_runs(project: Project) -> list[PartialRun]:
-    """The runs that are not finished, oldest first; some may be running."""
-    folders = _folders(project.partial_runs_dir)
-    return [read_start(project, folder.name) for folder in folders if (folder / START_FILE).is_file()]
+    """The runs that are not finished and can be read, oldest first; some may be running."""
+    found = []
+    for folder in _folders(project.partial_runs_dir):
+        with suppress(RunError):
+            found.append(read_start(project, folder.name))
+    return found
 
 
 def allocate_run(
@@ -106,6 +165,7 @@ def allocate_run(
     while True:
         numbers = [_number(folder) for folder in _folders(project.partial_runs_dir)]
         numbers += [_number(folder) for folder in _folders(project.runs_dir)]
+        numbers += [_number(note) for note in (project.runs_dir / REMOVED).glob("run-*.json")]
         run_id = f"run-{max(numbers, default=0) + 1:04d}"
         folder = project.partial_runs_dir / run_id
         try:
@@ -122,7 +182,7 @@ def allocate_run(
 def read_start(project: Project, run_id: str) -> PartialRun:
     """What an unfinished run was started with.
 
-    raises : RunError if there is no such unfinished run
+    raises : RunError if there is no such unfinished run, or it cannot be read
     """
     folder = project.partial_runs_dir / run_id
     path = folder / START_FILE
@@ -133,17 +193,22 @@ def read_start(project: Project, run_id: str) -> PartialRun:
             if finished
             else f"{project.info.name} has no unfinished run {run_id!r} to resume."
         )
-    values = json.loads(path.read_text(encoding="utf-8"))
-    return PartialRun(
-        run_id=run_id,
-        created_at=datetime.fromisoformat(values["created_at"]),
-        config=TrainConfig.from_json(values["config"]),
-        version=values["dataset_version"],
-        folder=folder,
-        class_change=values.get("class_change", 0),
-        quick=values.get("quick", False),
-        cap_change=values.get("cap_change", 0),
-    )
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return PartialRun(
+            run_id=run_id,
+            created_at=datetime.fromisoformat(values["created_at"]),
+            config=TrainConfig.from_json(values["config"]),
+            version=values["dataset_version"],
+            folder=folder,
+            class_change=values.get("class_change", 0),
+            quick=values.get("quick", False),
+            cap_change=values.get("cap_change", 0),
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{run_id} cannot be resumed: {path} is unreadable ({error}). Delete its folder and train again."
+        ) from error
 
 
 def _write_start(run: PartialRun) -> None:
@@ -168,6 +233,26 @@ def _newest(project: Project) -> str:
     return run_id
 
 
+def _all_runs(project: Project) -> Iterator[Run | BrokenRun]:
+    """Every finished run, or what is wrong with it, oldest first."""
+    opened = (_open_folder(folder) for folder in _folders(project.runs_dir))
+    return (found for found in opened if found is not None)
+
+
+def _open_folder(folder: Path) -> Run | BrokenRun | None:
+    """None if it is gone by now, because it was removed meanwhile."""
+    missing = [name for name in (INFO_FILE, SCORES_FILE, FOLDER) if not (folder / name).exists()]
+    try:
+        run = read_run_folder(folder)
+    except WinnowError as error:
+        problem = str(error)
+    else:
+        if not missing:
+            return run
+        problem = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing in {folder}."
+    return BrokenRun(folder.name, problem) if folder.is_dir() else None
+
+
 def _folders(parent: Path) -> list[Path]:
     return sorted(_run_folders(parent), key=_number)
 
@@ -178,4 +263,4 @@ def _run_folders(parent: Path) -> Iterator[Path]:
 
 
 def _number(folder: Path) -> int:
-    return int(folder.name.removeprefix("run-"))
+    return int(folder.stem.removeprefix("run-"))

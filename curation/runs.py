@@ -9,6 +9,7 @@ from typing import Protocol
 from curation.decisions.events import LABEL_RIGHT, LABEL_WRONG, LABELLED
 from curation.project import Project
 from curation.queues import prepare_queues
+from curation.quick_rounds import quick_inputs
 from curation.rounds import DatasetVersion, dataset_version, training_items, version_now
 from curation.run_folders import (
     PartialRun,
@@ -16,10 +17,10 @@ from curation.run_folders import (
     found_lr,
     list_partial_runs,
     list_runs,
-    newest_full_run,
     read_run,
     read_start,
 )
+from curation.run_removal import remove_replaced_quick_runs
 from curation.what_if import what_if, write_what_if
 from diagnostics.errors import Cancelled, WinnowError
 from diagnostics.progress import Progress, ProgressCallback, ignore_progress
@@ -91,6 +92,8 @@ def train_project(
     if run.quick:
         table = what_if(project, run.run_id, on_progress=watch, should_stop=stop)
         write_what_if(read_run(project, run.run_id), table)
+    if run.quick:
+        remove_replaced_quick_runs(project, now=datetime.now(UTC) if now is None else now)
     return run.run_id
 
 
@@ -126,18 +129,14 @@ def _train_quick(
     should_stop: Callable[[], bool],
     now: datetime,
 ) -> RunInfo:
-    from diagnostics.training.quick import QuickInputs, train_quick_run
+    from diagnostics.training.quick import train_quick_run
 
     version = version_now(project)
-    inputs = QuickInputs(
-        items=training_items(project, version),
-        task=project.task_at(project.class_log.at(version.class_change)),
-        config=run.config,
-        base=newest_full_run(project),
-        content_of=project.items.set_index("item_id")["content_hash"],
-        unit_of=project.items.set_index("item_id")["unit"],
-        roots=tuple(project.info.roots),
-        cache_dir=project.cache_dir,
+    inputs = quick_inputs(
+        project,
+        training_items(project, version),
+        project.task_at(project.class_log.at(version.class_change)),
+        run.config,
         on_progress=on_progress,
         should_stop=should_stop,
         decided=_confirmed(project, version),

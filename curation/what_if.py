@@ -15,6 +15,7 @@ import pandas as pd
 
 from curation.class_caps import named_caps
 from curation.project import Project
+from curation.quick_rounds import quick_inputs
 from curation.rounds import DatasetVersion, dataset_version, training_items, version_now
 from curation.run_classes import becomes
 from curation.run_folders import newest_full_run, read_run
@@ -115,23 +116,14 @@ def _predict_before(
     should_stop: Callable[[], bool],
 ) -> pd.DataFrame:
     """One row a validation item, by item_id; one column a class, named by its place."""
-    from diagnostics.training.quick import QuickInputs, predict_quick
+    from diagnostics.training.quick import predict_quick
 
     old = training_items(project, then)
     present = training_items(project, now)
     new_validation = present[(present["split"] == "val") & ~present["item_id"].isin(old["item_id"])]
     items = pd.concat([old, new_validation], ignore_index=True)
-    inputs = QuickInputs(
-        items=items,
-        task=project.task,
-        config=run.info.config,
-        base=newest_full_run(project),
-        content_of=project.items.set_index("item_id")["content_hash"],
-        unit_of=project.items.set_index("item_id")["unit"],
-        roots=tuple(project.info.roots),
-        cache_dir=project.cache_dir,
-        on_progress=on_progress,
-        should_stop=should_stop,
+    inputs = quick_inputs(
+        project, items, project.task, run.info.config, on_progress=on_progress, should_stop=should_stop
     )
     probs = predict_quick(inputs)
     validation = (items["split"] == "val").to_numpy()

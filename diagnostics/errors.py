@@ -9,6 +9,7 @@
     ├── DecisionError      a decision names an unknown item or class, or a locked item
     ├── ClassError         a class cannot be added, renamed or merged in this way
     ├── RunError           a run is missing, unfinished or unreadable
+    │   └── RunGoneError   a run was there and has been removed
     ├── ConfigError        a training option is unknown or out of range
     ├── WeightsError       pretrained weights were asked for and cannot be had
     └── Cancelled          a person stopped the work; nothing is wrong
@@ -63,6 +64,10 @@ class ClassError(WinnowError):
 
 class RunError(WinnowError):
     """A run is missing, unfinished or unreadable."""
+
+
+class RunGoneError(RunError):
+    """A run was there and has been removed."""
 
 
 class ConfigError(WinnowError):

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.predictions import OUT_OF_FOLD, Predictions
-from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
+from diagnostics.predictions import OUT_OF_FOLD, ObjectArray, Predictions
+from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray, RowArray
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +25,7 @@ NOBODY = -1
 MAX_CANDIDATES = 50_000
 CHUNK_CELLS = 8_000_000
 SAME_COSINE = 1 - 1e-6
+MOST_CHANGED = 0.05
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def write_near_items(run_dir: Path, near: NearItems) -> None:
     """Write beside and move into place."""
     beside = run_dir / f".{FILE}.partial"
     with beside.open("wb") as file:
-        np.savez(file, rows=near.rows.astype(np.int32), cosines=near.cosines.astype(np.float16))
+        rows, cosines = _as_kept(near)
+        np.savez(file, rows=rows, cosines=cosines)
     beside.replace(run_dir / FILE)
 
 
@@ -96,7 +99,11 @@ def read_near_items(run_dir: Path) -> NearItems | None:
 
 
 def nearest_items(
-    predictions: Predictions, content_hashes: Sequence[str] | None, *, seed: int = 0
+    predictions: Predictions,
+    content_hashes: Sequence[str] | None,
+    *,
+    seed: int = 0,
+    of: BoolArray | None = None,
 ) -> NearItems:
     """Each item's nearest labelled training items, N_NEIGHBOURS and N_SPARE, in the space of its own embedding's model.
 
@@ -104,7 +111,9 @@ def nearest_items(
     they are sought among the items that the model was trained on, in a random sample of more than MAX_CANDIDATES.
     predictions : with fold_embeddings
     content_hashes : (n_items,); an equal one, or a cosine of 1, marks a copy, which is no neighbour
+    of : (n_items,), whose nearest items are wanted; the others get none. None = of all
     """
+    wanted = np.ones(len(predictions), dtype=np.bool_) if of is None else of
     contents = _content_numbers(content_hashes, len(predictions))
     models = predictions.embedding_models
     n_models = 0 if predictions.fold_embeddings is None else predictions.fold_embeddings.shape[0]
@@ -118,7 +127,7 @@ def nearest_items(
         candidates = np.flatnonzero(seen)
         if len(candidates) > MAX_CANDIDATES:
             candidates = np.sort(rng.choice(candidates, MAX_CANDIDATES, replace=False))
-        queries = np.flatnonzero(models == model)
+        queries = np.flatnonzero((models == model) & wanted)
         for part, places, near in _nearest(
             predictions.fold_embeddings, model, queries, candidates, contents, n_near
         ):
@@ -126,6 +135,68 @@ def nearest_items(
             rows[part, : places.shape[1]] = np.where(found, candidates[places], NOBODY)
             cosines[part, : places.shape[1]] = np.where(found, near, 0)
     return NearItems(rows, cosines)
+
+
+def nearest_of_shared(predictions: Predictions, content_hashes: Sequence[str], *, seed: int = 0) -> NearItems:
+    """As `nearest_items`; where the features are one file that several runs read, what is near is kept beside it.
+
+    It is sought anew once more than MOST_CHANGED of the labelled training items have come or gone since; until then new
+    items are nobody's neighbours, and items that have gone give way to the next nearest.
+    """
+    shared = predictions.shared_embeddings
+    if shared is None or len(np.unique(predictions.embedding_models)) > 1:
+        return nearest_items(predictions, content_hashes, seed=seed)
+    path = shared.path.with_name(f"near_items-{seed}.npz")
+    learnt = predictions.is_train & predictions.labelled
+    item_ids = predictions.item_ids.astype(str)
+    kept = _read_shared(path)
+    if kept is not None and not kept.is_far_from(set(item_ids[learnt])):
+        rows = pd.Index(kept.item_ids).get_indexer(pd.Index(item_ids))
+        known = kept.near.of_rows(rows)
+        if (rows >= 0).all():
+            return known
+        fresh = nearest_items(predictions, content_hashes, seed=seed, of=rows < 0)
+        return NearItems(
+            np.where((rows < 0)[:, None], fresh.rows, known.rows),
+            np.where((rows < 0)[:, None], fresh.cosines, known.cosines),
+        )
+    near = nearest_items(predictions, content_hashes, seed=seed)
+    _write_shared(path, _SharedNear(item_ids, learnt, near))
+    return near
+
+
+@dataclass(frozen=True)
+class _SharedNear:
+    """item_ids : (n_items,) of str; learnt : (n_items,), who could be near then"""
+
+    item_ids: ObjectArray
+    learnt: BoolArray
+    near: NearItems
+
+    def is_far_from(self, learnt: set[str]) -> bool:
+        """Whether too many have come or gone. learnt : the labelled training items of now"""
+        then = set(self.item_ids[self.learnt])
+        return len(then ^ learnt) > MOST_CHANGED * max(len(then), len(learnt))
+
+
+def _read_shared(path: Path) -> _SharedNear | None:
+    if not path.is_file():
+        return None
+    with np.load(path) as kept:
+        near = NearItems(kept["rows"].astype(np.int64), kept["cosines"])
+        return _SharedNear(kept["item_ids"], kept["learnt"], near)
+
+
+def _write_shared(path: Path, kept: _SharedNear) -> None:
+    beside = path.with_name(f".{path.name}.partial")
+    with beside.open("wb") as file:
+        rows, cosines = _as_kept(kept.near)
+        np.savez(file, item_ids=kept.item_ids, learnt=kept.learnt, rows=rows, cosines=cosines)
+    beside.replace(path)
+
+
+def _as_kept(near: NearItems) -> tuple[RowArray, FloatArray]:
+    return near.rows.astype(np.int32), near.cosines.astype(np.float16)
 
 
 def _held_out(predictions: Predictions, model: int) -> BoolArray:

@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from diagnostics.errors import RunError
 from diagnostics.fold_arrays import FoldArray, FoldRows, PickedRows, write_fold_array
@@ -99,10 +102,25 @@ class Predictions:
         return labelled
 
     @property
+    def is_train(self) -> BoolArray:
+        """(n_items,), whether the item is one of those to train on."""
+        is_train: BoolArray = self.splits == "train"
+        return is_train
+
+    @property
     def embedding_models(self) -> IntArray:
         """(n_items,) which model each item's embedding comes from; only embeddings of one model can be compared."""
         n_models = None if self.fold_embeddings is None else self.fold_embeddings.shape[0]
         return embedding_models(self.kinds, self.folds, n_models=n_models)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedItems:
+    """Of a run's predictions what comparing embeddings takes, see `Predictions`; is_train : (n_items,)"""
+
+    embeddings: FloatArray | PickedRows | None
+    embedding_models: IntArray
+    is_train: BoolArray
 
 
 def embedding_models(kinds: ObjectArray, folds: IntArray, *, n_models: int | None = None) -> IntArray:
@@ -110,8 +128,11 @@ def embedding_models(kinds: ObjectArray, folds: IntArray, *, n_models: int | Non
 
     n_models : how many there are to choose from; None if it is not known, which means as many as folds
     """
-    out_of_fold = (kinds == OUT_OF_FOLD) & (n_models != 1)
-    models: IntArray = np.where(out_of_fold, folds, FIRST_MODEL)
+    return _models_of(kinds == OUT_OF_FOLD, folds, n_models)
+
+
+def _models_of(out_of_fold: BoolArray, folds: IntArray, n_models: int | None) -> IntArray:
+    models: IntArray = np.where(out_of_fold & (n_models != 1), folds, FIRST_MODEL)
     return models
 
 
@@ -172,23 +193,12 @@ def read_predictions(run_dir: Path) -> Predictions:
 
     raises : RunError if they are missing, unreadable, or their parts do not fit each other
     """
-    folder = run_dir / FOLDER
-    about_path = folder / "predictions.json"
-    if not about_path.is_file():
-        raise RunError(f"{run_dir.name} has no predictions ({about_path} is missing). Train again.")
-    about = json.loads(about_path.read_text(encoding="utf-8"))
-    if about["format_version"] > FORMAT_VERSION:
-        raise RunError(
-            f"{about_path} has format {about['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
-            "Install a newer Winnow."
-        )
-    try:
+    folder, about = run_dir / FOLDER, _read_about(run_dir)
+    with _told_unreadable(folder):
         table = pd.read_parquet(folder / "items.parquet", columns=list(PREDICTION_COLUMNS))
         names = about.get("arrays", [PROBS, EMBEDDINGS])
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
         shared = _read_shared(run_dir, about)
-    except (OSError, ValueError) as error:
-        raise RunError(f"The predictions in {folder} cannot be read: {error}. Train again.") from error
     folds, kinds = table["fold"].to_numpy(dtype=np.int64), _strings(table["kind"])
     fold_embeddings = arrays.get(FOLD_EMBEDDINGS) if shared is None else shared.read()
     embeddings = arrays.get(EMBEDDINGS)
@@ -210,6 +220,57 @@ def read_predictions(run_dir: Path) -> Predictions:
     )
     _check_aligned(predictions, run_dir)
     return predictions
+
+
+def read_embedded(run_dir: Path) -> EmbeddedItems:
+    """The embeddings of a run, memory-mapped, and nothing of the rest that grows with what an item is called.
+
+    raises : RunError if they are unreadable
+    """
+    folder, about = run_dir / FOLDER, _read_about(run_dir)
+    names = about.get("arrays", [PROBS, EMBEDDINGS])
+    with _told_unreadable(folder):
+        columns = pq.read_table(folder / "items.parquet", columns=["split", "fold", "kind"])
+        split, kind = (columns[name].dictionary_encode() for name in ("split", "kind"))
+        out_of_fold, is_train = (
+            pc.equal(column, wanted).fill_null(False).to_numpy()
+            for column, wanted in ((kind, OUT_OF_FOLD), (split, "train"))
+        )
+        shared = _read_shared(run_dir, about)
+        kept = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r")
+            for name in (EMBEDDINGS, FOLD_EMBEDDINGS)
+            if name in names
+        }
+    by_fold = kept.get(FOLD_EMBEDDINGS) if shared is None else shared.read()
+    models = _models_of(
+        out_of_fold, columns["fold"].to_numpy(), None if by_fold is None else by_fold.shape[0]
+    )
+    embeddings = kept.get(EMBEDDINGS) if by_fold is None else PickedRows(by_fold, models)
+    return EmbeddedItems(embeddings, models, is_train)
+
+
+def _read_about(run_dir: Path) -> dict[str, Any]:
+    """What the predictions say of themselves."""
+    path = run_dir / FOLDER / "predictions.json"
+    if not path.is_file():
+        raise RunError(f"{run_dir.name} has no predictions ({path} is missing). Train again.")
+    with _told_unreadable(path.parent):
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if about["format_version"] > FORMAT_VERSION:
+        raise RunError(
+            f"{path} has format {about['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
+            "Install a newer Winnow."
+        )
+    return about
+
+
+@contextmanager
+def _told_unreadable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise RunError(f"The predictions in {folder} cannot be read: {error}. Train again.") from error
 
 
 def _read_shared(run_dir: Path, about: Mapping[str, Any]) -> SharedEmbeddings | None:

@@ -198,15 +198,17 @@ def write_run_info(run_dir: Path, info: RunInfo) -> None:
 def read_run_folder(run_dir: Path) -> Run:
     """Open a finished run.
 
-    raises : RunError if the folder is no finished run or was written by a newer Winnow
+    raises : RunError if the folder is no finished run, cannot be read, or was written by a newer Winnow
     """
     path = run_dir / INFO_FILE
     if not path.is_file():
         raise RunError(f"{run_dir} is not a finished run: it has no {INFO_FILE}.")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise RunError(f"{path} is not readable JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise RunError(f"{path} is not readable: it holds no fields.")
     if values.get("format_version", 0) > FORMAT_VERSION:
         raise RunError(
             f"{path} has format {values['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
@@ -216,6 +218,8 @@ def read_run_folder(run_dir: Path) -> Run:
         return Run(RunInfo.from_json(values), run_dir)
     except KeyError as error:
         raise RunError(f"{path} lacks the field {error}.") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{path} is not readable: {error}.") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,14 +3,16 @@
 import numpy as np
 
 from diagnostics.fold_arrays import PickedRows
-from diagnostics.predictions import FIRST_MODEL, Predictions
+from diagnostics.predictions import FIRST_MODEL, EmbeddedItems, Predictions
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
 CHUNK_CELLS = 4_000_000
 N_NEAREST, MAX_KNOWN = 3, 500
 
 
-def similar_training_items(predictions: Predictions, row: int, *, n: int) -> tuple[IntArray, FloatArray]:
+def similar_training_items(
+    predictions: Predictions | EmbeddedItems, row: int, *, n: int
+) -> tuple[IntArray, FloatArray]:
     """The training items whose embeddings are most like that of one item, the item itself left out.
 
     row : the item's position in `predictions`
@@ -20,7 +22,7 @@ def similar_training_items(predictions: Predictions, row: int, *, n: int) -> tup
     if predictions.embeddings is None:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
     models = predictions.embedding_models
-    comparable = (models == models[row]) & (predictions.splits == "train")
+    comparable = (models == models[row]) & predictions.is_train
     comparable[row] = False
     return most_similar(predictions.embeddings, row, comparable, n=n)
 

@@ -24,13 +24,19 @@ def app(
         str, typer.Option(help="Address to listen on; other machines cannot reach 127.0.0.1.")
     ] = ("127.0.0.1"),
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+    below: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Serve below this path, for a proxy that passes it on: /labels/cats."
+        ),
+    ] = None,
 ) -> None:
     """Open the project in the browser."""
     from app.server import serve
     from curation.project import Project
 
     Project.open(project)
-    serve(project, port=port, address=address, headless=not browser)
+    serve(project, port=port, address=address, headless=not browser, below=below)
 
 
 def demo(

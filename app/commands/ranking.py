@@ -36,7 +36,7 @@ class IssueFilter(StrEnum):
     confident_learning = "confident_learning"
 
 
-DEFAULT_FILTER = IssueFilter.prune_by_noise_rate
+DEFAULT_FILTER, DEFAULT_DEVICE = IssueFilter.prune_by_noise_rate, "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,9 @@ class FileOptions:
         IssueFilter | None,
         typer.Option(help="--probs: how label issues are found. Default: prune_by_noise_rate."),
     ] = None
+    device: Annotated[
+        str | None, typer.Option(help="--probs: where scores are computed: cpu (default), cuda, cuda:1, …")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ def rank(
     if files.labels is None:
         raise typer.BadParameter("--probs needs the labels of its rows: --labels LABELS.csv.")
     if sets.multilabel:
+        refuse_flags(["--device"] if files.device else [], "cannot be used with --multilabel.")
         return _rank_set_files(files.probs, files.labels, files, sets, order, json=json)
     refuse_flags(given_flags(sets), "can only be used with --multilabel.")
     return _rank_files(files.probs, files.labels, files, order, json=json)
@@ -194,7 +198,9 @@ def _rank_files(probs: Path, labels: Path, files: FileOptions, order: OrderOptio
 
     by, filter_by = order.by.value, (files.filter_by or DEFAULT_FILTER).value
     found = read_other_predictions(probs, labels, files.classes)
-    ranking = rank_other_predictions(found, by=by, k=order.k, filter_by=filter_by)
+    ranking = rank_other_predictions(
+        found, by=by, k=order.k, filter_by=filter_by, device=files.device or DEFAULT_DEVICE
+    )
     if order.out is not None:
         write_table(ranking.table, order.out)
     if json:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.base_path import base_path
+
 ASSETS = Path(__file__).parent
 ASSETS_URL = "/winnow/grid"
 
@@ -63,11 +65,12 @@ def label_grid(
 ) -> None:
     """Draw the grid.
 
-    on_renew : called when its token has run out; drawing it again hands it a new one
+    on_renew : called when its token has run out, or the run of its queue is gone; drawing it again hands it new ones
     on_next_class : called when the person goes on from the last item
     on_show_run : called when the person wants the queue of the newest run, which was finished since this one was opened
     """
-    values = asdict(data) | {"module": f"{assets_url()}/grid.js", "api": "/api/"}
+    base = base_path()
+    values = asdict(data) | {"module": f"{base}{assets_url()}/grid.js", "api": f"{base}/api/"}
     _component()(
         key=key,
         data=values,
@@ -87,7 +90,8 @@ def _component():  # type: ignore[no-untyped-def]
 
 @cache
 def assets_url() -> str:
-    """Where the modules are served; the name changes with their content, so that browsers may keep them for good."""
+    """Where the modules are served, below the app's own path; the name changes with their content, so that browsers
+    may keep them for good."""
     digest = hashlib.sha256()
     for path in sorted(ASSETS.glob("*.js")):
         digest.update(path.read_bytes())

@@ -129,7 +129,7 @@ class Grid {
     try {
       return await this.api.decide(client, acts);
     } catch (failure) {
-      if (failure.status === 401) this.trigger("renew", Date.now());
+      if (isOutOfDate(failure)) this.trigger("renew", Date.now());
       throw failure;
     }
   }
@@ -221,7 +221,7 @@ class Grid {
   }
 
   showFailure(failure, number) {
-    if (failure.status === 401) this.trigger("renew", Date.now());
+    if (isOutOfDate(failure)) this.trigger("renew", Date.now());
     this.say(`${failure.message} `, "problem", this.toolbar.button(["Try again"], () => this.show(number)));
   }
 
@@ -555,8 +555,8 @@ class Grid {
   }
 
   showAway(failure) {
-    if (failure?.status === 401) this.trigger("renew", Date.now());
-    if (failure && failure.status !== 401) this.say(`${failure.message} Decisions are kept in this browser until it is back.`, "problem");
+    if (failure && isOutOfDate(failure)) this.trigger("renew", Date.now());
+    if (failure && !isOutOfDate(failure)) this.say(`${failure.message} Decisions are kept in this browser until it is back.`, "problem");
     if (!failure) this.say("");
   }
 
@@ -755,6 +755,11 @@ function positionOf(event) {
 /** The class that a click on a tile picks; undefined if it picks none. */
 function pickedClass(event) {
   return event.target.closest("[data-class]")?.dataset.class;
+}
+
+/** Whether the page must be drawn anew: its token has run out, or the run of its queue was removed. */
+function isOutOfDate(failure) {
+  return failure.status === 401 || failure.status === 410;
 }
 
 /** Try a few times; for what is safe to repeat. */

@@ -55,7 +55,7 @@ export class News {
 
 function stateText({ n_since: nSince, job, newer, problem }) {
   if (problem) return problem;
-  if (job) return `Ranking anew with your decisions: ${job}`;
   if (newer) return newer.text;
+  if (job) return `Ranking anew with your decisions: ${job}`;
   return nSince ? `${plural(nSince, "decision", "decisions")} since it was ranked` : "";
 }

@@ -40,19 +40,19 @@ POST = {
 }
 
 
-def make_routes() -> list[BaseRoute]:
-    """The routes to serve beside Streamlit."""
+def make_routes(base: str = "") -> list[BaseRoute]:
+    """The routes to serve beside Streamlit. base : the path that both are below, see `app.base_path`"""
     return [
-        *(Route(path, guarded(handler), methods=["GET"]) for path, handler in GET.items()),
-        *(Route(path, guarded(handler), methods=["POST"]) for path, handler in POST.items()),
-        Route("/data", _first_page, methods=["GET"]),
-        Mount(assets_url(), _GridAssets(directory=ASSETS), name="grid"),
+        *(Route(base + path, guarded(handler), methods=["GET"]) for path, handler in GET.items()),
+        *(Route(base + path, guarded(handler), methods=["POST"]) for path, handler in POST.items()),
+        Route(f"{base}/data", _first_page, methods=["GET"]),
+        Mount(base + assets_url(), _GridAssets(directory=ASSETS), name="grid"),
     ]
 
 
 def _first_page(request: Request) -> Response:
     """The page Data is the first one, which Streamlit knows by no other address than that of the app."""
-    return RedirectResponse(request.url.replace(path="/"))
+    return RedirectResponse(request.url.replace(path=request.url.path.removesuffix("data")))
 
 
 class _GridAssets(StaticFiles):

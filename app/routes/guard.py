@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from app import context
 from app.tokens import Claim, TokenError, verify
-from diagnostics.errors import StorageError, WinnowError
+from diagnostics.errors import RunGoneError, StorageError, WinnowError
 
 MAX_BODY_BYTES = 4_000_000
 
@@ -46,6 +46,8 @@ def guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return _error(401, str(error))
         except StorageError as error:
             return _error(503, str(error))
+        except RunGoneError as error:
+            return _error(410, str(error))
         except WinnowError as error:
             return _error(400, str(error))
         except UnicodeEncodeError:

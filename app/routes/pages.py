@@ -17,6 +17,7 @@ from curation.notes import read_notes
 from curation.pace import read_pace
 from curation.queue_news import read_news
 from curation.queues import Queue, QueueQuery
+from curation.run_folders import refuse_removed
 
 MAX_PAGE = 300
 PAGE_COLUMNS = (
@@ -112,12 +113,15 @@ def changes(request: Request, claim: Claim, _body: Any) -> Response:
 
 
 def query_in(request: Request) -> QueueQuery:
-    """The queue that a request names."""
+    """The queue that a request names.
+
+    raises : RunGoneError if its run was removed, though a queue of it is open still
+    """
+    run_id = required(request, "run")
+    refuse_removed(context.current_project(), run_id)
     params = {name: request.query_params.getlist(name) for name in request.query_params}
     classes = context.current_project().classes
-    return query_of(
-        params, run_id=required(request, "run"), classes=classes.names, former=classes.former_names
-    )
+    return query_of(params, run_id=run_id, classes=classes.names, former=classes.former_names)
 
 
 def states_json(states: dict[str, ItemState]) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Train: start a run, watch it, stop it, take it up again, and look at how training went."""
 
-import pandas as pd
 import streamlit as st
 
 from app import context
@@ -8,21 +7,22 @@ from app.figures import loss_curves_figure, lr_finder_figure
 from app.widgets.import_predictions import import_section
 from app.widgets.jobs import (
     ENDED_BADLY,
-    duration_text,
     job_log,
     job_problem,
     log_tail,
     running_job,
     watch_job,
 )
-from app.widgets.page import EM_DASH, heading
+from app.widgets.page import heading
+from app.widgets.run_list import run_list
 from app.widgets.train_options import seeds_field, train_options
 from app.widgets.training_check import training_check
 from curation.jobs import TRAIN, latest_job, start_job, start_quick_round
 from curation.project import Project
 from curation.rounds import close_round, current_round, dataset_version
 from curation.runs import read_run
-from diagnostics.run_folder import LOG_FILE, Run, RunInfo
+from diagnostics.modalities import has_own_features
+from diagnostics.run_folder import LOG_FILE, Run
 from diagnostics.training.config import TrainConfig
 
 
@@ -37,11 +37,11 @@ def show() -> None:
     job = latest_job(project, now=context.now())
     if job is not None and job.verb == TRAIN and job.state != "done":
         job_log(project, job)
+    run_list(project)
     run_id = context.current_run_id()
     if run_id is None:
         st.caption("Loss curves and the list of runs appear here once the first run has finished.")
         return
-    _runs_table(context.finished_runs())
     run = read_run(project, run_id)
     training_check(project, run_id)
     _curves(project, run)
@@ -76,12 +76,12 @@ def _start(project: Project) -> None:
                     project, options, f"Close round and {title[0].lower()}{title[1:]}", closing=True
                 )
             _start_button(project, options, title if not n_open else f"{title} without them", closing=False)
-            if context.newest_run_id() is not None:
+            if context.newest_run_id() is not None or has_own_features(project.info.modality):
                 st.button(
                     "Quick round",
                     icon=":material/bolt:",
-                    help="Trains only heads on what the last run knows of each item, with the decisions up to now. "
-                    "Takes seconds; a full training confirms it.",
+                    help="Trains only a linear model, on the items' own features or on what the last full run knows of "
+                    "them, with the decisions up to now. Takes seconds; a full training confirms it.",
                     on_click=_begin_quick,
                     args=(project,),
                 )
@@ -125,53 +125,6 @@ def train_arguments(project: Project, options: dict[str, object]) -> list[str]:
         else:
             arguments += [f"--{flag}", str(value)]
     return arguments
-
-
-def _runs_table(runs: list[RunInfo]) -> None:
-    st.subheader("Runs", anchor=False)
-    rows = [
-        {
-            "run": info.name,
-            "finished": info.finished_at,
-            "version": info.dataset_version["number"],
-            "model": _model(info),
-            "predictions": _predicted_by(info),
-            "items": info.n_train,
-            "took": duration_text(info.seconds),
-            "device": info.device,
-        }
-        for info in runs
-    ]
-    config = st.column_config
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        placeholder=EM_DASH,
-        column_config={
-            "run": config.TextColumn("Run"),
-            "finished": config.DatetimeColumn("Finished (UTC)", format="YYYY-MM-DD HH:mm"),
-            "version": config.NumberColumn("Dataset version"),
-            "model": config.TextColumn("Model"),
-            "predictions": config.TextColumn("Training items predicted by"),
-            "items": config.NumberColumn("Trained on", format="localized"),
-            "took": config.TextColumn("Took"),
-            "device": config.TextColumn("Device"),
-        },
-    )
-
-
-def _predicted_by(info: RunInfo) -> str:
-    if info.imported is not None:
-        return "imported, in sample" if info.in_sample else "imported, out of fold"
-    return f"{info.n_folds} folds" if not info.in_sample else "one model, in sample"
-
-
-def _model(info: RunInfo) -> str:
-    if info.imported is not None:
-        return info.imported.name or f"imported from {info.imported.file}"
-    if info.quick is not None:
-        return f"quick: heads on {info.quick.embeddings}"
-    return f"{info.arch}, pretrained" if info.pretrained else info.arch
 
 
 def _curves(project: Project, run: Run) -> None:

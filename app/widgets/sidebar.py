@@ -8,6 +8,8 @@ from app.widgets.page import escape
 from curation.project import Project
 from curation.rounds import current_round, dataset_version
 
+N_SHOWN = 24  # characters for which the picker has room
+
 _REMEMBER = """
 export default function ({ data }) {
   const name = encodeURIComponent(data.name);
@@ -35,9 +37,7 @@ def _run_picker() -> None:
         return
     titles = {info.run_id: f"{info.name} · version {info.dataset_version['number']}" for info in runs}
     titles = {context.NEWEST: f"Newest: {runs[0].name}"} | titles
-    if st.session_state.get(context.RUN_KEY) not in titles:
-        st.session_state.pop(context.RUN_KEY, None)
-    st.selectbox(
+    picked = st.selectbox(
         "Run shown",
         list(titles),
         format_func=titles.__getitem__,
@@ -45,17 +45,23 @@ def _run_picker() -> None:
         persist_state="session",
         help="Performance, Review and Export use the predictions of this run.",
     )
+    if len(titles[picked]) > N_SHOWN:
+        st.caption(escape(titles[picked]))
 
 
 def _who() -> None:
-    name = context.annotator()
     st.text_input(
         "Deciding as",
+        context.usual_name(),
         key=context.ANNOTATOR_KEY,
         max_chars=context.MAX_NAME,
         help="Kept with every decision; undo takes back your own. Remembered in this browser.",
     )
-    _remember()(key="remember_annotator", data={"name": name, "cookie": context.ANNOTATOR_COOKIE}, height=1)
+    _remember()(
+        key="remember_annotator",
+        data={"name": context.annotator(), "cookie": context.ANNOTATOR_COOKIE},
+        height=1,
+    )
 
 
 @st.cache_resource

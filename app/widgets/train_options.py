@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from diagnostics.model_choices import MODEL_CHOICES
-from diagnostics.training.config import OPTIONS, Option, TrainConfig, options_for
+from diagnostics.model_choices import MODEL_CHOICES, options_of
+from diagnostics.training.config import OPTIONS, Option, TrainConfig
 
 N_COLUMNS = 3
 MAX_SEEDS = 50
@@ -24,10 +24,11 @@ TITLES = {
 
 
 def train_options(modality: str, label_kind: str) -> dict[str, object]:
-    """Draw one field an option that these items and labels have; returns the values that differ from the defaults."""
-    defaults, options = TrainConfig(), options_for(modality, label_kind)
+    """Draw one field an option that the model, the items and their labels have; returns the values that differ from the
+    defaults."""
+    defaults, arch = TrainConfig(), _model_field(modality)
+    options = options_of(modality, label_kind, arch)
     del options[ARCH]
-    arch = _model_field(modality)
     chosen: dict[str, object] = {} if arch == defaults.arch else {ARCH: arch}
     for start in range(0, len(options), N_COLUMNS):
         names = list(options)[start : start + N_COLUMNS]

@@ -110,7 +110,7 @@ class CardKind:
 def _explaining(project: Project, table: RunTable) -> RunTable | None:
     """The run itself if it has explanations, else the last one before it that has; None if there is none."""
     own = table.run.info.run_id
-    having = [folder.parent.name for folder in project.runs_dir.glob(f"*/{FOLDER}")]
+    having = [folder.parent.name for folder in project.runs_dir.glob(f"run-*/{FOLDER}")]
     last = max((run_id for run_id in having if _age(run_id) <= _age(own)), default=None, key=_age)
     if last is None or last == own:
         return table if last else None

@@ -35,16 +35,22 @@ class ModalityModules:
     """Where the functions of a modality are; imported when they are needed.
 
     items : `open_items` and `open_trained`; quick : `find_quick_features`
+    own_features : the items have features of their own, so that quick rounds need no run before
     """
 
     items: str
     quick: str
+    own_features: bool = False
 
 
 MODALITIES = {
     "image": ModalityModules("diagnostics.modalities.image", "diagnostics.modalities.image_quick"),
-    "text": ModalityModules("diagnostics.modalities.text", "diagnostics.modalities.text_quick"),
-    "tabular": ModalityModules("diagnostics.modalities.tabular", "diagnostics.modalities.tabular_quick"),
+    "text": ModalityModules(
+        "diagnostics.modalities.text", "diagnostics.modalities.text_quick", own_features=True
+    ),
+    "tabular": ModalityModules(
+        "diagnostics.modalities.tabular", "diagnostics.modalities.tabular_quick", own_features=True
+    ),
 }
 
 
@@ -282,6 +288,11 @@ def open_items_of(modality: str) -> OpenItems:
 def quick_features_of(modality: str) -> FindQuickFeatures:
     """The function that finds a modality's features for quick rounds; raises as `open_items_of`."""
     return cast(FindQuickFeatures, importlib.import_module(_modules_of(modality).quick).find_quick_features)
+
+
+def has_own_features(modality: str) -> bool:
+    """Whether the items have features of their own, so that quick rounds need no run before; loads no library."""
+    return _modules_of(modality).own_features
 
 
 def _modules_of(modality: str) -> ModalityModules:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from diagnostics.training.config import NETWORK_OPTIONS
+
 HERE = ""
+FITTED_AT_ONCE_WITHOUT = (*NETWORK_OPTIONS, "focal_gamma", "mixed_precision")
 
 
 def _always() -> str:
@@ -19,12 +22,23 @@ class ModelChoice:
 
     arch : as `TrainConfig.arch` takes it
     sentence : what it is and when to take it
+    without : the options that it does not have, or that change nothing; they are not offered
     lacks : what of it is not on this machine, as a sentence; "" if nothing is. Looks at files only
     """
 
     arch: str
     sentence: str
     lacks: Callable[[], str] = _always
+    without: tuple[str, ...] = ()
+
+    def is_meant_by(self, arch: str) -> bool:
+        """Whether a name means this model, perhaps another variant of it.
+
+        >>> ModelChoice("transformer:distilbert", "").is_meant_by("transformer:roberta")
+        True
+        """
+        kind, has_variants, _ = self.arch.partition(":")
+        return arch == self.arch or (bool(has_variants) and arch.startswith(f"{kind}:"))
 
 
 def lacks_file(folder: Callable[[], Path], name: str) -> Callable[[], str]:

@@ -34,6 +34,7 @@ from torch import Tensor
 
 from diagnostics.errors import Cancelled, WeightsError
 from diagnostics.modalities import Machine
+from diagnostics.model_choices.text import AWD_LSTM_WITHOUT
 from diagnostics.progress import Progress, ProgressCallback
 from diagnostics.task import IntArray, Task
 from diagnostics.texts.networks import NetworkTexts, open_trained_texts
@@ -227,7 +228,7 @@ def open_items(
 
     raises : WeightsError if pretrained weights are asked for that cannot be had
     """
-    refuse_options(config, ("frozen_epochs",), why=f"{NAME} is unfrozen layer by layer")
+    refuse_options(config, AWD_LSTM_WITHOUT, why=f"{NAME} is unfrozen layer by layer")
     on_progress(Progress("tokens", 0, len(items), "cutting texts into tokens"))
     texts = items["text"].tolist()
     pretrained = find_pretrained(config) if config.pretrained else None

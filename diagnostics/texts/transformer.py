@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from diagnostics.errors import ConfigError
 from diagnostics.modalities import Machine
+from diagnostics.model_choices.text import TRANSFORMER_WITHOUT
 from diagnostics.progress import Progress, ProgressCallback
 from diagnostics.task import IntArray, Task
 from diagnostics.texts.networks import NetworkTexts, open_trained_texts
@@ -143,7 +144,7 @@ def open_items(
     """
     refuse_options(
         config,
-        ("frozen_epochs", "lm_epochs", "weights_file"),
+        TRANSFORMER_WITHOUT,
         why=f"{NAME}:NAME names its weights and is trained whole",
     )
     name = _checked(config.arch)

@@ -17,9 +17,9 @@ async def handed_on(scope, receive, send):
     await send({"type": "http.response.body", "body": b"handed on"})
 
 
-def answer(path: str, method: str = "GET") -> httpx.Response:
+def answer(path: str, method: str = "GET", base: str = "") -> httpx.Response:
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app=BundledAssets(handed_on))
+        transport = httpx.ASGITransport(app=BundledAssets(handed_on, base))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.request(method, path)
 
@@ -29,7 +29,10 @@ def answer(path: str, method: str = "GET") -> httpx.Response:
 @pytest.mark.parametrize(("suffix", "kind"), [("js", "javascript"), ("css", "text/css"), ("woff2", "font")])
 def test_a_file_is_answered_whole_and_kept_for_good(suffix, kind):
     path = next(FOLDER.rglob(f"*.{suffix}"))
-    response = answer(f"/static/{path.relative_to(FOLDER).as_posix()}")
+    address = f"/static/{path.relative_to(FOLDER).as_posix()}"
+    response = answer(address)
+    assert answer(f"/labels{address}", base="/labels").content == response.content
+    assert answer(address, base="/labels").status_code == 299
     assert response.status_code == 200
     assert response.content == path.read_bytes()
     assert kind in response.headers["content-type"]

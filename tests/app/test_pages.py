@@ -12,9 +12,11 @@ from curation.decisions.events import Decision
 from curation.project import LEAKS_FILE
 from curation.queues import QueueQuery, open_queue
 from curation.rounds import current_round
+from curation.run_removal import remove_run
 from curation.runs import read_run
 from curation.test_looks import looks_at_test
 from diagnostics.run_folder import HISTORY_FILE, LOG_FILE, LR_FINDER_FILE, QuickInfo, write_run_info
+from diagnostics.run_folder import INFO_FILE as RUN_FILE
 
 MAIN = Path(app.__file__).with_name("main.py")
 PAGES = ["data", "train", "performance", "review", "rounds", "experiments", "export"]
@@ -67,6 +69,29 @@ def test_a_page_of_a_project_with_a_run_is_drawn(project, page):
     at = opened(page)
     assert not at.exception
     assert not at.error
+
+
+def test_where_a_run_was_shown_that_is_removed_the_newest_is_shown_and_a_sentence_says_so(project, add_run):
+    add_run(project, "run-0002")
+    at = opened("review")
+    assert "run-0002" in at.session_state["reviewed_run"]
+    remove_run(project, "run-0002", annotator="ada", now=context.now())
+    at.run()
+    assert "run-0002 was removed" in at.info[0].value.replace("\\", "")
+    assert "The newest run is shown instead" in at.info[0].value
+    assert at.session_state["reviewed_run"] == "run-0001"
+    assert not at.run().info
+
+
+def test_a_run_that_cannot_be_read_is_named_on_the_train_page_and_can_be_removed(project, add_run):
+    add_run(project, "run-0002")
+    (project.runs_dir / "run-0002" / RUN_FILE).write_text("{", encoding="utf-8")
+    at = opened("train")
+    assert not at.error
+    assert "cannot be read and is left out" in at.warning[0].value
+    at.button(key="remove_run-0002").click().run()
+    assert not at.warning
+    assert not (project.runs_dir / "run-0002").exists()
 
 
 @pytest.mark.parametrize("page", ["train", "performance", "review"])

@@ -3,10 +3,14 @@ import struct
 import time
 
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from app import context
-from app.routes import MAX_BODY_BYTES
+from app.grid import assets_url
+from app.routes import MAX_BODY_BYTES, make_routes
 from app.tokens import sign
+from curation.run_removal import remove_run
 
 
 def decide(client, item_id, verdict="label_wrong", label="red", *, seq=1, **more):
@@ -40,7 +44,7 @@ def test_a_quick_round_is_started_once_and_its_failure_told_with_the_changes(cli
     assert client.post("/api/quick_round", json={}).json() == {"job": "job-0001"}
     assert news()["job"]
     assert "one at a time" in client.post("/api/quick_round", json={}).json()["error"]
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while news()["job"]:
         assert time.monotonic() < until
         time.sleep(0.2)
@@ -182,8 +186,6 @@ def test_a_link_to_an_unknown_class_says_which_are_known(client):
 
 
 def test_only_modules_of_the_grid_are_served_as_files(client):
-    from app.grid import assets_url
-
     assert client.get(f"{assets_url()}/grid.js").headers["content-type"].startswith("text/javascript")
     assert client.get(f"{assets_url()}/__init__.py").status_code == 404
     assert client.get(f"{assets_url()}/../routes.py").status_code == 404
@@ -344,3 +346,24 @@ def test_the_first_page_is_also_found_by_its_name(client):
     answer = client.get("/data?search=cat", follow_redirects=False)
     assert answer.is_redirect
     assert answer.headers["location"].endswith("/?search=cat")
+
+
+def test_a_queue_whose_run_was_removed_says_so_and_asks_for_the_page_to_be_drawn_anew(
+    client, project, add_run
+):
+    add_run(project, "run-0002")
+    assert client.get("/api/page?run=run-0002").status_code == 200
+    remove_run(project, "run-0002", annotator="ada", now=context.now())
+    answer = client.get("/api/page?run=run-0002")
+    assert (answer.status_code, "run-0002 was removed" in answer.json()["error"]) == (410, True)
+    assert client.get("/api/page?run=run-0009").status_code == 400
+
+
+def test_behind_a_path_every_route_is_below_it(client):
+    behind = TestClient(Starlette(routes=make_routes("/labels/cats")), headers=client.headers)
+    assert behind.get("/labels/cats/api/page?run=run-0001").status_code == 200
+    assert behind.get(f"/labels/cats{assets_url()}/grid.js").status_code == 200
+    moved = behind.get("/labels/cats/data", follow_redirects=False)
+    assert moved.headers["location"].endswith("/labels/cats/")
+    for path in ("/api/page?run=run-0001", f"{assets_url()}/grid.js"):
+        assert behind.get(path).status_code == 404

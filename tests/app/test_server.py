@@ -10,6 +10,11 @@ def test_every_option_that_the_app_relies_on_is_known_to_streamlit():
     assert _validate_run_config(options) == options
 
 
+def test_the_path_that_the_app_is_below_is_told_to_streamlit():
+    options = server_options(port=8501, address="127.0.0.1", base="/labels/cats")
+    assert options["server.baseUrlPath"] == "labels/cats"
+
+
 def test_streamlit_can_be_told_not_to_collect_garbage_after_every_run():
     before = config.get_option("runner.postScriptGC")
     config.set_option("runner.postScriptGC", False)

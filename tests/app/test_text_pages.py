@@ -67,3 +67,8 @@ def test_items_whose_prediction_changed_are_shown_as_texts_that_lead_to_review(p
 
 def test_the_app_warms_up_without_pictures(project):
     warm_up()
+
+
+def test_a_quick_round_is_offered_before_the_first_run_where_the_items_have_features_of_their_own(project):
+    shutil.rmtree(project.runs_dir / "run-0001")
+    assert "Quick round" in [button.label for button in opened("train").button]

@@ -31,6 +31,24 @@ def test_only_what_fits_the_items_and_their_labels_is_offered():
     assert not keys & {"train_flip", "train_image_size_px", "train_pretrained"}
 
 
+def test_a_model_that_is_fitted_at_once_is_not_asked_for_epochs_and_one_that_is_not_is():
+    def of_texts():
+        import streamlit as st
+
+        from app.widgets.train_options import train_options
+
+        st.json(train_options("text", "single"))
+
+    at = AppTest.from_function(of_texts).run()
+    asked = {widget.key for widget in at.number_input}
+    assert "train_folds" in asked
+    assert not asked & {"train_lr", "train_epochs", "train_batch_size", "train_lm_epochs"}
+    at.selectbox(key="train_arch").set_value("awd_lstm").run()
+    asked = {widget.key for widget in at.number_input}
+    assert {"train_lr", "train_epochs", "train_lm_epochs"} <= asked
+    assert "train_frozen_epochs" not in asked
+
+
 def test_only_what_was_changed_is_passed_on():
     at = AppTest.from_function(form).run()
     at.number_input(key="train_folds").set_value(3).run()

@@ -2,12 +2,17 @@
 
     python tests/benchmarks/bench_quick.py
     python tests/benchmarks/bench_quick.py --items 50000 --features 512 --classes 20 --no-oracle
+    python tests/benchmarks/bench_quick.py --items 50000 --of texts
+    python tests/benchmarks/bench_quick.py --items 50000 --of rows
 
 A project is made up whose one full run has features of five fold models for every item; its classes overlap, and 10 %
 of the labels are drawn by lot. Timed is what `winnow train PROJECT --quick` does once Python and torch have started, to
 the first page of the new queue, files written and read. scikit-learn fits the same five folds on the same standardised
 features in float32, at the strength that the round chose, with its own tolerance and on the same cores; it neither
 chooses a strength nor predicts.
+
+With --of texts or rows the items are made-up texts or rows, and there is no run before: their features are their own.
+The first round makes them and looks for what is near; the next ones find both again.
 """
 
 import argparse
@@ -24,7 +29,7 @@ from sklearn.linear_model import LogisticRegression
 
 from curation.dataset.duplicates import leaks_of
 from curation.dataset.findings import FINDING_COLUMNS
-from curation.dataset.intake import Intake
+from curation.dataset.intake import Intake, IntakeSpec, take_in
 from curation.dataset.sources import Columns
 from curation.decisions.events import Decision
 from curation.project import Project
@@ -35,6 +40,7 @@ from diagnostics.dynamics import Dynamics, write_dynamics
 from diagnostics.image_files import ImageRoot
 from diagnostics.neighbours import nearest_items, write_near_items
 from diagnostics.predictions import Predictions, object_array, pick_embeddings, write_predictions
+from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import SCORES_FILE, Run, RunInfo, write_run_info, write_table
 from diagnostics.scores import scores_table
 from diagnostics.task import ITEM_COLUMNS
@@ -58,31 +64,38 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-oracle", action="store_true", help="leave scikit-learn out")
+    parser.add_argument(
+        "--of", choices=sorted(OWN_FEATURES), help="items with features of their own, no run before"
+    )
     options = parser.parse_args()
     print(
         f"{platform.processor() or platform.machine()}, {n_cores()} cores, torch {torch.__version__}, {pick_device()}; "
         f"{options.items:,} items, {options.features} features, {options.classes} classes, {N_FOLDS} folds"
     )
     with tempfile.TemporaryDirectory() as scratch:
-        project = make_project(Path(scratch), options.items, options.features, options.classes)
+        if options.of:
+            project = project_of(Path(scratch), options.of, options.items, options.classes)
+        else:
+            project = make_project(Path(scratch), options.items, options.features, options.classes)
         for number in range(options.rounds):
             decide_some(project, number)
             timed_round(project)
-        if not options.no_oracle:
+        if not (options.no_oracle or options.of):
             timed_oracle(read_run(project, "run-0001"), read_run(project))
 
 
 def timed_round(project: Project) -> None:
-    started_s = time.perf_counter()
+    started_s, started_cpu_s = time.perf_counter(), time.process_time()
     run_id = train_project(project, TrainConfig(), quick=True)
     trained_s = time.perf_counter() - started_s
     queue = open_queue(project, QueueQuery(run_id=run_id, by="loss", decided="open"))
     queue.page(1, 60)
-    total_s = time.perf_counter() - started_s
+    total_s, cpu_s = time.perf_counter() - started_s, time.process_time() - started_cpu_s
     info = read_run(project, run_id).info
     print(
         f"{run_id}: heads, scores and files {info.seconds:.2f} s; with the what-if table {trained_s:.2f} s; "
-        f"to the first page of the new queue {total_s:.2f} s; strength {info.quick and info.quick.strength:.3g}"
+        f"to the first page of the new queue {total_s:.2f} s, {cpu_s:.1f} s of CPU; "
+        f"strength {info.quick and info.quick.strength:.3g}"
     )
 
 
@@ -106,6 +119,37 @@ def timed_oracle(base: Run, quick: Run) -> None:
         f"scikit-learn, the same five folds at that strength: {taken_s:.1f} s, steps {n_steps}; "
         f"{taken_s / quick.info.seconds:.1f} times the quick round's heads, scores and files"
     )
+
+
+def project_of(folder: Path, kind: str, n_items: int, n_classes: int) -> Project:
+    """Items of which each class has its own words or numbers; 10 % of the labels are drawn by lot."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, n_classes, n_items)
+    table = OWN_FEATURES[kind](codes, n_classes, rng)
+    wrong = rng.random(n_items) < WRONG_SHARE
+    codes[wrong] = rng.integers(0, n_classes, wrong.sum())
+    table["label"] = [f"class {code:03}" for code in codes]
+    table.insert(0, "id", [f"{number:08}" for number in range(n_items)])
+    table.to_csv(folder / "items.csv", index=False)
+    spec = IntakeSpec(data=folder / "items.csv", val_fraction=VALIDATION_SHARE)
+    return Project.create(folder / "project", take_in(spec, on_progress=ignore_progress), now=NOW)
+
+
+def _texts(codes: np.ndarray, n_classes: int, rng: np.random.Generator) -> pd.DataFrame:
+    """20 words each: 4 of 40 that the class likes, 16 of 20,000 that all use, few of them often."""
+    own = rng.integers(0, 20_000, (n_classes, 40))
+    said = own[codes[:, None], rng.integers(0, 40, (len(codes), 4))]
+    common = np.minimum(rng.zipf(1.3, (len(codes), 16)), 20_000)
+    return pd.DataFrame({"text": [" ".join(f"w{word}" for word in row) for row in np.hstack([said, common])]})
+
+
+def _rows(codes: np.ndarray, n_classes: int, rng: np.random.Generator) -> pd.DataFrame:
+    """30 numbers around those of the class."""
+    values = rng.normal(size=(n_classes, 30))[codes] + 2 * rng.normal(size=(len(codes), 30))
+    return pd.DataFrame(values, columns=[f"x{number}" for number in range(30)])
+
+
+OWN_FEATURES = {"texts": _texts, "rows": _rows}
 
 
 def make_project(folder: Path, n_items: int, n_features: int, n_classes: int) -> Project:

@@ -39,6 +39,14 @@ def test_an_item_has_its_classes_most_probable_first_and_its_labels(ranked):
     assert (details.path, details.split) == ("img/a.png", "train")
 
 
+def test_an_item_is_told_without_reading_the_predictions_of_all(ranked, monkeypatch):
+    def refuse(_run_dir):
+        raise AssertionError("the predictions of all items were read")
+
+    monkeypatch.setattr("diagnostics.run_folder.read_predictions", refuse)
+    assert len(item_details(ranked, "a", "run-0001").similar) == 3
+
+
 def test_the_most_similar_training_items_come_first_with_the_labels_they_have_now(ranked, now):
     ranked.decisions.decide([Decision("d", "label_wrong", "fox")], annotator="ada", now=now)
     similar = item_details(ranked, "a", "run-0001").similar

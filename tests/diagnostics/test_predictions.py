@@ -11,6 +11,7 @@ from diagnostics.predictions import (
     Predictions,
     object_array,
     pick_embeddings,
+    read_embedded,
     read_predictions,
     write_predictions,
 )
@@ -113,6 +114,16 @@ def test_features_of_one_network_for_all_folds_can_all_be_compared(by_fold):
     shared = dataclasses.replace(by_fold, fold_embeddings=by_fold.fold_embeddings[:1])
     assert by_fold.embedding_models.tolist() == [1, 0, 0]
     assert shared.embedding_models.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["predictions", "by_fold"])
+def test_the_embeddings_alone_are_those_of_the_predictions(tmp_path, request, name):
+    predictions = request.getfixturevalue(name)
+    write_predictions(tmp_path, predictions)
+    whole, alone = read_predictions(tmp_path), read_embedded(tmp_path)
+    np.testing.assert_array_equal(np.asarray(alone.embeddings), np.asarray(whole.embeddings))
+    assert alone.embedding_models.tolist() == whole.embedding_models.tolist()
+    assert alone.is_train.tolist() == whole.is_train.tolist() == (whole.splits == "train").tolist()
 
 
 def test_a_run_of_before_the_folds_were_kept_opens_without_them(tmp_path, predictions):

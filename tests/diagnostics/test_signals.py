@@ -5,8 +5,14 @@ import pytest
 
 from diagnostics import neighbours
 from diagnostics.dynamics import Dynamics
-from diagnostics.neighbours import NearItems, nearest_items, read_near_items, write_near_items
-from diagnostics.predictions import Predictions, object_array
+from diagnostics.neighbours import (
+    NearItems,
+    nearest_items,
+    nearest_of_shared,
+    read_near_items,
+    write_near_items,
+)
+from diagnostics.predictions import Predictions, SharedEmbeddings, object_array
 from diagnostics.signals import signals_of
 from diagnostics.task import label_codes
 
@@ -89,6 +95,44 @@ def test_near_items_are_kept_and_carried_over_to_other_rows(tmp_path):
     carried = read_near_items(tmp_path).of_rows(np.array([2, -1, 0, 1]))
     assert carried.rows.tolist() == [[-1, 2], [-1, -1], [3, 0], [2, -1]]
     assert read_near_items(tmp_path / "nowhere") is None
+
+
+def shared_predictions(folder, n_items, left_out=(), seed=0):
+    """Predictions on features that lie in a file beside; of the same first items whatever their number."""
+    features = np.random.default_rng(seed).normal(size=(200, 4)).astype(np.float16)
+    np.save(folder / "embeddings.npy", features[None])
+    rows = np.setdiff1d(np.arange(n_items), left_out)
+    found = predictions_of(features[rows], ["cat"] * len(rows))
+    return dataclasses.replace(
+        found,
+        item_ids=object_array([f"item {row}" for row in rows]),
+        fold_embeddings=features[None, rows],
+        shared_embeddings=SharedEmbeddings(folder / "embeddings.npy", rows),
+    )
+
+
+def test_what_is_near_in_shared_features_is_sought_once_and_again_when_many_items_have_changed(
+    tmp_path, monkeypatch
+):
+    sought = []
+    original = neighbours.nearest_items
+
+    def seek(predictions, contents, *, seed=0, of=None):
+        sought.append(len(predictions) if of is None else int(of.sum()))
+        return original(predictions, contents, seed=seed, of=of)
+
+    monkeypatch.setattr(neighbours, "nearest_items", seek)
+    for n_items, left_out in ((100, ()), (100, (3, 50)), (103, ()), (110, ())):
+        predictions = shared_predictions(tmp_path, n_items, left_out)
+        contents = predictions.item_ids.tolist()
+        near = nearest_of_shared(predictions, contents)
+        exact = original(predictions, contents)
+        usable = np.array([int(each.split()[1]) < 100 or n_items == 110 for each in contents])
+        codes = np.arange(len(predictions))
+        got, wanted = (each.labels(codes, usable) for each in (near, exact))
+        same = (got.codes == wanted.codes).mean()
+        assert same > 0.99, "equal cosines may stand in either order in half precision"
+    assert sought == [100, 3, 110]
 
 
 def test_an_embedding_without_direction_has_no_neighbours():

@@ -208,7 +208,9 @@ def test_a_quick_round_on_rows_needs_no_run_before(items, tmp_path):
 def test_a_quick_round_does_not_look_again_for_what_is_near(run, items, tmp_path, monkeypatch):
     alone = quick_round(items, tmp_path / "alone")
     looked = []
-    monkeypatch.setattr(quick_scores, "nearest_items", partial(_looking, quick_scores.nearest_items, looked))
+    monkeypatch.setattr(
+        quick_scores, "nearest_of_shared", partial(_looking, quick_scores.nearest_of_shared, looked)
+    )
     again = quick_round(items, tmp_path / "again", base=run)
     assert len(looked) == (run.info.arch == "tabular_net")
     assert again.scores["neighbour_label"].equals(alone.scores["neighbour_label"])

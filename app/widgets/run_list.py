@@ -1,0 +1,126 @@
+"""The finished runs as a table; the one that is picked in it can be kept, or removed."""
+
+import pandas as pd
+import streamlit as st
+
+from app import context
+from app.widgets.jobs import duration_text
+from app.widgets.page import EM_DASH, escape, table_height
+from curation.project import Project
+from curation.run_folders import broken_runs
+from curation.run_removal import N_NEWEST, keep_run, kept_runs, plan_removal, remove_run
+from diagnostics.run_folder import RunInfo
+
+TABLE_KEY = "runs_table"
+
+
+def run_list(project: Project) -> None:
+    """Draw it, with the runs that cannot be read; nothing if there are none."""
+    runs, broken, kept = context.finished_runs(), broken_runs(project), kept_runs(project)
+    if runs or broken:
+        st.subheader("Runs", anchor=False)
+    for found in broken:
+        st.warning(escape(str(found)), icon=":material/warning:")
+        _removal(project, found.run_id)
+    if not runs:
+        return
+    picked = _table(runs, kept)
+    st.caption(
+        f"Quick runs are deleted by themselves once {N_NEWEST} newer ones are there; those that you keep stay. Pick a "
+        "run in the table to keep or remove it."
+    )
+    if picked is not None:
+        _actions(project, picked.run_id, is_kept=picked.run_id in kept)
+
+
+def _table(runs: list[RunInfo], kept: frozenset[str]) -> RunInfo | None:
+    """Draw the runs; returns the one that is picked."""
+    rows = [
+        {
+            "run": info.name,
+            "kept": "kept" if info.run_id in kept else None,
+            "finished": info.finished_at,
+            "version": info.dataset_version["number"],
+            "model": _model(info),
+            "predictions": _predicted_by(info),
+            "items": info.n_train,
+            "took": duration_text(info.seconds),
+            "device": info.device,
+        }
+        for info in runs
+    ]
+    config = st.column_config
+    event = st.dataframe(
+        pd.DataFrame(rows),
+        key=TABLE_KEY,
+        hide_index=True,
+        placeholder=EM_DASH,
+        height=table_height(len(rows)),
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "run": config.TextColumn("Run"),
+            "kept": config.TextColumn("Kept"),
+            "finished": config.DatetimeColumn("Finished (UTC)", format="YYYY-MM-DD HH:mm"),
+            "version": config.NumberColumn("Dataset version"),
+            "model": config.TextColumn("Model"),
+            "predictions": config.TextColumn("Training items predicted by"),
+            "items": config.NumberColumn("Trained on", format="localized"),
+            "took": config.TextColumn("Took"),
+            "device": config.TextColumn("Device"),
+        },
+    )
+    places = event.selection.rows
+    return runs[places[0]] if places and places[0] < len(runs) else None
+
+
+def _actions(project: Project, run_id: str, *, is_kept: bool) -> None:
+    title, icon = ("Let {} go", "keep_off") if is_kept else ("Keep {}", "keep")
+    with st.container(horizontal=True):
+        st.button(
+            title.format(run_id),
+            icon=f":material/{icon}:",
+            key="keep_run",
+            on_click=_keep,
+            args=(project, run_id, not is_kept),
+        )
+        if not is_kept:
+            _removal(project, run_id)
+
+
+def _removal(project: Project, run_id: str) -> None:
+    """A button that says what would go, with one that does it."""
+    removal = plan_removal(project, run_id)
+    with st.popover(f"Remove {run_id}", icon=":material/delete:"):
+        st.markdown(
+            f"**Remove {escape(removal.name)}?** {removal.n_bytes / 1e6:,.1f} MB are deleted, which cannot be undone."
+        )
+        for effect in removal.effects:
+            st.markdown(f"- {escape(effect)}")
+        st.button(
+            "Remove it", type="primary", key=f"remove_{run_id}", on_click=_remove, args=(project, run_id)
+        )
+
+
+@context.telling
+def _remove(project: Project, run_id: str) -> None:
+    remove_run(project, run_id, annotator=context.annotator(), now=context.now())
+
+
+@context.telling
+def _keep(project: Project, run_id: str, keep: bool) -> None:
+    keep_run(project, run_id, keep)
+
+
+def _predicted_by(info: RunInfo) -> str:
+    if info.imported is not None:
+        return "imported, in sample" if info.in_sample else "imported, out of fold"
+    return f"{info.n_folds} folds" if not info.in_sample else "one model, in sample"
+
+
+def _model(info: RunInfo) -> str:
+    if info.imported is not None:
+        return info.imported.name or f"imported from {info.imported.file}"
+    if info.quick is not None:
+        return f"quick: heads on {info.quick.embeddings}"
+    return f"{info.arch}, pretrained" if info.pretrained else info.arch
