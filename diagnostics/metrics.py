@@ -129,7 +129,7 @@ def share_of_answers(right: FloatArray, asked: FloatArray) -> Estimate:
     Wilson's interval at `n_independent` answers, because those of an item are right and wrong together.
 
     >>> share = share_of_answers(np.repeat([1.0, 0.0], [8, 2]), np.ones(10))
-    >>> round(share.value, 3), round(share.low, 3), round(share.high, 3)
+    >>> share.value, round(share.low, 3), round(share.high, 3)
     (0.8, 0.49, 0.943)
     """
     n_asked = float(asked.sum())

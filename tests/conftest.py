@@ -1,7 +1,9 @@
 """Projects that several tests start from."""
 
+import gc
 import io
 import json
+import os
 import shutil
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -13,6 +15,10 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from app.cli import run
+
+# Each worker of the test run has a core. Two threads of linear algebra in each would spend their time on waiting for
+# one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples every time and no clock: a busy machine or an unlucky draw must not fail a change that is right.
 # `pytest --hypothesis-profile=explore` draws new ones.
@@ -81,10 +87,24 @@ def demo_project(finished_demo, tmp_path) -> Path:
     return copy
 
 
-LONGEST_FIRST = ("test_cli.py", "test_training_run.py", "test_readme.py", "test_review_browser.py")
+LONGEST_FIRST = (
+    "test_cli.py",
+    "test_training_run.py",
+    "test_review_browser.py",
+    "test_browser_loop.py",
+    "test_pages.py",
+    "test_readme.py",
+)
 
 
 def pytest_collection_modifyitems(items):
     """Files that take long begin first, so that no worker is left alone with one of them at the end."""
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+def pytest_collection_finish():
+    """What the imports made stays until the end. Streamlit's AppTest collects garbage after every run of a page, which
+    takes half a second if it looks through all of that."""
+    gc.collect()
+    gc.freeze()

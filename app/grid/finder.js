@@ -19,7 +19,9 @@ export class Finder {
     this.root.hidden = true;
     this.input.addEventListener("input", () => this.paint(0));
     this.input.addEventListener("keydown", (event) => this.onKey(event));
-    this.input.addEventListener("blur", () => setTimeout(() => this.close(false), 150));
+    this.input.addEventListener("blur", () => {
+      this.leaving = setTimeout(() => this.close(false), 150);
+    });
   }
 
   get isOpen() {
@@ -28,6 +30,7 @@ export class Finder {
 
   /** classes, recent: names; typed: what the finder starts with; what: whom it is about, in words. */
   open({ classes, recent, typed, what }) {
+    clearTimeout(this.leaving); // of the last pick, which may have been less than 150 ms ago
     Object.assign(this, { classes, recent });
     this.title.textContent = this.words.find(what);
     this.root.hidden = false;

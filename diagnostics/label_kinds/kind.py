@@ -100,9 +100,10 @@ class LabelKind(Protocol):
         """As `diagnostics.training.crossval.make_folds`: each class in equal shares."""
 
     def plant_labels(
-        self, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
-    ) -> tuple[PlantedLabels, ...]:
-        """As `diagnostics.training.planting.plant_labels`: one entry a model."""
+        self, space: LabelSpace, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
+    ) -> tuple[LabelSpace, tuple[PlantedLabels, ...]]:
+        """As `diagnostics.training.planting.plant_labels`: one entry a model; and the space, in which planted labels
+        have numbers, too."""
 
     def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
         """What is fitted at once to learn these labels; all items have one."""

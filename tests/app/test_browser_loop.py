@@ -1,6 +1,7 @@
 """One person's way through the whole loop on the demo, in a real browser."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,18 +25,26 @@ def saved(page) -> None:
     page.locator(".saved", has_text=re.compile("^Saved$")).wait_for()
 
 
-def click_cell(page, table, row: int) -> None:
-    """A cell of the first column; Streamlit draws tables on a canvas."""
+def follow_cell(page, table, row: int) -> None:
+    """Click a cell of the first column until it leads to Review; Streamlit draws tables on a canvas, which does not
+    tell when it is ready."""
+    from playwright.sync_api import TimeoutError
+
     table.scroll_into_view_if_needed()
-    page.wait_for_timeout(1500)
-    table.click(position={"x": 40, "y": 35 + 35 * row + 17})
+    for _ in range(6):
+        page.wait_for_timeout(1000)
+        table.click(position={"x": 40, "y": 35 + 35 * row + 17})
+        with suppress(TimeoutError):
+            page.wait_for_url("**/review**", timeout=10_000)
+            return
+    raise AssertionError("the cell leads nowhere")
 
 
 def test_the_whole_loop(page, demo_project):
     project = Project.open(demo_project)
     page.goto("/performance")
     page.get_by_role("heading", name="Performance", exact=True).wait_for()
-    click_cell(page, page.get_by_test_id("stDataFrame").first, row=0)
+    follow_cell(page, page.get_by_test_id("stDataFrame").first, row=0)
 
     tiles = page.locator(".tile")
     page.locator(".tile img").first.wait_for()

@@ -289,8 +289,8 @@ def test_two_people_see_each_others_decisions_and_none_is_overrun(open_review, p
     ids = ids_shown(ada)
     type_keys(ada, "q")
     bob.locator(".tile[data-status=kept]").wait_for()
-    bob.route("**/api/changes**", lambda route: route.abort())
-    bob.wait_for_timeout(300)
+    with bob.expect_event("requestfailed", lambda request: "/api/changes" in request.url):
+        bob.route("**/api/changes**", lambda route: route.abort())
     type_keys(ada, "e")
     saved(ada)
     bob.locator(".tile").nth(1).click()
