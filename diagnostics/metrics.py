@@ -149,7 +149,7 @@ def n_independent(right: FloatArray, asked: FloatArray) -> float:
     L. Kish's effective sample size (Survey Sampling, 1965), of a ratio whose variance is that of its linear part
     between items (W. G. Cochran, Sampling Techniques, 1977, chapter 6); as many as items where all answers are alike.
 
-    >>> n_independent(np.array([4.0, 0.0, 4.0, 4.0]), np.full(4, 4.0))
+    >>> round(n_independent(np.array([4.0, 0.0, 4.0, 4.0]), np.full(4, 4.0)), 6)
     4.0
     """
     n_asked = float(asked.sum())
