@@ -1,7 +1,7 @@
 """Charts: a table in, a Plotly figure out. Colours and fonts come from the app's theme."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -294,6 +294,12 @@ def class_cap_figure(table: pd.DataFrame) -> go.Figure:
 
 
 OFFSET = 1.2
+WHOLE_NAMES = {
+    "accuracy": "Accuracy",
+    "subset_accuracy": "Sets right (subset accuracy)",
+    "micro_f1": "Micro F1",
+    "macro_f1": "Macro F1",
+}
 
 
 def seeds_figure(table: pd.DataFrame) -> go.Figure:
@@ -301,12 +307,11 @@ def seeds_figure(table: pd.DataFrame) -> go.Figure:
 
     table : as diagnostics.experiments.seeds gives it, one way to train
     """
-    names = {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
-    rows = table[table["metric"].isin([*names, "f1"])].dropna(subset=["mean"])
+    rows = table[table["metric"].isin([*WHOLE_NAMES, "f1"])].dropna(subset=["mean"])
     is_class = rows["metric"] == "f1"
     rows = pd.concat([rows[is_class].sort_values("mean"), rows[~is_class].iloc[::-1]])
     titles = [
-        f"<b>{names[metric]}</b>" if metric in names else html.escape(label)
+        f"<b>{WHOLE_NAMES[metric]}</b>" if metric in WHOLE_NAMES else html.escape(label)
         for metric, label in zip(rows["metric"], rows["label"], strict=True)
     ]
     figure = go.Figure(
@@ -327,17 +332,48 @@ def seeds_figure(table: pd.DataFrame) -> go.Figure:
 
 
 def saturation_figure(table: pd.DataFrame) -> go.Figure:
-    """What the next labels of each class add to its F1, the most on top.
+    """What the next labels of each class add to its F1, the most on top; above all what whole models say.
 
-    table : as diagnostics.experiments.saturation gives it
+    table : as diagnostics.experiments.saturation gives it, of both ways to train
     """
-    rows = table.dropna(subset=["gain"]).sort_values("gain")
+    rows = table.dropna(subset=["gain"]).sort_values(["way", "gain"], ascending=[False, True])
+    by_whole = (rows["way"] == "full").any()
     titles = [
-        f"{html.escape(label)} ({n:,} labels)"
-        for label, n in zip(rows["label"], rows["n_labels"], strict=True)
+        f"{html.escape(label)} ({n:,} labels){f' · {WAY_NAMES[way]}' if by_whole else ''}"
+        for label, n, way in zip(rows["label"], rows["n_labels"], rows["way"], strict=True)
     ]
     gains = rows[["gain", "gain_low", "gain_high", "verdict"]].set_axis(list(_INTERVAL), axis=1)
     return _intervals_figure(titles, gains, "Gain of F1, points")
+
+
+WAY_NAMES = {"full": "whole models", "quick": "heads"}
+
+
+def learning_curves_figure(curves: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]) -> go.Figure:
+    """F1 against labels for the classes that whole models were trained for, by them and by heads, with 95 % intervals.
+
+    curves : by way to train and class, as diagnostics.experiments.saturation keeps them
+    """
+    figure = go.Figure()
+    for position, label in enumerate(curves["full"]):
+        for way, dash in (("full", "solid"), ("quick", "dot")):
+            curve = curves.get(way, {}).get(label)
+            if curve is None:
+                continue
+            value, low, high = (100 * np.asarray(curve[name]) for name in ("measured", "low", "high"))
+            name = f"{html.escape(label)} · {WAY_NAMES[way]}"
+            figure.add_scatter(
+                x=list(curve["sizes"]),
+                y=value,
+                error_y={"array": high - value, "arrayminus": value - low, "thickness": 1, "width": 3},
+                mode="lines+markers",
+                name=name,
+                line={"color": FOLD_COLOURS[position % len(FOLD_COLOURS)], "dash": dash},
+                customdata=np.column_stack([low, high]),
+                hovertemplate="%{x:,} labels: %{y:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f})"
+                f"<extra>{name}</extra>",
+            )
+    return _plain(figure, x_title="Labels of the class", y_title="F1, %")
 
 
 def imbalance_figure(table: pd.DataFrame) -> go.Figure:

@@ -76,7 +76,8 @@ def _parts_that_fit(
 ) -> list[list[str]]:
     """The other columns in order, in parts that are no wider than the screen together with the keys."""
     wide = {
-        name: 2 + max(len(text) for text in (name, *(str(row[name]) for row in rows))) for name in columns
+        name: 2 + max(len(text) for text in (*name.splitlines(), *(str(row[name]) for row in rows)))
+        for name in columns
     }
     room = width - sum(wide[name] for name in keys)
     parts: list[list[str]] = [[]]

@@ -279,7 +279,7 @@ def _open_pair(facts: ClassFacts) -> tuple[Action, ...]:
 def _open_predictions(facts: ClassFacts) -> tuple[Action, ...]:
     labelled = _review("Review predictions", split="train", predicted=facts.label)
     unlabelled = _review("Unlabelled ones", split="unlabelled", predicted=facts.label, decided="open")
-    actions = (labelled, *_open_suspects(facts, SUPERFLUOUS, "Where it is too many"))
+    actions = (labelled, *_open_suspects(facts, SUPERFLUOUS, "Where it is superfluous"))
     return (*actions, unlabelled) if facts.n_unlabelled else actions
 
 

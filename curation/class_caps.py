@@ -36,7 +36,7 @@ from diagnostics.label_space import LabelSpace
 from diagnostics.task import NO_LABEL, BoolArray, IntArray, Task
 
 CHANGE, UNDO = "change", "undo"
-CAP_COLUMNS = ("class", "keep", "items", "held_back", "reason", "annotator", "at")
+CAP_COLUMNS = ("class", "keep", "items", "held_back", "other_labels", "reason", "annotator", "at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,17 +215,22 @@ def with_caps(fingerprint: str, caps: Mapping[str, int]) -> str:
 def cap_table(project: Project, items: pd.DataFrame) -> pd.DataFrame:
     """The caps in force, CAP_COLUMNS.
 
-    items : as `curation.rounds.training_items` gives them now; `items` and `held_back` count train items of the class
+    items : as `curation.rounds.training_items` gives them now; `items` and `held_back` count train items of the class,
+        `other_labels` what else those that are held back have
     """
     standing = {change.key: change for change in _standing(list_cap_changes(project))}
-    counted = project.label_kind.counted
+    counted, members = project.label_kind.counted, project.label_kind.members
     named = named_caps(project, project.classes, n_cap_changes(project))
     train = items[(items["split"] == "train") & items["label"].notna()]
     rows = []
     for name, keep in named.items():
         change = standing[str(project.classes.key_of(name))]
-        counts = (counted(each).get(name, 0) for each in (train["label"], train["label"][train["held_back"]]))
-        rows.append((name, keep, *counts, change.reason, change.annotator, change.at))
+        held = train["label"][train["held_back"]]
+        of_class = held[[name in members(label) for label in held]]
+        n_others = sum(counted(of_class).values()) - len(of_class)
+        n_items = counted(train["label"]).get(name, 0)
+        who = (change.reason, change.annotator, change.at)
+        rows.append((name, keep, n_items, len(of_class), n_others, *who))
     return pd.DataFrame(rows, columns=list(CAP_COLUMNS))
 
 

@@ -71,13 +71,19 @@ def read_other_predictions(probs: Path, labels: Path, classes: Path | None = Non
 
 
 def rank_other_predictions(
-    found: OtherPredictions, *, by: str = "label_quality", k: int = 2, filter_by: str = "prune_by_noise_rate"
+    found: OtherPredictions,
+    *,
+    by: str = "label_quality",
+    k: int = 2,
+    filter_by: str = "prune_by_noise_rate",
+    device: str = "cpu",
 ) -> Ranking:
     """Score all items, mark the label issues that confident learning finds with this filter, rank by one of RANKERS.
 
     Equal items stay in their order.
+    device : where the scores are computed, see `score_items`
     """
-    scores = score_items(found.codes, found.pred_probs, k=k)
+    scores = score_items(found.codes, found.pred_probs, k=k, device=device)
     issues = find_label_issues(found.codes, found.pred_probs, filter_by=filter_by, scores=scores)
     is_issue = np.zeros(len(found.codes), dtype=bool)
     is_issue[issues.rows] = True

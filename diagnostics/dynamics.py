@@ -23,7 +23,8 @@ class Dynamics:
 
     probs : (n_items, n_classes), mean over the models that learnt the item's own label; NaN where none did
     planted_rows : (n_planted,), items to which one model was given another label on purpose
-    planted_codes, planted_models : (n_planted,), that label and the model; an item has one at most
+    planted_codes, planted_models : (n_planted,), that label and the model; an item has one at most. Of several labels
+        an item the class that was added to it or taken from it
     planted_probs : (n_planted, n_classes), what that model said of the item
     """
 
@@ -32,6 +33,21 @@ class Dynamics:
     planted_codes: IntArray
     planted_models: IntArray
     planted_probs: FloatArray
+
+    def of_rows(self, rows: IntArray) -> "Dynamics":
+        """The dynamics of these rows, (n,), -1 = of none."""
+        probs = np.asarray(self.probs)[rows]
+        probs[rows < 0] = np.nan
+        place = np.full(len(self.probs), -1, dtype=np.int64)
+        place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+        kept = place[self.planted_rows] >= 0
+        return Dynamics(
+            probs=probs,
+            planted_rows=place[self.planted_rows[kept]],
+            planted_codes=self.planted_codes[kept],
+            planted_models=self.planted_models[kept],
+            planted_probs=self.planted_probs[kept],
+        )
 
 
 def write_dynamics(run_dir: Path, dynamics: Dynamics) -> None:

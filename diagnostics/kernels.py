@@ -46,9 +46,9 @@ def _has_cache() -> bool:
 HAS_CACHE = _has_cache()
 
 
-def _compiled(*, fastmath: bool | set[str] = False) -> Callable[[Kernel], Kernel]:
+def _compiled(*, fastmath: bool | set[str] = False, inline: bool = False) -> Callable[[Kernel], Kernel]:
     decorate: Callable[[Kernel], Kernel] = numba.njit(
-        nogil=True, cache=HAS_CACHE, error_model="numpy", fastmath=fastmath
+        nogil=True, cache=HAS_CACHE, error_model="numpy", fastmath=fastmath, forceinline=inline
     )
     return decorate
 
@@ -94,25 +94,34 @@ def score_rows(
             largest = max(largest, bits[row, column])
         if signs < 0 or not abs(total - 1) <= tolerance:
             return row
-        other, n_largest = whole(-1), whole(0)
-        for column in range(n_classes):
-            is_largest = bits[row, column] == largest
-            other = max(other, whole(-1) if is_largest else bits[row, column])
-            n_largest = whole(n_largest + is_largest)
-        first = runner_up = n_classes
-        for column in range(n_classes):
-            first = min(first, column if bits[row, column] == largest else n_classes)
-            runner_up = min(runner_up, column if bits[row, column] == other else n_classes)
-        if n_largest > 1:
-            runner_up = first + 1
-            while bits[row, runner_up] != largest:
-                runner_up += 1
-        predicted[row] = first
-        second[row] = runner_up if n_classes > 1 else first
+        predicted[row], second[row] = _two_largest(bits[row], largest)
         p_predicted[row], p_second[row] = probs[row, predicted[row]], probs[row, second[row]]
         p_given[row] = probs[row, codes[row]] if codes[row] >= 0 else np.nan
         entropy[row] = max(probs.dtype.type(0), -plogp * probs.dtype.type(LN_2))
     return NO_ROW
+
+
+@_compiled(inline=True)
+def _two_largest(values: WholeArray, largest: int) -> tuple[int, int]:
+    """The places of the two largest of some values of at least 0, the first of equals; twice the same where there is
+    one value.
+    """
+    whole: Any = values.dtype.type
+    n_values = whole(len(values))
+    next_largest, n_largest = whole(-1), whole(0)
+    for place in range(n_values):
+        is_largest = values[place] == largest
+        next_largest = max(next_largest, whole(-1) if is_largest else values[place])
+        n_largest = whole(n_largest + is_largest)
+    first = second = n_values
+    for place in range(n_values):
+        first = min(first, place if values[place] == largest else n_values)
+        second = min(second, place if values[place] == next_largest else n_values)
+    if n_largest > 1:
+        second = first + 1
+        while values[second] != largest:
+            second += 1
+    return first, second if n_values > 1 else first
 
 
 def log2(value: float, bits: int) -> float:

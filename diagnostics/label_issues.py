@@ -172,15 +172,14 @@ def _rounded_columns(counts: FloatArray) -> IntArray:
            [0, 0],
            [0, 1]])
     """
-    rounded = np.empty(counts.shape, dtype=np.int64)
-    np.rint(counts, out=rounded, casting="unsafe")
-    missing = counts.sum(axis=0).round().astype(np.int64) - rounded.sum(axis=0)
-    for column in np.flatnonzero(missing):
-        order = np.argsort(counts[:, column] - rounded[:, column])
-        upwards = missing[column] > 0
-        moved = (order[::-1] if upwards else order)[: abs(missing[column])]
-        rounded[moved, column] += 1 if upwards else -1
-    return rounded
+    rounded = counts.round()
+    missing = (counts.sum(axis=0).round() - rounded.sum(axis=0)).astype(np.int64)
+    columns = np.flatnonzero(missing)
+    orders = np.argsort(counts[:, columns] - rounded[:, columns], axis=0).T
+    for column, order, n_missing in zip(columns, orders, missing[columns], strict=True):
+        moved = order[-n_missing:] if n_missing > 0 else order[:-n_missing]
+        rounded[moved, column] += np.sign(n_missing)
+    return rounded.astype(np.int64)
 
 
 def count_wrong(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:

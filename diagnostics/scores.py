@@ -106,14 +106,18 @@ def score_items(
     k: int = 2,
     thresholds: FloatArray | None = None,
     chunk_rows: int | None = None,
+    device: str = "cpu",
 ) -> ItemScores:
     """Score every item against its given label in one pass; only a few chunks of `pred_probs` are in memory at a time.
 
     codes : (n_items,), positions of the given labels, -1 where there is none
-    pred_probs : (n_items, n_classes), rows sum to 1; of any float type and layout; may be memory-mapped
+    pred_probs : (n_items, n_classes), rows sum to 1; of any float type and layout; may be memory-mapped, or what
+        `diagnostics.torch_scores.as_array` gives for a tensor
     k : `confusion` is the largest minus the k-th largest probability; at least 2
     thresholds : (n_classes,), see `confident_thresholds`; those of these items if not given
-    raises : DataError for shapes that do not fit, values outside [0, 1], NaN, rows that do not sum to 1
+    device : "cpu", or one on which torch computes, such as "cuda"; the scores are the same, see `torch_scores`
+    raises : DataError for shapes that do not fit, values outside [0, 1], NaN, rows that do not sum to 1;
+        ConfigError for a device that is not there
     """
     n_items, n_classes = _check_shapes(codes, pred_probs, k)
     if thresholds is not None and thresholds.shape != (n_classes,):
@@ -140,7 +144,12 @@ def score_items(
         if k > 2:
             scores.p_kth[rows] = _kth_largest(probs, min(k, n_classes))
 
-    for_each_chunk(score, n_items, n_classes, chunk_rows)
+    if device == "cpu":
+        for_each_chunk(score, n_items, n_classes, chunk_rows)
+    else:
+        from diagnostics.torch_scores import named_device, score_on
+
+        score_on(named_device(device), pred_probs, scores, k=k, chunk_rows=chunk_rows)
     if thresholds is None:
         scores = replace(scores, thresholds=mean_per_class(codes, scores.p_given, n_classes))
     return scores
@@ -289,14 +298,14 @@ def _score_chunk(probs: FloatArray, rows: slice, scores: ItemScores) -> None:
     if bad_row != NO_ROW and _has_minus_zero(probs[bad_row]):
         _score_chunk(probs + 0.0, rows, scores)
     elif bad_row != NO_ROW:
-        raise DataError(_no_distribution(probs[bad_row], rows.start + bad_row))
+        raise DataError(no_distribution(probs[bad_row], rows.start + bad_row))
 
 
 def _has_minus_zero(probs: FloatArray) -> bool:
     return bool(np.any(np.signbit(probs) & (probs == 0)))
 
 
-def _no_distribution(probs: FloatArray, row: int) -> str:
+def no_distribution(probs: FloatArray, row: int) -> str:
     values = probs.astype(np.float64)
     found = f"Row {row} of the probabilities is not a distribution over the {len(values)} classes: "
     if np.isnan(values).any():

@@ -57,10 +57,13 @@ def _list(project: "Project", change: "CapChange | None", undone: "CapChange | N
     if table.empty:
         return print_line("No cap is in force: every labelled train item is trained on.")
     columns = {
-        "class": "left", "at most": "right", "items": "right", "only predicted": "right", "why": "left",
-        "by": "left", "set": "left",
+        "class": "left", "at most": "right", "items": "right", "only predicted": "right",
+        "their other labels": "right", "why": "left", "by": "left", "set": "left",
     }  # fmt: skip
-    return print_table("Caps", columns, [_texts(row) for row in table.to_dict("records")])
+    print_table("Caps", columns, [_texts(row) for row in table.to_dict("records")])
+    if project.label_kind.cap_note:
+        print_line(project.label_kind.cap_note)
+    return None
 
 
 def _texts(row: dict[Any, Any]) -> dict[str, object]:
@@ -69,6 +72,7 @@ def _texts(row: dict[Any, Any]) -> dict[str, object]:
         "at most": row["keep"],
         "items": row["items"],
         "only predicted": row["held_back"],
+        "their other labels": row["other_labels"],
         "why": row["reason"],
         "by": row["annotator"],
         "set": f"{row['at']:%Y-%m-%d %H:%M}",

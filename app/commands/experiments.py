@@ -1,6 +1,7 @@
 """The verb about experiments: make one, list them, show or remove one."""
 
 import inspect
+import textwrap
 from collections.abc import Callable, Mapping
 from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +29,7 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say how often it trains and how long it takes.")
 ]
 MISSING = "–"
+HEADING_WIDTH = 14
 EXAMPLES = {
     "seeds": "winnow experiment seeds cats --n 5",
     "saturation": "winnow experiment saturation cats --more 50",
@@ -201,22 +203,21 @@ def _print_numbers(made: "Experiment") -> None:
     columns = {_heading(name): "right" if kind in "iuf" else "left" for name, kind in kinds.items()}
     keys = list(takewhile(lambda name: kinds[name] != "f", names))
     headed = [{_heading(name): row[name] for name in names} for row in rows]
-    same = "; ".join(f"{_heading(name)} {rows[0][name]}" for name in alike)
+    same = "; ".join(f"{name.replace('_', ' ')} {rows[0][name]}" for name in alike)
     print_wide_table(f"Numbers ({same})" if same else "Numbers", columns, headed, n_keys=len(keys))
 
 
 def _heading(name: str) -> str:
-    return name.replace("_", " ")
+    """The name of a column, in lines that are no wider than most numbers."""
+    return "\n".join(textwrap.wrap(name.replace("_", " "), HEADING_WIDTH))
 
 
 def _texts(row: Mapping[Any, Any]) -> dict[str, str]:
     """The numbers of a row as texts; a difference and its interval stand together, in points."""
     texts, apart = {}, set()
     for name, value in row.items():
-        stem = next(
-            (each for each in (name.removesuffix("difference"), f"{name}_") if f"{each}low" in row), None
-        )
-        if stem is not None:
+        stem = name.removesuffix("difference") if name.endswith("difference") else f"{name}_"
+        if f"{stem}low" in row and f"{name}_difference" not in row:
             ends = [f"{stem}{end}" for end in ("low", "high")]
             texts[f"{name}, points"] = difference_with_interval(value, *(row[end] for end in ends))
             apart |= set(ends)

@@ -22,6 +22,7 @@ def rank_files(
     by: str,
     k: int,
     filter_by: str,
+    device: str,
     limit: int,
     out: Path | None,
     json: bool,
@@ -31,7 +32,11 @@ def rank_files(
     from curation.other_predictions import rank_other_predictions, read_other_predictions
 
     ranking = rank_other_predictions(
-        read_other_predictions(probs, _needed(labels), classes), by=by, k=k, filter_by=filter_by
+        read_other_predictions(probs, _needed(labels), classes),
+        by=by,
+        k=k,
+        filter_by=filter_by,
+        device=device,
     )
     if out is not None:
         write_table(ranking.table, out)

@@ -257,6 +257,9 @@ def rank(
         IssueFilter | None,
         typer.Option(help="--probs: how label issues are found. Default: prune_by_noise_rate."),
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="--probs: where scores are computed: cpu (default), cuda, cuda:1, …")
+    ] = None,
     multilabel: Annotated[
         bool,
         typer.Option("--multilabel", help="--probs: an item has any number of labels, also (none)."),
@@ -296,8 +299,18 @@ def rank(
         if not multilabel:
             refuse_options(of_sets, "can only be used with --multilabel.")
             return rank_files(
-                probs, labels, classes, by=by.value, k=k, filter_by=chosen, limit=limit, out=out, json=json
+                probs,
+                labels,
+                classes,
+                by=by.value,
+                k=k,
+                filter_by=chosen,
+                device=device or "cpu",
+                limit=limit,
+                out=out,
+                json=json,
             )
+        refuse_options({"--device": device}, "cannot be used with --multilabel.")
         if by is Ranker.confusion:
             raise typer.BadParameter("--by confusion needs classes of which an item has one; try entropy.")
         return rank_set_files(
@@ -313,7 +326,7 @@ def rank(
             out_pairs=out_pairs,
             json=json,
         )
-    of_files = {"--labels": labels, "--classes": classes, "--filter-by": filter_by}
+    of_files = {"--labels": labels, "--classes": classes, "--filter-by": filter_by, "--device": device}
     refuse_options({**of_files, "--multilabel": multilabel, **of_sets}, "can only be used with --probs.")
     if project is None:
         raise typer.BadParameter("Give a PROJECT, or --probs PROBS.npy with --labels LABELS.csv.")

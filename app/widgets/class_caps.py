@@ -19,12 +19,16 @@ def caps_in_force(project: Project) -> None:
         st.markdown("**Caps on classes**")
         if table.empty:
             st.caption("None is in force.")
+        elif project.label_kind.cap_note:
+            st.caption(project.label_kind.cap_note)
         for row in table.to_dict("records"):
             left, right = st.columns([6, 1], vertical_alignment="center")
             reason = f" · {escape(row['reason'])}" if row["reason"] else ""
+            n_others = row["other_labels"]
+            others = f", and with them {n_others:,} labels of other classes" if n_others else ""
             left.markdown(
                 f"{escape(row['class'])}: at most {row['keep']:,} of {row['items']:,} train items are trained on; "
-                f"{row['held_back']:,} are only predicted{reason} · {escape(row['annotator'])}"
+                f"{row['held_back']:,} are only predicted{others}{reason} · {escape(row['annotator'])}"
             )
             right.button(
                 "Lift",

@@ -16,6 +16,8 @@ TITLES = {
     ("class-cap", "margin"): "Still not worse (points)",
     ("saturation", "more"): "More labels of each class",
     ("saturation", "draws"): "Draws",
+    ("saturation", "classes"): "Classes for whole models",
+    ("saturation", "full_draws"): "Draws for whole models",
     ("edits", "since"): "Edits since version (0 = source)",
 }
 COMMON = {"full": "Train whole models", "seeds": "Seeds"}
@@ -48,6 +50,9 @@ def _field(
 ) -> Any:
     title = TITLES.get((spec.name, name)) or COMMON.get(name) or name.replace("_", " ").capitalize()
     words: dict[str, Any] = {"help": _help(option), "key": f"experiment_{spec.name}_{name}"}
+    if option.many and option.is_class:
+        asked = [name for name in classes if name == asked_class]
+        return tuple(st.multiselect(title, list(classes), default=asked, placeholder=UNSET, **words))
     if option.many:
         text = st.text_input(title, value=", ".join(map(str, option.default)), **words)
         return parsed_values(name, option, text)

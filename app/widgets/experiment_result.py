@@ -8,7 +8,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import context
-from app.figures import class_cap_figure, edits_figure, imbalance_figure, saturation_figure, seeds_figure
+from app.figures import (
+    class_cap_figure,
+    edits_figure,
+    imbalance_figure,
+    learning_curves_figure,
+    saturation_figure,
+    seeds_figure,
+)
 from app.widgets.page import EM_DASH, escape, prose, table_height
 from curation.experiments import (
     Experiment,
@@ -37,6 +44,7 @@ FIGURES: dict[str, Callable[[pd.DataFrame], go.Figure]] = {
     "imbalance": imbalance_figure,
     "edits": edits_figure,
 }
+OF_BOTH_WAYS = ("saturation",)  # whole models judge some of the classes, heads all
 ICONS = {
     RECOMMENDED: ":material/recommend:",
     NOT_RECOMMENDED: ":material/block:",
@@ -99,8 +107,8 @@ def _remove_button(place: DeltaGenerator, project: Project, experiment_id: str) 
 
 
 def _options_text(info: ExperimentInfo) -> str:
-    shown = {name: value for name, value in info.options.items() if value is not None}
-    return ", ".join(f"{name} {_said(value)}" for name, value in shown.items())
+    shown = {name: value for name, value in info.options.items() if value not in (None, [], ())}
+    return ", ".join(f"{name.replace('_', ' ')} {_said(value)}" for name, value in shown.items())
 
 
 def _said(value: object) -> str:
@@ -112,14 +120,22 @@ def _said(value: object) -> str:
 def _figure(info: ExperimentInfo, table: pd.DataFrame) -> None:
     if info.name not in FIGURES:
         return
-    way = FULL if (table["way"] == FULL).any() else QUICK
+    has_whole = (table["way"] == FULL).any()
+    if info.name in OF_BOTH_WAYS and has_whole:
+        st.caption(f"Trained: {WAYS[QUICK]}, and {WAYS[FULL]} for some classes.")
+        _chart(FIGURES[info.name](table), f"figure_{info.experiment_id}", info.title)
+        st.caption("F1 with a part of the labels and with all of them.")
+        _chart(
+            learning_curves_figure(info.facts["curves"]), f"curves_{info.experiment_id}", "Learning curves"
+        )
+        return
+    way = FULL if has_whole else QUICK
     st.caption(f"Trained: {WAYS[way]}.")
-    st.plotly_chart(
-        FIGURES[info.name](table[table["way"] == way]),
-        config={"displayModeBar": False},
-        key=f"figure_{info.experiment_id}",
-        alt=info.title,
-    )
+    _chart(FIGURES[info.name](table[table["way"] == way]), f"figure_{info.experiment_id}", info.title)
+
+
+def _chart(figure: go.Figure, key: str, title: str) -> None:
+    st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=title)
 
 
 def _action(project: Project, info: ExperimentInfo) -> None:

@@ -98,6 +98,7 @@ class LabelKind:
     class_suspects : of `curation.run_index.SUSPECTS`, what a class can be of an item; () where it has just one
     class_filter : the field of `curation.queues.QueueQuery` by which one class is reviewed at a time
     suspects_text : how many items of a class are suspect, of {n_open} that nobody decided on and {n} in its queue
+    cap_note : what a cap on a class means for the items that it is about, a sentence; "" where they have no other class
     """
 
     key: str
@@ -122,6 +123,7 @@ class LabelKind:
     class_suspects: tuple[str, ...]
     class_filter: str
     suspects_text: str
+    cap_note: str
 
     def counted(self, labels: pd.Series) -> dict[str, int]:
         """How many items have each class; labels : texts, null where nobody labelled."""

@@ -36,6 +36,10 @@ HESITATION = {
     "confusion": "; its nearest probability is {value:.2f} from where it decides",
     "entropy": "; entropy {value:.2f}",
 }
+CAP_NOTE = (
+    "Items with other labels are held back last, and not where one of these would be left with fewer items than the "
+    "cap: then more of the class are trained on."
+)
 TOTALS = ("subset_accuracy", "hamming_loss", "micro_f1", "macro_f1")
 PLACE = ("source", "row", "path", "item_id")
 CHECKS = {
@@ -234,4 +238,5 @@ SEVERAL_LABELS = LabelKind(
     class_suspects=(MISSING, SUPERFLUOUS),
     class_filter="suspect_label",
     suspects_text="{n_open:,} of {n:,} suspects open",
+    cap_note=CAP_NOTE,
 )

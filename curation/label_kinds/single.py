@@ -139,4 +139,5 @@ ONE_LABEL = LabelKind(
     class_suspects=(),
     class_filter="given",
     suspects_text="{n_open:,} of {n:,} labels suspect and open",
+    cap_note="",
 )

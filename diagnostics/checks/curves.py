@@ -12,7 +12,7 @@ from diagnostics.training.plan import FOLD, MAX_EVALUATED, VALIDATION
 FEWEST_EPOCHS = 3
 EXPLODED = 5.0  # times the loss of chance
 LEARNED_LITTLE = 0.5
-SLOW_GAIN, STEADY_DROP = 0.25, 0.05  # of `learned`, from one epoch to the next
+STEADY_DROP = 0.05  # of `learned`, from one epoch to the next
 FITS_WELL = 0.9
 STILL_GAINING = 0.03  # of `learned`, an epoch, over the last tenth of the epochs
 FAR_ABOVE = 1.5
@@ -93,7 +93,7 @@ def lr_too_low(facts: TrainingFacts, curves: Curves) -> Seen:
         f"Training loss went from {curves.train_loss[0]:.2f} to {curves.train_loss[-1]:.2f} in "
         f"{_epochs(len(curves))}{_rate(facts)}"
     )
-    slow = far < LEARNED_LITTLE and steps.max() < SLOW_GAIN
+    slow = far < LEARNED_LITTLE and steps.max() < facts.label_kind.usual_gain
     if not slow or steps.min() < -STEADY_DROP:
         return Seen(PASSED, f"{course}.")
     return Seen(

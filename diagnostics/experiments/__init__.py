@@ -26,7 +26,8 @@ EXPERIMENTS: dict[str, ExperimentSpec] = {
                 ),
                 "points": ExperimentOption(
                     float,
-                    "the difference in accuracy that you want to see, in points",
+                    "the difference in accuracy, or in micro F1 with several labels an item, that you want to see, in "
+                    "points",
                     1.0,
                     low=0.1,
                     high=20.0,

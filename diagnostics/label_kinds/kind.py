@@ -68,6 +68,8 @@ class LabelKind(Protocol):
     scoring : the module that finds the scores of runs, see `diagnostics.label_kinds.scoring`
     notes : what a reader of the numbers of a run with folds should know, one sentence each
     words : of the checks of a training
+    usual_gain : how far, of the way from chance to knowing every training label, a learning rate that fits comes in the
+        best of its epochs, at least
     own_scale : the remedies of imbalance after which the training loss is no plain mean cross-entropy
     remedies : what can be done about classes of different sizes, by their names in the configuration
     rows : what each row of probabilities from elsewhere must be
@@ -78,6 +80,7 @@ class LabelKind(Protocol):
     scoring: str
     notes: tuple[str, ...]
     words: CheckWords
+    usual_gain: float
     own_scale: tuple[str, ...]
     remedies: Mapping[str, Remedy]
     rows: ProbabilityRows
@@ -97,9 +100,10 @@ class LabelKind(Protocol):
         """As `diagnostics.training.crossval.make_folds`: each class in equal shares."""
 
     def plant_labels(
-        self, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
-    ) -> tuple[PlantedLabels, ...]:
-        """As `diagnostics.training.planting.plant_labels`: one entry a model."""
+        self, space: LabelSpace, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
+    ) -> tuple[LabelSpace, tuple[PlantedLabels, ...]]:
+        """As `diagnostics.training.planting.plant_labels`: one entry a model; and the space, in which planted labels
+        have numbers, too."""
 
     def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
         """What is fitted at once to learn these labels; all items have one."""

@@ -10,12 +10,13 @@ from diagnostics.label_kinds.kind import CheckWords, Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, set_space
 from diagnostics.measures import Measure, sets_measure
 from diagnostics.multilabel.imbalance import SET_REMEDIES
+from diagnostics.multilabel.planting import plant_toggles
 from diagnostics.multilabel.splits import make_multilabel_folds
 from diagnostics.probability_rows import ProbabilityRows, no_number, outside
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, WEIGHTED_LOSS, Remedy
-from diagnostics.training.planting import NOTHING_PLANTED, PlantedLabels
+from diagnostics.training.planting import PlantedLabels
 
 SMALLEST_PROBABILITY = 1e-7
 HALF = 0.5
@@ -27,10 +28,7 @@ class SeveralLabels:
     key = "multi"
     learning = "diagnostics.label_kinds.multi_learning"
     scoring = "diagnostics.label_kinds.multi_scoring"
-    notes: tuple[str, ...] = (
-        "No labels were planted: with several labels an item, label quality is learnt from held-out predictions and "
-        "neighbours alone.",
-    )
+    notes: tuple[str, ...] = ()
     words = CheckWords(
         whole="subset accuracy",
         by_epoch="label-wise accuracy",
@@ -39,6 +37,7 @@ class SeveralLabels:
         on_new="{share} there",
         most_common="the most common classes",
     )
+    usual_gain = 0.05
     own_scale: tuple[str, ...] = (FOCAL_LOSS, WEIGHTED_LOSS)
     remedies: Mapping[str, Remedy] = SET_REMEDIES
     rows = ProbabilityRows(
@@ -74,11 +73,9 @@ class SeveralLabels:
         return make_multilabel_folds(space.label_sets(codes), units, n_folds=n_folds, seed=seed)
 
     def plant_labels(
-        self, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
-    ) -> tuple[PlantedLabels, ...]:
-        """None: the quality of sets is not learnt from what models say in training, see
-        `diagnostics.multilabel.signals`, so planted labels would cost and give nothing."""
-        return (NOTHING_PLANTED,) * len(trained_on)
+        self, space: LabelSpace, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
+    ) -> tuple[LabelSpace, tuple[PlantedLabels, ...]]:
+        return plant_toggles(space, trained_on, codes, share=share, seed=seed)
 
     def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
         """One a class: 0 = has it not, 1 = has it."""

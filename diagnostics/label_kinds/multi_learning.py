@@ -19,7 +19,9 @@ HALF = 0.5
 class SetLoss(nn.Module):
     """The mean binary cross-entropy over items and classes of what labels mean.
 
-    members : (n_labels, n_classes) of 0 and 1; a share `smoothing` of each is spread over both
+    members : (n_labels, n_classes) of 0 and 1
+    smoothing : the share of each that is spread over both. The usual 0.1 finds more wrong labels than 0, see
+        tests/benchmarks/bench_multilabel_runs.py --smoothing 0 0.1
     positive : (n_classes,), what each label that an item has weighs against those that it has not; None = the same
     gamma : above 0 the focal loss of Lin et al. (Focal Loss for Dense Object Detection, 2017), without class weights
     """

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from diagnostics.chunks import for_each_chunk, native_rows
+from diagnostics.dynamics import Dynamics, read_dynamics
 from diagnostics.label_kinds.scoring import Scored
 from diagnostics.label_quality import FILE as QUALITY_FILE
 from diagnostics.label_quality import LABEL_RIGHT
@@ -32,7 +33,7 @@ from diagnostics.predictions import Predictions
 from diagnostics.reasons import DOUBTS, LABELS_SEEN
 from diagnostics.run_folder import Run
 from diagnostics.scores import SCORE_COLUMNS
-from diagnostics.signals import NEIGHBOURS
+from diagnostics.signals import DYNAMICS, MIN_PLANTED, NEIGHBOURS, TRAINED
 from diagnostics.task import BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.quick_scores import near_of_quick_run
@@ -40,6 +41,12 @@ from diagnostics.training.quick_scores import near_of_quick_run
 SUSPECT_COLUMN = "suspect"
 CHUNK_CELLS = 250_000
 NOT_SUSPECT = ""
+WHY_MISSING: Mapping[str, str] = {
+    NEIGHBOURS: "no embeddings of all items by one model; train again",
+    DYNAMICS: f"what models said in training was not recorded, or fewer than {MIN_PLANTED} labels were planted to tell "
+    "how wrong ones look there; train again",
+    TRAINED: "with several labels an item, what finished models say of the items that they learnt is not used",
+}
 
 
 def score_run(
@@ -55,7 +62,15 @@ def score_run(
     if predictions.fold_embeddings is not None:
         near = nearest_items(predictions, content_hashes, seed=config.seed)
         write_near_items(run_dir, near)
-    return _score(predictions, near, content_hashes, decided=(), config=config, why_missing=why_missing)
+    return _score(
+        predictions,
+        near,
+        content_hashes,
+        decided=(),
+        config=config,
+        why_missing=why_missing,
+        dynamics=read_dynamics(run_dir),
+    )
 
 
 def score_quick_run(
@@ -67,10 +82,31 @@ def score_quick_run(
     config: TrainConfig,
     in_space_of: Run | None = None,
 ) -> Scored:
-    """With the neighbours that the base run has found, because the features are the same."""
-    contents = content_hashes.astype(str).tolist()
-    near = near_of_quick_run(predictions, base or in_space_of, content_hashes, config.seed)
-    return _score(predictions, near, contents, decided=decided, config=config, why_missing={})
+    """With the neighbours that the base run has found, because the features are the same, and with what its models said
+    in training of items whose labels are still the same."""
+    return _score(
+        predictions,
+        near_of_quick_run(predictions, base or in_space_of, content_hashes, config.seed),
+        content_hashes.astype(str).tolist(),
+        decided=decided,
+        config=config,
+        why_missing={},
+        dynamics=None if base is None else carried_dynamics(base.folder, base.predictions, predictions),
+    )
+
+
+def carried_dynamics(run_dir: Path, then: Predictions, now: Predictions) -> Dynamics | None:
+    """What the models of a full run said in training, of items that have the same labels still, rows as those of `now`;
+    None if it is not known, or the classes are others.
+
+    then : the predictions of the full run
+    """
+    dynamics = read_dynamics(run_dir)
+    if dynamics is None or then.classes != now.classes:
+        return None
+    rows = pd.Index(then.item_ids).get_indexer(pd.Index(now.item_ids))
+    same = (rows >= 0) & (then.given_labels[rows] == now.given_labels)
+    return dynamics.of_rows(np.where(same, rows, -1))
 
 
 def _score(
@@ -81,10 +117,13 @@ def _score(
     decided: Collection[str],
     config: TrainConfig,
     why_missing: Mapping[str, str],
+    dynamics: Dynamics | None = None,
 ) -> Scored:
     label_sets = _label_sets(predictions)
     probs = predictions.pred_probs
-    signals = pair_signals(label_sets, probs, splits=predictions.splits, kinds=predictions.kinds, near=near)
+    signals = pair_signals(
+        label_sets, probs, splits=predictions.splits, kinds=predictions.kinds, near=near, dynamics=dynamics
+    )
     quality = fit_pair_quality(
         signals, verdicts=_verdicts(predictions, decided, len(label_sets.classes)), seed=config.seed
     )
@@ -222,15 +261,9 @@ def _reason_columns(signals: PairSignals, suspect: IntArray) -> dict[str, pd.Ser
 
 
 def _missing(signals: PairSignals, why_missing: Mapping[str, str]) -> dict[str, str]:
-    missing = {
-        "dynamics": "with several labels an item, what models say in training is not used",
-        "trained": "with several labels an item, what models say in training is not used",
+    return {
+        name: why_missing.get(name, why) for name, why in WHY_MISSING.items() if name not in signals.names
     }
-    if NEIGHBOURS not in signals.names:
-        missing[NEIGHBOURS] = why_missing.get(
-            NEIGHBOURS, "no embeddings of all items by one model; train again"
-        )
-    return missing
 
 
 def _quality_json(quality: PairQuality, missing: Mapping[str, str]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class OneLabel:
         on_new="{share} of the validation items",
         most_common="the most common class",
     )
+    usual_gain = 0.25
     own_scale: tuple[str, ...] = (FOCAL_LOSS,)
     remedies: Mapping[str, Remedy] = IMBALANCE
     rows = ProbabilityRows(
@@ -65,9 +66,9 @@ class OneLabel:
         return make_folds(codes, units, n_folds=n_folds, seed=seed)
 
     def plant_labels(
-        self, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
-    ) -> tuple[PlantedLabels, ...]:
-        return plant_labels(trained_on, codes, share=share, seed=seed)
+        self, space: LabelSpace, trained_on: Sequence[IntArray], codes: IntArray, *, share: float, seed: int
+    ) -> tuple[LabelSpace, tuple[PlantedLabels, ...]]:
+        return space, plant_labels(trained_on, codes, share=share, seed=seed)
 
     def problems(self, space: LabelSpace, codes: IntArray) -> list[Problem]:
         """One: which of the classes."""

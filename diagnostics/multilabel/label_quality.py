@@ -4,8 +4,11 @@ As for items with one label (`diagnostics.label_quality`), pairs of which the va
 those as given, and a regularised logistic regression learns what tells the two apart. Labels that an item has and
 labels that it has not are learnt apart: most of the second are right for the mere reason that they are many. A
 superfluous label is planted on an item drawn at random, by classes as often as annotators use them; a missing one by
-taking one label from an item. So the qualities of both kinds can be compared. The number of wrong pairs that they add
-up to is an upper bound, as `diagnostics.label_quality.wrong_share` has it: the less the model knows, the higher it is.
+taking one label from an item. What models say while they are trained depends on the value that they learn: where it is
+known, pairs that were toggled in the training of one model stand for all wrong ones, see
+`diagnostics.multilabel.planting`. So the qualities of both kinds can be compared. The number of wrong pairs that they
+add up to is an upper bound, as `diagnostics.label_quality.wrong_share` has it: the less the model knows, the higher it
+is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +29,7 @@ from diagnostics.label_quality import (
 )
 from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.multilabel.signals import PairSignals
-from diagnostics.signals import HELD_OUT
+from diagnostics.signals import HELD_OUT, MIN_PLANTED, MOVED_BY_LABEL
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
 MAX_RATED = 200_000
@@ -147,10 +150,12 @@ def _learn_side(
     toggled = _toggled(signals, side, columns, rng)
     said = np.zeros(len(rows), dtype=np.int64) if verdicts is None else verdicts[rows, columns]
     learnt = []
-    for used, own in _sets_of_signals(doubts):
-        planted = toggled[:, used]
+    in_training = signals.planted_doubts(side.value)
+    moved = [number for number, name in enumerate(signals.names) if name in MOVED_BY_LABEL]
+    for used, own in _sets_of_signals(doubts, moved):
+        planted = (in_training if np.isin(moved, used).any() else toggled)[:, used]
         planted = planted[~np.isnan(planted).any(axis=1)]
-        if len(own) < MIN_ITEMS or not len(planted):
+        if len(own) < MIN_ITEMS or len(planted) < (MIN_PLANTED if np.isin(moved, used).any() else 1):
             continue
         names = tuple(signals.names[number] for number in used)
         of_own = doubts[np.ix_(own, used)]
@@ -178,10 +183,12 @@ def _rated(weights: Weights, doubts: FloatArray, planted: FloatArray) -> Weights
     return replace(weights, intercept=weights.intercept + float(logit(many) - logit(few)))
 
 
-def _sets_of_signals(doubts: FloatArray) -> list[tuple[IntArray, IntArray]]:
-    """The signals that pairs have, and which pairs; the first alone too, for items that lack the others."""
+def _sets_of_signals(doubts: FloatArray, moved: Sequence[int]) -> list[tuple[IntArray, IntArray]]:
+    """The signals that pairs have, and which pairs; without those that the value moves, and the first alone, too, for
+    items that lack the others."""
     known = ~np.isnan(doubts)
     patterns = {tuple(np.flatnonzero(pattern).tolist()) for pattern in np.unique(known, axis=0)} | {(0,)}
+    patterns |= {tuple(number for number in pattern if number not in moved) for pattern in patterns}
     return [
         (np.array(pattern), np.flatnonzero(known[:, list(pattern)].all(axis=1)))
         for pattern in sorted(patterns)

@@ -11,12 +11,13 @@ from typing import Protocol
 import numpy as np
 
 from diagnostics.chunks import Rows
+from diagnostics.dynamics import Dynamics
 from diagnostics.errors import DataError
 from diagnostics.fold_arrays import FoldArray
 from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.neighbours import N_NEIGHBOURS, NOBODY, NearItems
 from diagnostics.predictions import IN_SAMPLE, OUT_OF_FOLD, ObjectArray
-from diagnostics.signals import HELD_OUT, NEIGHBOURS, SMALLEST_SUPPORT
+from diagnostics.signals import DYNAMICS, HELD_OUT, MIN_PLANTED, NEIGHBOURS, SMALLEST_SUPPORT
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
 
@@ -31,6 +32,18 @@ class Support(Protocol):
 
 
 @dataclass(frozen=True)
+class PlantedPairs:
+    """Pairs whose value was toggled in the training of one model each; (n_planted,).
+
+    rows, columns : whose they are; probs : of having the label, by that model while it learnt the toggled value
+    """
+
+    rows: IntArray
+    columns: IntArray
+    probs: FloatArray
+
+
+@dataclass(frozen=True)
 class PairSignals:
     """What the sources say of n items.
 
@@ -38,6 +51,7 @@ class PairSignals:
     supports : by the source's name, held_out first
     ranked : (n_items,), the labelled items of train and val: what may be learnt from; test is never ranked by
     out_of_fold : (n_items,), of which one model speaks that held the item out; of others several or another one do
+    planted : pairs whose value was toggled in the training of one model; None without signals that the value moves
     """
 
     label_sets: LabelSets
@@ -45,6 +59,7 @@ class PairSignals:
     supports: Mapping[str, Support]
     ranked: BoolArray
     out_of_fold: BoolArray
+    planted: PlantedPairs | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,6 +77,18 @@ class PairSignals:
         sign = np.where(self.label_sets.targets[rows, columns], -1.0, 1.0)
         said = [log_odds(name, support.at(rows, columns)) for name, support in self.supports.items()]
         return sign[:, None] * np.column_stack(said)
+
+    def planted_doubts(self, value: bool) -> FloatArray:
+        """(n, n_signals), the doubts of the planted pairs that were given this value, as their model saw them."""
+        if self.planted is None:
+            return np.empty((0, len(self.names)))
+        mine = self.label_sets.targets[self.planted.rows, self.planted.columns] != value
+        rows, columns = self.planted.rows[mine], self.planted.columns[mine]
+        doubts = -self.doubts_at(rows, columns)
+        if DYNAMICS in self.supports:
+            said = log_odds(DYNAMICS, self.planted.probs[mine])
+            doubts[:, self.names.index(DYNAMICS)] = -said if value else said
+        return doubts
 
 
 def log_odds(name: str, support: FloatArray) -> FloatArray:
@@ -83,12 +110,14 @@ def pair_signals(
     splits: ObjectArray | None = None,
     kinds: ObjectArray | None = None,
     near: NearItems | None = None,
+    dynamics: Dynamics | None = None,
 ) -> PairSignals:
     """The signals of a run, or of the probabilities of any model.
 
     pred_probs : (n_items, n_classes), each in [0, 1], out of sample; may be memory-mapped
     splits, kinds : (n_items,), see `Predictions`; None: all are out-of-fold items of train
     near : see `diagnostics.neighbours.nearest_items`; None = no neighbours are known
+    dynamics : of models some of whose labels were planted; None = what models said in training is not known
     """
     if pred_probs.shape != label_sets.targets.shape:
         raise DataError(
@@ -102,12 +131,18 @@ def pair_signals(
     if near is not None:
         usable = (splits == "train") & label_sets.labelled
         supports[NEIGHBOURS] = NeighbourSupport.from_near(label_sets.targets, near, usable)
+    planted = None
+    if dynamics is not None and len(dynamics.planted_rows) >= MIN_PLANTED:
+        rows, columns = dynamics.planted_rows, dynamics.planted_codes
+        planted = PlantedPairs(rows, columns, dynamics.planted_probs[np.arange(len(rows)), columns])
+        supports[DYNAMICS] = HeldOutSupport(dynamics.probs, np.zeros(n_items, dtype=np.bool_))
     return PairSignals(
         label_sets,
         pred_probs,
         supports,
         ranked=label_sets.labelled & np.isin(splits, ("train", "val")),
         out_of_fold=kinds == OUT_OF_FOLD,
+        planted=planted,
     )
 
 

@@ -99,7 +99,7 @@ def make_plan(items: pd.DataFrame, task: Task, config: TrainConfig) -> Plan:
     planted = (NOTHING_PLANTED,) * n_models
     if config.folds:
         seen = [_trained_on(train, folds, model) for model in range(n_models)]
-        planted = kind.plant_labels(seen, codes, share=config.planted, seed=config.seed)
+        space, planted = kind.plant_labels(space, seen, codes, share=config.planted, seed=config.seed)
     copies = np.ones(len(ordered), dtype=np.int64)
     if WEIGHT in ordered:
         copies[train] = copies_of(ordered[WEIGHT].to_numpy(dtype=float)[train], seed=config.seed)

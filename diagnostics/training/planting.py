@@ -13,10 +13,15 @@ from diagnostics.task import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class PlantedLabels:
-    """The swapped labels of one model: at `positions` (n,) of the plan's items it learns `codes` (n,) instead."""
+    """The swapped labels of one model.
+
+    positions : (n,), of the plan's items; codes : (n,), what it learns of them instead
+    classes : (n,), the class that is swapped in; of several labels an item, the one that is added or taken away
+    """
 
     positions: IntArray
     codes: IntArray
+    classes: IntArray
 
     def in_place_of(self, codes: IntArray) -> IntArray:
         """(n_items,) codes with the planted ones in their places; `codes` stays as it is."""
@@ -25,7 +30,7 @@ class PlantedLabels:
         return learnt
 
 
-NOTHING_PLANTED = PlantedLabels(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+NOTHING_PLANTED = PlantedLabels(*(np.empty(0, dtype=np.int64) for _ in range(3)))
 
 
 def plant_labels(
@@ -56,7 +61,8 @@ def _plant(
     chosen = np.sort(rng.choice(candidates, min(n_planted, len(candidates)), replace=False))
     places = np.searchsorted(classes, codes[chosen])
     steps = rng.integers(1, len(classes), size=len(chosen))
-    return PlantedLabels(chosen, classes[(places + steps) % len(classes)])
+    swapped_in = classes[(places + steps) % len(classes)]
+    return PlantedLabels(chosen, swapped_in, swapped_in)
 
 
 def mean_of_unplanted(values: Sequence[FloatArray], planted: Sequence[PlantedLabels]) -> FloatArray:

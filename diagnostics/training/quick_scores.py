@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from diagnostics.dynamics import Dynamics, read_dynamics
+from diagnostics.dynamics import read_dynamics
 from diagnostics.fold_arrays import FoldRows
 from diagnostics.label_quality import LABEL_RIGHT, LABEL_WRONG, LabelQuality, fit_label_quality
 from diagnostics.neighbours import NearItems, nearest_of_shared, read_near_items
@@ -27,7 +27,7 @@ from diagnostics.signals import (
     TrainedModels,
     signals_of,
 )
-from diagnostics.task import NO_LABEL, BoolArray, IntArray, label_codes
+from diagnostics.task import NO_LABEL, BoolArray, label_codes
 
 NOT_PLANTED = -1
 N_COMPARED = 100
@@ -108,7 +108,7 @@ def with_training_of(base: Run, item_ids: np.ndarray, signals: Signals) -> Signa
         return _missing(
             learnt, f"{base.info.run_id} did not record what its models said in training; train in full"
         )
-    carried = _of_rows(dynamics, rows)
+    carried = dynamics.of_rows(rows)
     if len(carried.planted_rows) < MIN_PLANTED:
         return _missing(learnt, f"too few labels were planted in the training of {base.info.run_id}")
     held_out = (rows >= 0) & (known.kinds[rows] == OUT_OF_FOLD)
@@ -120,22 +120,6 @@ def with_training_of(base: Run, item_ids: np.ndarray, signals: Signals) -> Signa
         dynamics=carried,
         trained=TrainedModels(said, np.where(held_out, known.folds[rows], NO_FOLD), planted),
         missing={name: why for name, why in signals.missing.items() if name not in MOVED_BY_LABEL},
-    )
-
-
-def _of_rows(dynamics: Dynamics, rows: IntArray) -> Dynamics:
-    """The dynamics of these rows, (n_items,), -1 = of none."""
-    probs = np.asarray(dynamics.probs)[rows]
-    probs[rows < 0] = np.nan
-    place = np.full(len(dynamics.probs), -1, dtype=np.int64)
-    place[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
-    kept = place[dynamics.planted_rows] >= 0
-    return Dynamics(
-        probs=probs,
-        planted_rows=place[dynamics.planted_rows[kept]],
-        planted_codes=dynamics.planted_codes[kept],
-        planted_models=dynamics.planted_models[kept],
-        planted_probs=dynamics.planted_probs[kept],
     )
 
 

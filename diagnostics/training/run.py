@@ -268,7 +268,7 @@ def _dynamics(run: OpenRun, order: IntArray) -> Dynamics:
     return Dynamics(
         probs=plan.kind.probabilities(learnt[order]),
         planted_rows=np.argsort(order)[positions],
-        planted_codes=np.concatenate([planted.codes for planted in plan.planted]),
+        planted_codes=np.concatenate([planted.classes for planted in plan.planted]),
         planted_models=np.repeat(
             np.arange(plan.n_models), [len(planted.positions) for planted in plan.planted]
         ),

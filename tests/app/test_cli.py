@@ -130,6 +130,7 @@ def test_an_error_in_the_input_is_one_line_on_stderr_and_exit_code_1(tmp_path):
         (["rank"], "Give a PROJECT, or --probs"),
         (["rank", "--probs", "p.npy"], "--probs needs the labels of its rows"),
         (["rank", "x", "--labels", "l.csv"], "--labels can only be used with --probs"),
+        (["rank", "x", "--device", "cuda"], "--device can only be used with --probs"),
         (["rank", "x", "--filter-by", "noise"], "--filter-by"),
         (["decide", "x", "--as", "ada"], "either --from PATCH or --item ID"),
         (["init"], "PROJECT"),

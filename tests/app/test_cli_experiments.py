@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.cli import run
+from app.printing import print_wide_table
 from curation import experiments
 from diagnostics.experiments import EXPERIMENTS
 from diagnostics.experiments.frame import QUICK, Trainers
@@ -101,3 +102,18 @@ def test_caps_are_set_listed_lifted_and_taken_back(project, capsys):
     assert run(["caps", str(project.folder), "--undo"]) == 1
     assert "no change of the caps to take back" in capsys.readouterr().err
     assert run(["caps", str(project.folder), "--undo", "--lift", "blue"]) == 2
+
+
+def test_a_wide_table_is_printed_in_parts_that_fit_and_each_says_which_row_it_is(capsys):
+    row = {
+        "arm": "capped",
+        "class f1\ndifference": "+2.0 (-11.5 to +15.6)",
+        "verdict": "cannot tell",
+        "p": "1",
+    }
+    row |= {f"others {number}": "+0.3 (-1.7 to +2.2)" for number in range(4)}
+    print_wide_table("Numbers", dict.fromkeys(row, "left"), [row, row | {"arm": "control"}], n_keys=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert len([line for line in lines if line.startswith("capped")]) == 2
+    assert sum(line.count("+0.3 (-1.7 to +2.2)") for line in lines) == 2 * 4

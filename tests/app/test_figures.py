@@ -8,6 +8,7 @@ from app.figures import (
     edits_figure,
     image_sizes_figure,
     imbalance_figure,
+    learning_curves_figure,
     loss_curves_figure,
     lr_finder_figure,
     saturation_figure,
@@ -115,10 +116,20 @@ def test_gains_stand_with_their_intervals_the_largest_on_top_and_unjudged_classe
             "verdict": ["more labels help", "saturated", "too few to judge"],
         }
     )
-    (points,) = saturation_figure(table).data
+    (points,) = saturation_figure(table.assign(way="quick")).data
     assert list(points.y) == ["coat (90 labels)", "&lt;b&gt;hat&lt;/b&gt; (40 labels)"]
     assert list(points.error_x.array) == pytest.approx([0.3, 3.0])
     assert points.marker.color[0] != points.marker.color[1]
+    (both,) = saturation_figure(table.assign(way=["full", "quick", "quick"])).data
+    assert list(both.y) == ["coat (90 labels) · heads", "&lt;b&gt;hat&lt;/b&gt; (40 labels) · whole models"]
+
+
+def test_learning_curves_are_those_of_the_classes_that_whole_models_were_trained_for():
+    curve = {"sizes": [10, 40], "measured": [0.5, 0.75], "low": [0.25, 0.5], "high": [0.625, 1.0]}
+    figure = learning_curves_figure({"quick": {"hat": curve, "coat": curve}, "full": {"hat": curve}})
+    assert [line.name for line in figure.data] == ["hat · whole models", "hat · heads"]
+    assert list(figure.data[0].y) == [50.0, 75.0]
+    assert list(figure.data[0].error_y.array) == [12.5, 25.0]
 
 
 def test_remedies_and_groups_of_edits_without_numbers_are_left_out_of_their_figures():

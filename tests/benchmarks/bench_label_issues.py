@@ -2,12 +2,14 @@
 
     python tests/benchmarks/bench_label_issues.py
     python tests/benchmarks/bench_label_issues.py --shapes 10000000x100 --from-disk --without-cleanlab
+    python tests/benchmarks/bench_label_issues.py --device cuda
 
 The probabilities are made up: a model that is right about most items, and labels of which a tenth are wrong. Winnow's
 time is that of score_items, of the scores derived from it, and of find_label_issues, ranked; cleanlab's is that of
 find_label_issues alone, ranked by self-confidence, with its default n_jobs. Each runs in a process of its own, after
 a warm-up on a small array that imports and compiles (its time is printed too). Memory is the most that the process had
-for itself while it ran, above what it had with the input loaded; cleanlab's workers are not counted. Linux only.
+for itself while it ran, above what it had with the input loaded; cleanlab's workers are not counted. With --device
+the probabilities are a tensor there before the clock starts, and reading once is adding them all up there. Linux only.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import tempfile
 import threading
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +46,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="of Winnow; the median counts")
     parser.add_argument("--from-disk", action="store_true", help="map the file instead of loading it")
     parser.add_argument("--without-cleanlab", action="store_true")
+    parser.add_argument("--device", help="score by torch on this device; cpu:0 is torch on the processor")
     parser.add_argument("--measure", nargs=3, metavar=("WHO", "FOLDER", "REPEATS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure is not None:
         who, folder, repeats = options.measure
-        print(json.dumps(measure(who, Path(folder), int(repeats), from_disk=options.from_disk)))
+        found = measure(who, Path(folder), int(repeats), from_disk=options.from_disk, device=options.device)
+        print(json.dumps(found))
         return
     print(f"{processor()}, {n_cores()} cores, numpy {np.__version__}, Python {platform.python_version()}")
     for shape in options.shapes:
@@ -59,7 +64,7 @@ def main() -> None:
 
 def report(shape: str, folder: Path, options: argparse.Namespace) -> None:
     n_bytes = (folder / "probs.npy").stat().st_size
-    ours = measured("winnow", folder, options.repeats, options.from_disk)
+    ours = measured("winnow", folder, options.repeats, options.from_disk, options.device)
     read_s, took_s = ours["read_s"], ours["seconds"]
     print(
         f"\n{shape} float32, {n_bytes / MILLION:,.0f} MB{', mapped from disk' if options.from_disk else ''}"
@@ -98,21 +103,25 @@ def make_predictions(folder: Path, n_items: int, n_classes: int) -> None:
     probs.flush()
 
 
-def measured(who: str, folder: Path, repeats: int, from_disk: bool) -> dict[str, Any]:
-    flags = ["--from-disk"] if from_disk else []
+def measured(
+    who: str, folder: Path, repeats: int, from_disk: bool, device: str | None = None
+) -> dict[str, Any]:
+    flags = ["--from-disk"] * from_disk + (["--device", device] if device else [])
     command = [sys.executable, __file__, "--measure", who, str(folder), str(repeats), *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(who: str, folder: Path, repeats: int, *, from_disk: bool) -> dict[str, Any]:
-    find = {"winnow": find_with_winnow, "cleanlab": find_with_cleanlab}[who]
+def measure(who: str, folder: Path, repeats: int, *, from_disk: bool, device: str | None) -> dict[str, Any]:
+    find = {"winnow": partial(find_with_winnow, device=device or "cpu"), "cleanlab": find_with_cleanlab}[who]
     warnings.simplefilter("ignore")
     started_s = time.perf_counter()
     find(np.arange(200) % 2, np.random.default_rng(0).dirichlet(np.ones(3), 200).astype(np.float32))
     first_s = time.perf_counter() - started_s
     codes = np.load(folder / "labels.npy")
     probs = np.load(folder / "probs.npy", mmap_mode="r" if from_disk else None)
+    if device is not None:
+        probs = on_device(probs, device)
     read_s = min(seconds_to_read(probs) for _ in range(3))
     seconds = []
     for _ in range(repeats):
@@ -131,11 +140,11 @@ def measure(who: str, folder: Path, repeats: int, *, from_disk: bool) -> dict[st
     }
 
 
-def find_with_winnow(codes: np.ndarray, probs: np.ndarray) -> np.ndarray:
+def find_with_winnow(codes: np.ndarray, probs: np.ndarray, *, device: str = "cpu") -> np.ndarray:
     from diagnostics.label_issues import find_label_issues
     from diagnostics.scores import score_items
 
-    scores = score_items(codes, probs)
+    scores = score_items(codes, probs, device=device)
     for name in DERIVED:
         getattr(scores, name)
     return find_label_issues(codes, probs, scores=scores).rows
@@ -147,8 +156,20 @@ def find_with_cleanlab(codes: np.ndarray, probs: np.ndarray) -> np.ndarray:
     return find_label_issues(codes, probs, return_indices_ranked_by="self_confidence")
 
 
+def on_device(probs: np.ndarray, device: str) -> np.ndarray:
+    import torch
+
+    from diagnostics.torch_scores import as_array
+
+    return as_array(torch.tensor(probs, device=device))
+
+
 def seconds_to_read(probs: np.ndarray) -> float:
-    """With all cores, as Winnow reads."""
+    """With all cores, as Winnow reads; of a tensor on its device."""
+    if hasattr(probs, "tensor"):
+        started_s = time.perf_counter()
+        probs.tensor.sum().item()
+        return time.perf_counter() - started_s
     total = np.zeros(1)
 
     def add(rows: slice) -> None:

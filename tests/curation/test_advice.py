@@ -121,7 +121,7 @@ def test_confusion_that_chance_explains_does_not_ask_for_a_merge():
 SET_FACTS = {"class_filter": "suspect_label", "suspects": ("missing", "superfluous")}
 
 
-def test_of_several_labels_an_item_low_precision_leads_to_where_the_class_is_too_many():
+def test_of_several_labels_an_item_low_precision_leads_to_where_the_class_is_superfluous():
     advice = advise(facts(precision=(25, 50), **SET_FACTS))
     assert advice.actions[0].params == (("split", "train"), ("predicted", "cat"))
     asked = dict(advice.actions[1].params)

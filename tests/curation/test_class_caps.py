@@ -180,7 +180,7 @@ def test_a_cap_follows_its_class_through_a_rename_and_ends_with_a_merge(project,
 def test_the_table_says_how_many_are_held_back_and_why(project, now):
     cap(project, "cat", 3, now, reason="exp-0001")
     table = cap_table(project, training_items(project, dataset_version(project)))
-    assert table.drop(columns="at").values.tolist() == [["cat", 3, 10, 7, "exp-0001", "ada"]]
+    assert table.drop(columns="at").values.tolist() == [["cat", 3, 10, 7, 0, "exp-0001", "ada"]]
 
 
 def test_a_cap_that_an_undo_brings_back_has_its_own_reason(project, now):
@@ -188,7 +188,7 @@ def test_a_cap_that_an_undo_brings_back_has_its_own_reason(project, now):
     cap(project, "cat", 5, now, reason="exp-0002")
     undo_cap(project, annotator="bob", now=now)
     table = cap_table(project, training_items(project, dataset_version(project)))
-    assert table.drop(columns="at").values.tolist() == [["cat", 3, 10, 7, "exp-0001", "ada"]]
+    assert table.drop(columns="at").values.tolist() == [["cat", 3, 10, 7, 0, "exp-0001", "ada"]]
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,14 @@ def test_every_ranker_puts_the_suspect_first_and_equal_items_in_their_order(file
     assert "".join(rank_other_predictions(found, by=by).table["item_id"]) == order
 
 
+def test_torch_ranks_as_the_kernels_do(files):
+    found = read_other_predictions(*files(PROBS, "id,label\na,cat\nb,cat\nc,cat\nd,dog\ne,dog\n"))
+    expected = rank_other_predictions(found)
+    ranking = rank_other_predictions(found, device="cpu:0")
+    assert ranking.n_issues == expected.n_issues
+    pd.testing.assert_frame_equal(ranking.table, expected.table, rtol=1e-5)
+
+
 def test_without_ids_an_item_is_its_row(files):
     found = read_other_predictions(*files(PROBS, "label\n0\n0\n0\n1\n1\n"))
     assert rank_other_predictions(found).table["item_id"].iloc[0] == "2"

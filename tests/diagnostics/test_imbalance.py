@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 
-from diagnostics.errors import ConfigError
-from diagnostics.label_kinds import label_kind_of
 from diagnostics.label_space import set_space, single_space
 from diagnostics.multilabel.imbalance import SET_REMEDIES, draw_weights
 from diagnostics.training.config import TrainConfig
@@ -76,11 +74,17 @@ def test_labels_that_few_have_weigh_more_where_they_are_had():
     assert (weights[-1] == 1).all()
 
 
-def test_what_goes_by_the_one_class_of_an_item_is_refused_for_sets():
-    with pytest.raises(
-        ConfigError, match=r"Oversampling goes by the one class.*imbalance=none or weighted_loss"
-    ):
-        label_kind_of("multi").refuse(TrainConfig(imbalance="oversample"))
+def test_the_loss_of_a_network_weighs_labels_as_heads_do():
+    import torch
+
+    from diagnostics.label_kinds.multi_learning import Learning
+
+    logits, codes = torch.randn(len(SETS), 4, generator=torch.Generator().manual_seed(0)), SET_CODES
+    config = TrainConfig(imbalance="weighted_loss", label_smoothing=0.0)
+    found = Learning(SET_SPACE).loss(config, codes, torch.device("cpu"))(logits, torch.from_numpy(codes))
+    weights = item_weights(SET_REMEDIES, "weighted_loss", SET_SPACE, codes)
+    said = np.where(SET_SPACE.targets(codes), logits.sigmoid(), 1 - logits.sigmoid())
+    assert float(found) == pytest.approx(np.average(-np.log(said), weights=weights), rel=1e-5)
 
 
 def test_what_a_model_says_of_an_item_twice_in_a_batch_is_averaged():

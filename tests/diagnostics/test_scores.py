@@ -135,11 +135,44 @@ def test_entropy_in_float32_is_right_from_certainty_to_chance():
     np.testing.assert_allclose(score_items(np.full(400, -1), probs).entropy, exact, rtol=2e-6, atol=2e-6)
 
 
+def test_the_logarithm_of_the_kernels_has_a_small_relative_error():
+    from diagnostics.kernels import _log2_in_steps
+
+    values = np.concatenate([np.geomspace(1.2e-38, 1, 200_000), np.linspace(0.5, 1, 100_000)])
+    values = values.astype(np.float32)
+    exact = np.log2(values.astype(np.float64))
+    error = np.abs(_log2_in_steps(values, values.view(np.int32)) - exact)
+    assert (error <= 4e-7 * np.abs(exact)).all()
+    assert _log2_in_steps(np.float32(1), np.int32(0x3F800000)) == 0
+    assert np.isfinite(_log2_in_steps(np.float32(0), np.int32(0)))
+
+
+def test_equal_probabilities_are_named_in_their_order():
+    probs = np.zeros((3, 70), dtype=np.float32)
+    probs[0], probs[1, [5, 68]], probs[2, [3, 40, 66]] = 1 / 70, 0.5, [0.25, 0.5, 0.25]
+    scores = score_items(np.zeros(3, dtype=np.int64), probs)
+    assert scores.predicted.tolist() == [0, 5, 40]
+    assert scores.second.tolist() == [1, 68, 3]
+
+
+@given(st.integers(0, 2**32), st.integers(1, 200))
+@settings(max_examples=40)
+def test_the_two_largest_are_those_of_a_stable_sort(seed, n_classes):
+    rng = np.random.default_rng(seed)
+    parts = rng.integers(0, 4, (20, n_classes)) + np.eye(n_classes)[rng.integers(0, n_classes, 20)]
+    probs = (parts / parts.sum(axis=1, keepdims=True)).astype(rng.choice(["f4", "f8"]))
+    order = np.argsort(-probs, axis=1, kind="stable")
+    scores = score_items(np.full(20, -1), probs)
+    np.testing.assert_array_equal(scores.predicted, order[:, 0])
+    np.testing.assert_array_equal(scores.second, order[:, min(1, n_classes - 1)])
+
+
 def test_a_zero_with_a_minus_sign_is_a_zero():
     scores = score_items(np.array([0, 1]), np.array([[1.0, -0.0, 0.0], [-0.0, 1.0, 0.0]], dtype=np.float32))
     assert scores.predicted.tolist() == [0, 1]
     assert scores.second.tolist() == [1, 0]
     assert scores.entropy.tolist() == [0, 0]
+    assert not np.signbit(scores.p_second).any()
 
 
 def test_the_compiled_code_is_kept_outside_the_source_tree():

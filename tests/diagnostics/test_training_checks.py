@@ -349,3 +349,17 @@ def test_answers_that_are_right_and_wrong_together_count_as_one():
     together = np.repeat(alone[:, :1], 2, axis=1)
     assert answers_of(set_predictions(alone, given)) == pytest.approx(2, abs=0.2)
     assert answers_of(set_predictions(together, given)) == pytest.approx(1)
+
+
+def test_few_epochs_on_sets_are_told_from_a_learning_rate_that_is_too_low():
+    """The first losses are those of 8 epochs on 600 pictures of several digits at a rate of 0.02."""
+    counted = replace(SETS, counts=counts(train=183, val=44), fit=proportion(430, 600))
+    few, low = (
+        replace(counted, history=history(losses, [0.5] * len(losses), [0.7] * len(losses)))
+        for losses in (
+            [0.70, 0.65, 0.65, 0.60, 0.57, 0.53, 0.51, 0.49],
+            [0.635, 0.632, 0.630, 0.627, 0.624, 0.620, 0.617, 0.615],
+        )
+    )
+    assert [code for code in issues(few) if code < "WD004"] == ["WD003"]
+    assert [code for code in issues(low) if code < "WD004"] == ["WD002"]

@@ -173,7 +173,9 @@ def test_a_quick_round_trains_heads_on_the_fold_models_and_hears_of_decisions(ru
 
 
 def test_remedies_that_go_by_the_one_class_of_an_item_are_refused(items, folder, tmp_path):
-    with pytest.raises(ConfigError, match="Use imbalance=none or focal_loss"):
+    with pytest.raises(
+        ConfigError, match="Use imbalance=none or weighted_loss or weighted_sampling or focal_loss"
+    ):
         train(items, folder, tmp_path, "run", config=replace(CONFIG, imbalance="oversample"))
 
 
