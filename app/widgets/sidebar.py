@@ -8,7 +8,7 @@ from app.widgets.page import escape
 from curation.project import Project
 from curation.rounds import current_round, dataset_version
 
-N_SHOWN = 24  # characters for which the picker has room
+N_SHOWN = 22  # characters for which the picker has room
 
 _REMEMBER = """
 export default function ({ data }) {
