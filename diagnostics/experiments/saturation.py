@@ -335,7 +335,7 @@ def _notes(table: pd.DataFrame, trainers: Trainers, options: Options) -> list[st
         notes.append(
             f"Whole models were trained in {options['full_draws']} draws, heads in {options['draws']}"
             f"{': their intervals are the wider for it' if fewer else ''}. In both the items that are left of a class "
-            "weigh more: a whole model is shown them more often, so that it takes as many steps as on all items."
+            "weigh more: networks are shown them more often, so that they take as many steps as on all items."
         )
     return [*notes, *_not_judged(table)]
 
