@@ -8,7 +8,20 @@ import sys
 
 import typer
 
-from app.commands import agreement, caps, classes, decisions, leaks, predictions, project, run_list, runs
+from app.commands import (
+    agreement,
+    caps,
+    classes,
+    decisions,
+    intake,
+    leaks,
+    predictions,
+    project,
+    ranking,
+    reports,
+    run_list,
+    runs,
+)
 from app.commands.experiments import experiment
 from app.printing import print_note
 from diagnostics.errors import WinnowError
@@ -17,18 +30,18 @@ USER_ERROR, MISUSE = 1, 2
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 VERBS = (
-    (project.init, "winnow init cats --data train.csv --images photos.zip --test test.csv"),
+    (intake.init, "winnow init cats --data train.csv --images photos.zip --test test.csv"),
     (leaks.leaks, "winnow leaks cats --exclude --as ada"),
     (runs.train, "winnow train cats --folds 5 --epochs 16"),
     (predictions.predict, "winnow predict cats --import probs.npy --classes classes.txt --out-of-fold"),
-    (runs.report, "winnow report cats --split val --json"),
-    (runs.rank, "winnow rank cats --out ranked.csv"),
+    (reports.report, "winnow report cats --split val --json"),
+    (ranking.rank, "winnow rank cats --out ranked.csv"),
     (decisions.decide, "winnow decide cats --from patch.csv --as ada"),
     (decisions.undo, "winnow undo cats --as ada --steps 3"),
     (classes.classes, "winnow classes cats --merge kitten cat --dry-run"),
     (caps.caps, "winnow caps cats --set tabby 400 --as ada"),
     (decisions.export, "winnow export cats --out curated.csv --patch changes.csv"),
-    (runs.compare, "winnow compare cats --split test"),
+    (reports.compare, "winnow compare cats --split test"),
     (decisions.rounds, "winnow rounds cats --close --as ada"),
     (agreement.agreement, "winnow agreement cats --as ada"),
     (run_list.runs, "winnow runs cats --remove run-0007"),

@@ -520,6 +520,8 @@ def _write(folder: Path, info: ExperimentInfo, table: pd.DataFrame) -> None:
 
 def _read(folder: Path) -> Experiment:
     path = folder / INFO_FILE
+    if not path.is_file():
+        raise RunError(f"{path} is missing. Remove the experiment ({folder.name}) and make it again.")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values["format_version"] > FORMAT_VERSION:

@@ -80,6 +80,7 @@ def close_round(project: Project, annotator: str, now: datetime) -> Round:
     """Fix the decisions made so far as a dataset version and open the next round; also if nothing was decided.
 
     returns : the round that was closed; the version has its number
+    raises : ProjectError if nobody is named
     """
     name = annotator.strip()
     if not name:

@@ -5,9 +5,7 @@
 The same version of this script writes the same bytes on every machine.
 """
 
-import argparse
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_breast_cancer
 
+from data_samples.sample_files import PREFIXES, write_csv, write_from_command_line
+
 SEED = 27
 SIZES = {"train": 340, "valid": 90, "test": 90, "unlabelled": 49}
-PREFIXES = {"train": "tr", "valid": "va", "test": "te", "unlabelled": "un"}
 ERROR_RATE = 0.08
 MISSING_RATE = 0.03
 
@@ -54,13 +53,6 @@ does not have and which says nothing of the tumour. Labels of `train.csv` are pa
 """
 
 
-def main() -> None:
-    """Read the command line and write the folder."""
-    parser = argparse.ArgumentParser(description="Make the sample of table rows.")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to; must not exist")
-    write_biopsies(parser.parse_args().out)
-
-
 def write_biopsies(folder: Path) -> None:
     """Write tables and README into a folder that does not exist yet."""
     rng = np.random.default_rng(SEED)
@@ -81,11 +73,11 @@ def write_biopsies(folder: Path) -> None:
             given = _plant_errors(true, names, rng)
             planted = zip(ids, given, true, strict=True)
             wrong = [row for row in planted if row[1] != row[2]]
-            _write_csv(folder / "planted_errors.csv", ("id", "given_label", "true_label"), wrong)
+            write_csv(folder / "planted_errors.csv", ("id", "given_label", "true_label"), wrong)
         table = {"id": ids} | {name: [column[row] for row in rows] for name, column in columns.items()}
         if split != "unlabelled":
             table["label"] = given
-        _write_csv(folder / f"{split}.csv", tuple(table), zip(*table.values(), strict=True))
+        write_csv(folder / f"{split}.csv", tuple(table), zip(*table.values(), strict=True))
     (folder / "README.md").write_bytes(README.encode())
 
 
@@ -116,12 +108,5 @@ def _plant_errors(true: Sequence[str], names: Sequence[str], rng: np.random.Gene
     return given
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
 if __name__ == "__main__":
-    main()
+    write_from_command_line(write_biopsies, description="Make the sample of table rows.")

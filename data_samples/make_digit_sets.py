@@ -5,7 +5,6 @@
 The same version of this script writes the same bytes on every machine.
 """
 
-import argparse
 import io
 import zipfile
 from pathlib import Path
@@ -15,11 +14,11 @@ import numpy.typing as npt
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from data_samples.make_digits import LARGEST_INK, LOOK_ALIKES, N_CLASSES, write_csv
+from data_samples.make_digits import LARGEST_INK, LOOK_ALIKES, N_CLASSES
+from data_samples.sample_files import PREFIXES, write_csv, write_from_command_line
 
 SEED = 27
 SIZES = {"train": 600, "valid": 150, "test": 150, "unlabelled": 100}
-PREFIXES = {"train": "tr", "valid": "va", "test": "te", "unlabelled": "un"}
 N_DIGITS = (2, 3, 4)
 DIGIT_PX, N_ACROSS = 8, 2
 ERROR_RATE = 0.08
@@ -50,13 +49,6 @@ each; `class` is the digit that the label lacks or has too many (of a swap, the 
 
 `python -m data_samples.make_digit_sets --out FOLDER` makes the folder again, byte for byte.
 """
-
-
-def main() -> None:
-    """Read the command line and write the folder."""
-    parser = argparse.ArgumentParser(description="Make the sample of pictures with several digits.")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to; must not exist")
-    write_digit_sets(parser.parse_args().out)
 
 
 def write_digit_sets(folder: Path) -> None:
@@ -150,4 +142,4 @@ def _text(digits: Digits) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    write_from_command_line(write_digit_sets, description="Make the sample of pictures with several digits.")

@@ -5,9 +5,7 @@
 The same version of this script writes the same bytes on every machine.
 """
 
-import argparse
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +13,10 @@ import numpy.typing as npt
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from data_samples.sample_files import PREFIXES, write_csv, write_from_command_line
+
 SEED = 20
 SIZES = {"train": 600, "valid": 150, "test": 150, "unlabelled": 100}
-PREFIXES = {"train": "tr", "valid": "va", "test": "te", "unlabelled": "un"}
 N_CLASSES = 10
 LARGEST_INK = 16
 ERROR_RATE = 0.08
@@ -52,13 +51,6 @@ Changed: selected, renamed, scaled from 17 to 256 shades, labels of `train.csv` 
 
 `python -m data_samples.make_digits --out FOLDER` makes the folder again, byte for byte.
 """
-
-
-def main() -> None:
-    """Read the command line and write the folder."""
-    parser = argparse.ArgumentParser(description="Make the digits sample.")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to; must not exist")
-    write_digits(parser.parse_args().out)
 
 
 def write_digits(folder: Path) -> None:
@@ -113,13 +105,5 @@ def _write_png(path: Path, ink: npt.NDArray[np.float64]) -> None:
     Image.fromarray(pixels).save(path, format="PNG", compress_level=0)
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table with lines that end alike everywhere."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
 if __name__ == "__main__":
-    main()
+    write_from_command_line(write_digits, description="Make the digits sample.")

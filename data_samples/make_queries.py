@@ -5,17 +5,16 @@
 The same version of this script writes the same bytes on every machine.
 """
 
-import argparse
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from data_samples.sample_files import PREFIXES, write_csv, write_from_command_line
+
 SEED = 26
 SIZES = {"train": 900, "valid": 200, "test": 200, "unlabelled": 200}
-PREFIXES = {"train": "tr", "valid": "va", "test": "te", "unlabelled": "un"}
 ERROR_RATE = 0.08
 LOOK_ALIKE_SHARE = 0.8
 TYPO_SHARE = 0.1
@@ -210,13 +209,6 @@ thing vaguely ("grey seating"), so that some cannot be told apart by anybody. On
 """
 
 
-def main() -> None:
-    """Read the command line and write the folder."""
-    parser = argparse.ArgumentParser(description="Make the sample of product search queries.")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to; must not exist")
-    write_queries(parser.parse_args().out)
-
-
 def write_queries(folder: Path) -> None:
     """Write tables and README into a folder that does not exist yet."""
     rng = np.random.default_rng(SEED)
@@ -232,12 +224,12 @@ def write_queries(folder: Path) -> None:
             given = _plant_errors(labels[part], rng)
             planted = zip(ids, given, labels[part], strict=True)
             wrong = [row for row in planted if row[1] != row[2]]
-            _write_csv(folder / "planted_errors.csv", ("id", "given_label", "true_label"), wrong)
+            write_csv(folder / "planted_errors.csv", ("id", "given_label", "true_label"), wrong)
         if split == "unlabelled":
-            _write_csv(folder / f"{split}.csv", ("id", "text"), zip(ids, texts[part], strict=True))
+            write_csv(folder / f"{split}.csv", ("id", "text"), zip(ids, texts[part], strict=True))
         else:
             rows = zip(ids, texts[part], given, strict=True)
-            _write_csv(folder / f"{split}.csv", ("id", "text", "label"), rows)
+            write_csv(folder / f"{split}.csv", ("id", "text", "label"), rows)
     (folder / "README.md").write_bytes(README.encode())
 
 
@@ -306,12 +298,5 @@ def _plant_errors(true: Sequence[str], rng: np.random.Generator) -> list[str]:
     return given
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
 if __name__ == "__main__":
-    main()
+    write_from_command_line(write_queries, description="Make the sample of product search queries.")

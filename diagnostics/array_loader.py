@@ -6,16 +6,16 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
-from fastai.data.core import ItemTransform, TfmdDL
+from fastai.data.core import ItemTransform
 from torch import Tensor
 
 from diagnostics.arrays import ByteArray
+from diagnostics.loaders import BatchLoader
 from diagnostics.task import IntArray
 
 DEVICE_MEMORY_SHARE = 0.5
 
 BatchFunction = Callable[[Tensor], Tensor]
-DrawFunction = Callable[[np.random.Generator], IntArray]
 
 
 class BatchItems(Protocol):
@@ -62,29 +62,14 @@ class ArrayItems:
         return images.permute(0, 3, 1, 2), self.codes[torch.from_numpy(positions)]
 
 
-class ArrayLoader(TfmdDL):  # type: ignore[misc]
+class ArrayLoader(BatchLoader):
     """Batches of inputs and codes, prepared on the device.
 
     prepare : of images uint8 → the float images that the model sees
-    draw : with shuffle, the items that an epoch shows, `n` of them, some perhaps several times; None = all, in random
-        order. A loader made with `new` does not have it
-    order_rng : what is drawn with; set it anew before each epoch for an order that does not depend on the past
-    batch_positions : (n,), which items the last batch held
     """
 
-    def __init__(
-        self,
-        dataset: BatchItems,
-        *,
-        prepare: BatchFunction,
-        draw: DrawFunction | None = None,
-        **options: Any,
-    ) -> None:
-        options.setdefault("num_workers", 0)
+    def __init__(self, dataset: BatchItems, *, prepare: BatchFunction, **options: Any) -> None:
         self.prepare = prepare
-        self.draw = draw
-        self.order_rng = np.random.default_rng(0)
-        self.batch_positions: IntArray = np.empty(0, dtype=np.int64)
         options.setdefault("after_batch", [_PrepareBatch(prepare)])
         super().__init__(dataset, **options)
 
@@ -95,15 +80,6 @@ class ArrayLoader(TfmdDL):  # type: ignore[misc]
         if self.draw is None:
             return list(self.order_rng.permutation(np.asarray(positions)).tolist())
         return list(self.draw(self.order_rng).tolist())
-
-    def create_item(self, position: int | None) -> int:
-        return position or 0
-
-    def do_item(self, position: int | None) -> int:
-        return self.create_item(position)
-
-    def do_batch(self, positions: list[int]) -> tuple[Tensor, Tensor]:
-        return self.create_batch(positions)
 
     def create_batch(self, positions: list[int]) -> tuple[Tensor, Tensor]:
         items: BatchItems = self.dataset

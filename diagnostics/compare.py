@@ -17,7 +17,7 @@ from scipy import sparse, stats
 
 from diagnostics.errors import DataError
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.influence import CLASS_METRICS, AnyRatios, divide, mean_of_parts, squares
+from diagnostics.influence import CLASS_METRICS, Ratios, divide, mean_of_parts, squares
 from diagnostics.measures import AnyMetrics, Measure, classes_measure
 from diagnostics.metrics import CONFIDENCE
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
@@ -372,7 +372,7 @@ class _Side:
     spread, by_items, df : of `values`, see TrainingNoise; spread is 0 if nothing is known
     """
 
-    ratios: list[AnyRatios]
+    ratios: list[Ratios]
     totals: FloatArray
     values: FloatArray
     together: Any

@@ -121,6 +121,7 @@ def fit_label_quality(signals: Signals, *, verdicts: IntArray | None = None, see
 
     verdicts : (n_items,), LABEL_RIGHT or LABEL_WRONG where a person has decided, 0 elsewhere
     seed : of the labels that are drawn
+    raises : DataError for verdicts of another number of items
     """
     rng = np.random.default_rng(seed)
     verdicts = np.zeros(len(signals), dtype=np.int64) if verdicts is None else verdicts

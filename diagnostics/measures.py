@@ -1,18 +1,18 @@
 """What trainings are compared by, for each kind of label: which numbers, and how predictions become them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from diagnostics.class_influence import ClassMetrics
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.influence import ACCURACY, WHOLE_METRICS, AnyRatios, Metrics
+from diagnostics.influence import Ratios
 from diagnostics.label_space import LabelSpace
 from diagnostics.set_influence import SetMetrics
 from diagnostics.task import BoolArray, FloatArray, IntArray
-from diagnostics.training_noise import Training, read_trainings
+from diagnostics.training_noise import Training
 
 TextArray = npt.NDArray[np.object_]
 
@@ -43,7 +43,7 @@ class AnyMetrics(Protocol):
     def support(self, codes: IntArray) -> IntArray:
         """(n_classes,), how many items have each class."""
 
-    def ratios(self, codes: IntArray, predicted: Any) -> AnyRatios: ...
+    def ratios(self, codes: IntArray, predicted: Any) -> Ratios: ...
 
     def read(
         self, trainings: Sequence[FoldArray], rows: IntArray, codes: IntArray, units: TextArray
@@ -83,41 +83,6 @@ def sets_measure(space: LabelSpace, *, rule: str) -> Measure:
     """Several labels an item; rule : a name of `diagnostics.multilabel.thresholds.THRESHOLD_RULES`"""
 
     def measure(codes: IntArray, asked: BoolArray) -> SetMetrics:
-        return SetMetrics(space, asked & space.targets(codes).any(axis=0), rule)
+        return SetMetrics(asked & space.targets(codes).any(axis=0), space, rule)
 
     return measure
-
-
-@dataclass(frozen=True)
-class ClassMetrics(Metrics):
-    """The metrics of one label an item, with the names of the classes."""
-
-    whole: ClassVar[tuple[str, ...]] = WHOLE_METRICS
-    main: ClassVar[str] = WHOLE_METRICS[ACCURACY]
-
-    classes: tuple[str, ...]
-
-    def support(self, codes: IntArray) -> IntArray:
-        return np.bincount(codes, minlength=len(self.classes))
-
-    def read(
-        self, trainings: Sequence[FoldArray], rows: IntArray, codes: IntArray, units: TextArray
-    ) -> tuple[list[Training], IntArray]:
-        return read_trainings(trainings, rows)
-
-    def same(self, first: IntArray, second: IntArray) -> BoolArray:
-        same: BoolArray = first == second
-        return same
-
-    def right(self, codes: IntArray, predicted: IntArray) -> BoolArray:
-        return self.same(codes, predicted)
-
-    def texts(self, predicted: IntArray) -> TextArray:
-        return np.asarray(self.classes, dtype=object)[predicted]
-
-    def targets(self, predicted: IntArray) -> BoolArray:
-        targets: BoolArray = predicted[:, None] == np.arange(len(self.classes))
-        return targets
-
-    def label_texts(self, codes: IntArray) -> TextArray:
-        return self.texts(codes)

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from diagnostics.errors import DataError
-from diagnostics.task import NO_LABEL, FloatArray, IntArray
+from diagnostics.task import NO_LABEL, FloatArray, IntArray, targets_of
 
 CONFIDENCE = 0.95
 MIN_SUPPORT = 10
@@ -82,6 +82,9 @@ def class_report(
 
 def confusion_counts(codes: IntArray, predicted: IntArray, n_classes: int) -> IntArray:
     """How often label i was predicted as j: (n_classes, n_classes); every item must have a label.
+
+    codes, predicted : (n_items,), in [0, n_classes)
+    raises : DataError if they are not of the same items
 
     >>> confusion_counts(np.array([0, 0, 1]), np.array([0, 1, 1]), 2)
     array([[1, 1],
@@ -221,8 +224,8 @@ def _macro_f1_of_cells(
     cell_counts: IntArray, rows: IntArray, columns: IntArray, n_classes: int
 ) -> FloatArray:
     """Macro F1 of several confusion matrices that share their non-empty cells, given as (n_matrices, n_cells)."""
-    given = (rows[:, None] == np.arange(n_classes)).astype(float)
-    taken_for = (columns[:, None] == np.arange(n_classes)).astype(float)
+    given = targets_of(rows, n_classes).astype(float)
+    taken_for = targets_of(columns, n_classes).astype(float)
     weights = cell_counts.astype(float)
     hits = weights @ (given * taken_for)
     total = weights @ (given + taken_for)

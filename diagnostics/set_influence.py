@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.influence import CLASS_METRICS, divide
+from diagnostics.influence import MACRO_F1, MetricColumns, Ratios, known_and_scale
 from diagnostics.label_space import LabelSpace
 from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.multilabel.splits import make_multilabel_folds
@@ -21,58 +21,23 @@ from diagnostics.multilabel.thresholds import DEFAULT, N_FOLDS, fixed_thresholds
 from diagnostics.task import BoolArray, FloatArray, IntArray
 from diagnostics.training_noise import Training, subsets_of
 
-SET_METRICS = ("subset_accuracy", "micro_f1", "macro_f1")
-SUBSET, MICRO, MACRO = 0, 1, 2
+SUBSET_ACCURACY, MICRO_F1 = "subset_accuracy", "micro_f1"
 
 
 @dataclass(frozen=True)
-class SetMetrics:
-    """Which columns stand for which number: SET_METRICS, then precision, recall and F1 of every class; with the methods
-    of `diagnostics.influence.Metrics`.
+class SetMetrics(MetricColumns):
+    """The metrics of several labels an item; see `diagnostics.measures.AnyMetrics`. Predictions are rows of booleans.
 
-    space : of the labels; present : (n_classes,), the classes whose mean F1 macro F1 is
+    space : of the labels
     rule : of THRESHOLD_RULES, by which predicted sets are cut from probabilities
     """
 
-    whole: ClassVar[tuple[str, ...]] = SET_METRICS
-    main: ClassVar[str] = SET_METRICS[MICRO]
+    whole: ClassVar[tuple[str, ...]] = (SUBSET_ACCURACY, MICRO_F1, MACRO_F1)
+    main: ClassVar[str] = MICRO_F1
+    f1_of_all: ClassVar[tuple[str, ...]] = (MICRO_F1,)
 
     space: LabelSpace
-    present: BoolArray
     rule: str
-
-    @property
-    def n_classes(self) -> int:
-        return len(self.present)
-
-    @property
-    def n_columns(self) -> int:
-        return len(SET_METRICS) + len(CLASS_METRICS) * self.n_classes
-
-    @property
-    def n_present(self) -> int:
-        return int(self.present.sum())
-
-    def columns(self, metric: str) -> slice:
-        """The columns of one of CLASS_METRICS."""
-        start = len(SET_METRICS) + CLASS_METRICS.index(metric) * self.n_classes
-        return slice(start, start + self.n_classes)
-
-    def with_macro(self, values: FloatArray) -> FloatArray:
-        """(n_columns,) the same numbers with the mean F1 of the present classes in its place."""
-        f1 = values[self.columns("f1")][self.present]
-        filled = values.copy()
-        filled[MACRO] = f1.mean() if len(f1) else np.nan
-        return filled
-
-    def one_item(self, denominators: FloatArray) -> FloatArray:
-        """(n_columns,), about how far one pair of an item moves each number."""
-        steps = np.divide(1.0, denominators, out=np.zeros(self.n_columns), where=denominators > 0)
-        steps[self.columns("f1")] *= 2
-        steps[MICRO] *= 2
-        filled = self.with_macro(steps)
-        filled[MACRO] /= max(1, self.n_present)
-        return filled
 
     def support(self, codes: IntArray) -> IntArray:
         """(n_classes,), how many items have each class."""
@@ -136,7 +101,7 @@ class SetMetrics:
 
 
 @dataclass(frozen=True)
-class SetRatios:
+class SetRatios(Ratios):
     """One prediction of the items; targets, predicted : (n_items, n_classes)
 
     An item counts in the denominators of precision for each class that it is predicted to have, of recall for each that
@@ -149,7 +114,6 @@ class SetRatios:
     predicted: BoolArray
 
     def totals(self) -> FloatArray:
-        """(2, n_columns), numerator and denominator of every ratio."""
         hits, has, said = (
             np.count_nonzero(each, axis=0).astype(float)
             for each in (self.targets & self.predicted, self.targets, self.predicted)
@@ -160,21 +124,9 @@ class SetRatios:
         denominators = [[n_items, has.sum() + said.sum(), n_items], said, has, has + said]
         return np.array([np.concatenate(numerators), np.concatenate(denominators)], dtype=float)
 
-    def values(self) -> FloatArray:
-        """(n_columns,), NaN where a number is not defined: precision of a class that nobody is predicted to have."""
-        return self.metrics.with_macro(divide(*self.totals()))
-
-    def influences(self) -> sparse.csr_array:
-        """(n_items, n_columns); each column sums to 0."""
-        return self.around(self.values(), self.totals()[1])
-
     def around(self, values: FloatArray, denominators: FloatArray) -> sparse.csr_array:
-        """(n_items, n_columns), (numerator - value × denominator) / `denominators` of each item; 0 where a value is not
-        defined."""
         metrics = self.metrics
-        known = np.where(np.isfinite(values), values, 0.0)
-        scale = np.divide(1.0, denominators, out=np.zeros(len(known)), where=denominators > 0)
-        scale *= np.isfinite(values)
+        known, scale = known_and_scale(values, denominators)
         items, places = np.nonzero(self.targets | self.predicted)
         has = self.targets[items, places].astype(float)
         said = self.predicted[items, places].astype(float)
@@ -185,7 +137,8 @@ class SetRatios:
             "f1": (2 * hit, has + said),
         }
         everyone = np.arange(len(self.targets))
-        moved_whole = {SUBSET: self._right() - known[SUBSET], MICRO: self._micro(known[MICRO])}
+        subset, micro = metrics.column(SUBSET_ACCURACY), metrics.column(MICRO_F1)
+        moved_whole = {subset: self._right() - known[subset], micro: self._micro(known[micro])}
         rows = [everyone] * len(moved_whole)
         columns = [np.full(len(everyone), column) for column in moved_whole]
         data = [moved * scale[column] for column, moved in moved_whole.items()]
@@ -196,7 +149,7 @@ class SetRatios:
             rows, columns, data = [*rows, items], [*columns, own], [*data, moved]
             if metric == "f1":
                 np.add.at(macro, items, moved * metrics.present[places])
-        rows, columns = [*rows, everyone], [*columns, np.full(len(everyone), MACRO)]
+        rows, columns = [*rows, everyone], [*columns, np.full(len(everyone), metrics.column(MACRO_F1))]
         data.append(macro / max(1, metrics.n_present))
         shape = (len(everyone), metrics.n_columns)
         entries = (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns)))

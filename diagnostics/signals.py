@@ -33,7 +33,10 @@ CHUNK_CELLS = 4_000_000
 
 @dataclass(frozen=True)
 class Votes:
-    """The class that most of the n_models choose for each item, (n_items,), and how many of them do."""
+    """What n_models choose for each item.
+
+    codes : (n_items,), the class that most of them choose; counts : (n_items,), how many do, in [0, n_models]
+    """
 
     codes: IntArray
     counts: IntArray

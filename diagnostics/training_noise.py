@@ -18,7 +18,7 @@ from scipy import sparse
 
 from diagnostics.chunks import chunks_of
 from diagnostics.fold_arrays import FoldArray
-from diagnostics.influence import AnyRatios, mean_of_parts, squares
+from diagnostics.influence import Ratios, mean_of_parts, squares
 from diagnostics.task import FloatArray, IntArray
 
 FOLDS, SEEDS, TYPICAL, NONE = "folds", "seeds", "typical", "none"
@@ -31,7 +31,7 @@ class Measured(Protocol):
     @property
     def whole(self) -> tuple[str, ...]: ...
 
-    def ratios(self, codes: IntArray, predicted: Any) -> AnyRatios: ...
+    def ratios(self, codes: IntArray, predicted: Any) -> Ratios: ...
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _spread(
     return np.nan_to_num(values.var(axis=0, ddof=1)), np.asarray(by_items)
 
 
-def influence_of(ratios: AnyRatios, units: sparse.csr_array | None) -> sparse.csr_array:
+def influence_of(ratios: Ratios, units: sparse.csr_array | None) -> sparse.csr_array:
     """(n_units, n_columns), how far each item, or all that count as one, moves each number."""
     return in_units(ratios.influences(), units)
 

@@ -1,6 +1,5 @@
 """The verb about experiments: make one, list them, show or remove one."""
 
-import inspect
 import textwrap
 from collections.abc import Callable, Mapping
 from itertools import takewhile
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.options import AsJson, ProjectFolder
+from app.commands.options import AsJson, ProjectFolder, option_parameter, with_keywords
 from app.printing import (
     difference_with_interval,
     print_json,
@@ -60,18 +59,10 @@ def _make(spec: ExperimentSpec) -> Callable[..., None]:
         _run(spec, project, _parsed(spec, options), dry_run=dry_run, job=job, json=json)
 
     own = [
-        inspect.Parameter(
-            _python_name(name),
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=_annotation(name, option),
-        )
+        option_parameter(_python_name(name), _annotation(name, option))
         for name, option in spec.options.items()
     ]
-    signature = inspect.signature(make)
-    fixed = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    make.__signature__ = signature.replace(parameters=[fixed[0], *own, *fixed[1:]])  # type: ignore[attr-defined]
-    make.__annotations__ |= {parameter.name: parameter.annotation for parameter in own}
+    with_keywords(make, own)
     make.__doc__ = spec.sentence
     return make
 

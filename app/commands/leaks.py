@@ -38,18 +38,7 @@ def leaks(
         n_changed = take_back(opened, now=now())
     report = read_leaks(opened)
     if json:
-        return print_json(
-            {
-                "n_items": report.n_items,
-                "near_looked_for": report.near_looked_for,
-                "n_in_training": report.n_in_training,
-                "n_left_out": report.n_left_out,
-                "n_waiting": report.n_waiting,
-                "n_changed": n_changed,
-                "counts": report.counts,
-                "pairs": report.pairs,
-            }
-        )
+        return print_json(_as_json(report, n_changed))
     _print(report, opened.modality.nouns)
     if report.n_waiting:
         print_line(
@@ -63,6 +52,19 @@ def leaks(
     elif report.n_in_training:
         print_line(f"Leave them out of training: winnow leaks {project} --exclude --as NAME")
     return None
+
+
+def _as_json(report: "LeakReport", n_changed: int) -> dict[str, object]:
+    return {
+        "n_items": report.n_items,
+        "near_looked_for": report.near_looked_for,
+        "n_in_training": report.n_in_training,
+        "n_left_out": report.n_left_out,
+        "n_waiting": report.n_waiting,
+        "n_changed": n_changed,
+        "counts": report.counts,
+        "pairs": report.pairs,
+    }
 
 
 def _print(report: "LeakReport", nouns: str) -> None:

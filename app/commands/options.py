@@ -1,9 +1,12 @@
 """Arguments and options that several verbs share."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import wraps
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,19 +48,73 @@ def login_name() -> str:
     return getuser()
 
 
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a verb take dataclasses of options: each of their fields becomes one option of the command line."""
+    parameters = list(inspect.signature(command).parameters.values())
+    groups: dict[str, Any] = {p.name: p.annotation for p in parameters if is_dataclass(p.annotation)}
+
+    @wraps(command)
+    def called(*args: Any, **given: Any) -> None:
+        made = {
+            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(*args, **given, **made)
+
+    taken = [_parameters_of(each.annotation) if each.name in groups else [each] for each in parameters]
+    return _with_parameters(called, list(chain.from_iterable(taken)))
+
+
+def with_keywords(command: Callable[..., None], options: Iterable[inspect.Parameter]) -> Callable[..., None]:
+    """Let a verb that takes **options take these, after its first parameter."""
+    parameters = inspect.signature(command).parameters.values()
+    first, *others = (each for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD)
+    return _with_parameters(command, [first, *options, *others])
+
+
+def option_parameter(name: str, annotation: Any) -> inspect.Parameter:
+    """An option that is None unless it is given."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
 def with_train_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a verb that takes **options one command-line option for each field of the training configuration."""
-    signature = inspect.signature(command)
-    fixed = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    options = [
+    options = [option_parameter(name, _annotation(name, option)) for name, option in OPTIONS.items()]
+    return with_keywords(command, options)
+
+
+def given_flags(group: Any) -> list[str]:
+    """The options of a dataclass of them that differ from their defaults: ["--out-pairs"]."""
+    changed = [each.name for each in fields(group) if getattr(group, each.name) != each.default]
+    return ["--" + name.replace("_", "-") for name in changed]
+
+
+def refuse_flags(flags: Sequence[str], reason: str) -> None:
+    """Misuse, if any of these options was given; `reason` completes the sentence about them."""
+    if flags:
+        raise typer.BadParameter(f"{', '.join(flags)} {reason}")
+
+
+def _parameters_of(group: Any) -> list[inspect.Parameter]:
+    return [
         inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name, option)
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=field.type,
         )
-        for name, option in OPTIONS.items()
+        for field in fields(group)
     ]
-    keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in fixed[1:]]
-    command.__signature__ = signature.replace(parameters=[fixed[0], *options, *keyword_only])  # type: ignore[attr-defined]
-    command.__annotations__ |= {parameter.name: parameter.annotation for parameter in options}
+
+
+def _with_parameters(
+    command: Callable[..., None], parameters: Sequence[inspect.Parameter]
+) -> Callable[..., None]:
+    """What typer reads is changed; all parameters but the first are keywords."""
+    first, *others = parameters
+    keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in others]
+    command.__signature__ = inspect.Signature([first, *keywords])  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in (first, *keywords)}
     return command
 
 

@@ -1,16 +1,22 @@
 """The verb about models that were trained elsewhere: predict."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import AsJson, ProjectFolder, ThresholdRule, now
+from app.commands.options import AsJson, ProjectFolder, ThresholdRule, now, with_options
 from app.printing import IN_SAMPLE_NOTE, plain, print_json, print_line, progress_bar
 
+if TYPE_CHECKING:
+    from curation.imported_predictions import ImportSpec
 
-def predict(
-    project: ProjectFolder,
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What `curation.imported_predictions.ImportSpec` says, under the same names."""
+
     probs: Annotated[
         Path,
         typer.Option(
@@ -20,7 +26,7 @@ def predict(
             "column a class and one of ids or paths. Of items with one label each row sums to 1; of several labels "
             "each column is a probability by itself, as after a sigmoid.",
         ),
-    ],
+    ]
     classes: Annotated[
         str | None,
         typer.Option(
@@ -28,14 +34,14 @@ def predict(
             help="The classes in the order of the columns: a file with one on each line, or names with commas. A table "
             "says it by itself.",
         ),
-    ] = None,
+    ] = None
     ids: Annotated[
         Path | None,
         typer.Option(
             help="The item of each row: a .txt with one id on each line, or a table with a column id or path, such as "
             "an export. Default: all items of the project in the order of an export."
         ),
-    ] = None,
+    ] = None
     out_of_fold: Annotated[
         bool,
         typer.Option(
@@ -43,47 +49,44 @@ def predict(
             help="Training items were predicted by models that were not trained on them. Without it they count as in "
             "sample.",
         ),
-    ] = False,
+    ] = False
     embeddings: Annotated[
         Path | None,
         typer.Option(
             help="A .npy of shape (n_items, n_features), of one model: for neighbours and likeness."
         ),
-    ] = None,
-    name: Annotated[str, typer.Option(help="What to call the model.")] = "",
+    ] = None
+    name: Annotated[str, typer.Option(help="What to call the model.")] = ""
     partly: Annotated[
         bool, typer.Option("--partly", help="Leave items without a prediction out instead of refusing.")
-    ] = False,
+    ] = False
     thresholds: Annotated[
         ThresholdRule,
         typer.Option(
             help="Several labels an item: from which probability on one is predicted. best_f1: of each class the one "
             "with the best F1 where the items are held out; or the same for all.",
         ),
-    ] = ThresholdRule.best_f1,
-    json: AsJson = False,
-) -> None:
+    ] = ThresholdRule.best_f1
+
+    def spec(self) -> "ImportSpec":
+        from curation.imported_predictions import ImportSpec
+
+        return ImportSpec(**asdict(self) | {"thresholds": self.thresholds.value})
+
+
+@with_options
+def predict(project: ProjectFolder, predictions: ImportOptions, json: AsJson = False) -> None:
     """Make a run from the predictions of any model, for all but training: queues, reports, comparison, advice."""
-    from curation.imported_predictions import ImportSpec, import_predictions
+    from curation.imported_predictions import import_predictions
     from curation.project import Project
     from curation.rounds import rounds_table
     from curation.run_folders import read_run
     from diagnostics.label_quality import read_label_quality
 
     opened = Project.open(project)
-    spec = ImportSpec(
-        probs=probs,
-        classes=classes,
-        ids=ids,
-        embeddings=embeddings,
-        out_of_fold=out_of_fold,
-        name=name,
-        partly=partly,
-        thresholds=thresholds.value,
-    )
     n_open = int(rounds_table(opened)["decisions"].iloc[-1])
     with progress_bar(quiet=json) as show:
-        run_id = import_predictions(opened, spec, now=now(), on_progress=show)
+        run_id = import_predictions(opened, predictions.spec(), now=now(), on_progress=show)
     run = read_run(opened, run_id)
     n_items = len(run.predictions)
     quality = read_label_quality(run.folder)

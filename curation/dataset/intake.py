@@ -2,7 +2,7 @@
 
 import gc
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +21,13 @@ from curation.dataset.checks import (
 from curation.dataset.duplicates import leaks_of, units_of
 from curation.dataset.findings import SET_ASIDE, Finding, checks_of, findings_table
 from curation.dataset.image_checks import Unusable
-from curation.dataset.sources import RAW_COLUMNS, Columns, Source, open_source, read_source
+from curation.dataset.near_duplicates import Likeness
+from curation.dataset.sources import RAW_COLUMNS, Columns, Reading, Source, open_source, read_source
 from curation.dataset.splits import check_fraction
 from curation.label_kinds import label_kind_of
 from curation.label_kinds.kind import LabelForm, LabelKind, form_from_json
 from curation.modalities import guess_modality, modality_of
-from curation.modalities.modality import Asked, Content
+from curation.modalities.modality import Asked, Content, Modality
 from curation.spreadsheet import read_manifest
 from diagnostics.errors import DataError
 from diagnostics.image_files import ImageRoot
@@ -120,9 +121,60 @@ def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
     form = spec.label_form or form_from_json(read_manifest(spec.data).get("label_form", {}))
     kind = label_kind_of(form.kind)
     labels = kind.reader(form, classes_given)
+    asked = Asked(spec.text_columns, spec.feature_columns, spec.ignored_columns, spec.encoding)
+    read = _read_sources(spec, form, asked)
+    rows, of_form = labels.in_form(read.rows)
+    with read.modality.take_in(rows, read.roots, asked, on_progress) as taking:
+        named = taking.rows[[*RAW_COLUMNS, "source_role"]]
+        sound, of_fields = check_fields(named, labels, needs_path=read.reading.needs_path)
+        content = taking.finish()
+    items, of_content = _with_content(sound, content)
+    likeness = content.alike(items, on_progress)
+    items = _with_splits(items.assign(unit=units_of(items, likeness)), spec, kind)
+    leaks = leaks_of(items, likeness)
+    classes = labels.classes_of(items["given_label"])
+    findings = [*read.findings, *of_form, *of_fields, *of_content, *content.findings]
+    findings += check_labels(items, classes, kind.counted)
+    findings += _check_together(items, likeness, leaks, read.modality, grouped=spec.group_column is not None)
+    table = findings_table(findings, checks_of(read.modality.checks, kind.checks))
+    _refuse_useless(items, classes, table)
+    return Intake(
+        modality=read.modality.key,
+        taken_as=read.taken_as,
+        items=items[[*ITEM_COLUMNS, *content.stored]],
+        findings=table,
+        leaks=leaks,
+        classes=classes,
+        roots=tuple(read.roots),
+        fingerprint=fingerprint_of(items),
+        columns=read.columns,
+        seed=spec.seed,
+        val_fraction=spec.val_fraction,
+        content=tuple(read.reading.content.values()),
+        label_form=form,
+        files=content.files,
+    )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What the sources hold, before labels and content are looked at.
+
+    rows : RAW_COLUMNS, source_role, and the columns that hold the content
+    """
+
+    modality: Modality
+    taken_as: str
+    reading: Reading
+    rows: pd.DataFrame
+    roots: Sequence[ImageRoot]
+    columns: Columns
+    findings: Sequence[Finding]
+
+
+def _read_sources(spec: IntakeSpec, form: LabelForm, asked: Asked) -> _Read:
     sources = _sources(spec, form)
     opened = {source.role: open_source(source) for source in sources}
-    asked = Asked(spec.text_columns, spec.feature_columns, spec.ignored_columns, spec.encoding)
     main = sources[0]
     key, taken_as = (spec.modality, "") if spec.modality else guess_modality(main, opened[main.role], asked)
     modality = modality_of(key)
@@ -131,43 +183,17 @@ def _take_in(spec: IntakeSpec, on_progress: ProgressCallback) -> Intake:
     raws = {source.role: read_source(source, opened.pop(source.role), reading, roots) for source in sources}
     rows = pd.concat([raw.rows.assign(source_role=role) for role, raw in raws.items()], ignore_index=True)
     findings = [finding for raw in raws.values() for finding in raw.findings]
-    rows, more = labels.in_form(rows)
-    findings += more
-    with modality.take_in(rows, roots, asked, on_progress) as taking:
-        named = taking.rows[[*RAW_COLUMNS, "source_role"]]
-        sound, more = check_fields(named, labels, needs_path=reading.needs_path)
-        findings += more
-        content = taking.finish()
-    items, more = _with_content(sound, content)
-    findings += [*more, *content.findings]
-    likeness = content.alike(items, on_progress)
-    items = _with_splits(items.assign(unit=units_of(items, likeness)), spec, kind)
-    leaks = leaks_of(items, likeness)
-    classes = labels.classes_of(items["given_label"])
-    findings += check_labels(items, classes, kind.counted) + check_copies(items, modality.noun)
-    findings += check_leaks(items, leaks, modality.noun)
+    return _Read(modality, taken_as, reading, rows, roots, raws["data"].columns, findings)
+
+
+def _check_together(
+    items: pd.DataFrame, likeness: Likeness | None, leaks: pd.DataFrame, modality: Modality, *, grouped: bool
+) -> list[Finding]:
+    """What is wrong with items beside each other: copies, leaks, near copies, and groups if there are any."""
+    findings = check_copies(items, modality.noun) + check_leaks(items, leaks, modality.noun)
     if likeness is not None:
         findings += check_likeness(items, likeness, modality.noun, modality.nouns)
-    if spec.group_column is not None:
-        findings += check_groups(items)
-    table = findings_table(findings, checks_of(modality.checks, kind.checks))
-    _refuse_useless(items, classes, table)
-    return Intake(
-        modality=modality.key,
-        taken_as=taken_as,
-        items=items[[*ITEM_COLUMNS, *content.stored]],
-        findings=table,
-        leaks=leaks,
-        classes=classes,
-        roots=tuple(roots),
-        fingerprint=fingerprint_of(items),
-        columns=raws["data"].columns,
-        seed=spec.seed,
-        val_fraction=spec.val_fraction,
-        content=tuple(reading.content.values()),
-        label_form=form,
-        files=content.files,
-    )
+    return findings + check_groups(items) if grouped else findings
 
 
 @contextmanager

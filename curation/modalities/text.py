@@ -200,16 +200,7 @@ def _take_in(
 ) -> Iterator[TakingIn]:
     columns = [name for name in rows.columns if name.startswith(CONTENT_PREFIX)]
     unusable: dict[int, Unusable] = {}
-    cells = rows[columns].copy() if columns else pd.DataFrame({CONTENT_PREFIX: None}, index=rows.index)
-    of_file = cells.iloc[:, 0].isna().to_numpy()
-    read = _reader(rows, roots, asked.encoding, unusable)
-    texts = []
-    for done, place in enumerate(np.flatnonzero(of_file).tolist()):
-        texts.append(read(place))
-        if done % CHUNK == 0:
-            on_progress(Progress("reading texts", done, int(of_file.sum())))
-    cells.loc[of_file, cells.columns[0]] = texts
-    cells = cells.fillna("")
+    cells = _read_cells(rows, columns, _reader(rows, roots, asked.encoding, unusable), on_progress)
     cleaned = cells.map(clean)
     texts = [join_columns(row) for row in zip(*(cleaned[name] for name in cleaned), strict=True)]
     unusable |= {
@@ -220,27 +211,44 @@ def _take_in(
     hashes = [hashlib.sha256(text.strip().encode()).hexdigest() for text in texts]
     changed = np.flatnonzero((cleaned != cells).any(axis=1))
     named = rows.assign(item_id=ids_of_content(rows, hashes))
+    fields = {
+        FIELD_PREFIX + name.removeprefix(CONTENT_PREFIX): cleaned[name].astype("str").to_numpy()
+        for name in (columns if len(columns) > 1 else ())
+    }
     table = pd.DataFrame(
         {
             "content_hash": pd.Series(hashes, dtype=object),
             TEXT_COLUMN: pd.Series(texts, dtype="str"),
             N_WORDS: cleaned.map(lambda cell: len(cell.split())).sum(axis=1).to_numpy(dtype=np.int64),
         }
+        | fields
     )
-    stored = [TEXT_COLUMN, N_WORDS]
-    if len(columns) > 1:
-        for name in columns:
-            field = FIELD_PREFIX + name.removeprefix(CONTENT_PREFIX)
-            table[field] = cleaned[name].astype("str").to_numpy()
-            stored.append(field)
     content = Content(
         table=table.drop(index=list(unusable)),
-        stored=tuple(stored),
+        stored=(TEXT_COLUMN, N_WORDS, *fields),
         unusable=unusable,
         alike=_alike,
         findings=[_control_characters(named.iloc[place]) for place in changed if place not in unusable],
     )
     yield TakingIn(named, lambda: content)
+
+
+def _read_cells(
+    rows: pd.DataFrame, columns: Sequence[str], read: Callable[[int], str], on_progress: ProgressCallback
+) -> pd.DataFrame:
+    """The cells that the texts are made of, "" where one is empty; the text of a file stands in the first column.
+
+    read : the file of the row at a place
+    """
+    cells = rows[columns].copy() if columns else pd.DataFrame({CONTENT_PREFIX: None}, index=rows.index)
+    of_file = cells.iloc[:, 0].isna().to_numpy()
+    texts = []
+    for done, place in enumerate(np.flatnonzero(of_file).tolist()):
+        texts.append(read(place))
+        if done % CHUNK == 0:
+            on_progress(Progress("reading texts", done, int(of_file.sum())))
+    cells.loc[of_file, cells.columns[0]] = texts
+    return cells.fillna("")
 
 
 def _reader(

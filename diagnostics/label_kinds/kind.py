@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from diagnostics.training.heads import Outcome
+    from diagnostics.training.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)

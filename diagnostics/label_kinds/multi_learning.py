@@ -9,9 +9,8 @@ from diagnostics.label_space import LabelSpace
 from diagnostics.multilabel.imbalance import positive_weights
 from diagnostics.task import IntArray
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.heads import Outcome
 from diagnostics.training.imbalance import FOCAL_LOSS, WEIGHTED_LOSS
-from diagnostics.training.set_heads import SeveralLabels
+from diagnostics.training.outcomes import Outcome, SigmoidOutcome
 
 HALF = 0.5
 
@@ -74,4 +73,4 @@ class Learning:
         return ((logits >= 0) == (targets > 0)).float().mean(dim=1).sum()
 
     def outcome(self, codes: IntArray, device: torch.device) -> Outcome:
-        return SeveralLabels(torch.from_numpy(self._space.targets(codes)).to(device))
+        return SigmoidOutcome(torch.from_numpy(self._space.targets(codes)).to(device))

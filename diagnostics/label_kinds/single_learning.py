@@ -9,8 +9,8 @@ from torch import Tensor
 from diagnostics.label_space import LabelSpace
 from diagnostics.task import IntArray
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.heads import OneLabel, Outcome
 from diagnostics.training.imbalance import count_classes
+from diagnostics.training.outcomes import Outcome, SoftmaxOutcome
 from diagnostics.training.recipe import loss_of
 
 
@@ -33,4 +33,4 @@ class Learning:
         return (logits.argmax(dim=1) == codes).sum()
 
     def outcome(self, codes: IntArray, device: torch.device) -> Outcome:
-        return OneLabel(torch.from_numpy(codes).to(device), self._n_classes)
+        return SoftmaxOutcome(torch.from_numpy(codes).to(device), self._n_classes)

@@ -104,11 +104,6 @@ class ToExplain:
     rivals: IntArray
     n_models: int
 
-    @property
-    def has_rivals(self) -> bool:
-        """Whether more of one class is less of the others."""
-        return bool((self.codes != self.rivals).any())
-
 
 class NetworkItems(OpenedItems, Protocol):
     """Items that fastai networks are trained on."""
@@ -149,10 +144,18 @@ class NetworkItems(OpenedItems, Protocol):
         """(n, n_classes), what a network in evaluation says of a view."""
 
     def explain(
-        self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]
+        self,
+        network: Any,
+        asked: ToExplain,
+        *,
+        probabilities: "Callable[[torch.Tensor], torch.Tensor]",
+        should_stop: Callable[[], bool],
     ) -> Explanations | None:
         """What speaks for and against the labels, one entry for each of `asked.positions`, empty for those that it was
-        too much to ask about; None if these items have no parts."""
+        too much to ask about; None if these items have no parts.
+
+        probabilities : what logits (n, n_classes) of the network mean
+        """
 
     def load_network(self, weights: Path) -> Any:
         """A network of the learner's kind with these weights, on the device."""
@@ -168,7 +171,7 @@ class FittedEstimator(Protocol):
         """(n, n_classes) probabilities, rows sum to 1."""
 
     def explain(self, asked: ToExplain, *, should_stop: Callable[[], bool]) -> Explanations | None:
-        """As `NetworkItems.explain`."""
+        """As `NetworkItems.explain`, by what `predict` says."""
 
 
 class EstimatorItems(OpenedItems, Protocol):

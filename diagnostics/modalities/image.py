@@ -1,6 +1,7 @@
 """Images: the decoded array, its loaders and the fastai learner over it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from fastai.data.core import DataLoaders
 from diagnostics.array_loader import ArrayItems, ArrayLoader, pixels_on_device
 from diagnostics.arrays import ByteArray, build_image_array
 from diagnostics.image_files import ImageRoot, decode_image
+from diagnostics.loaders import make_loaders
 from diagnostics.modalities import Machine, ToExplain
 from diagnostics.modalities.architectures import (
     Architecture,
@@ -117,7 +119,14 @@ class ImageItems:
         said: torch.Tensor = network(view)
         return said
 
-    def explain(self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]) -> None:
+    def explain(
+        self,
+        network: Any,
+        asked: ToExplain,
+        *,
+        probabilities: Callable[[torch.Tensor], torch.Tensor],
+        should_stop: Callable[[], bool],
+    ) -> None:
         """Images have no parts with names."""
 
     def views(self, positions: IntArray) -> list[torch.Tensor]:
@@ -142,22 +151,13 @@ class ImageItems:
     ) -> DataLoaders:
         config = self.config
         augmented = Augment(self._normalise, config.augment, flip=bool(config.flip))
-        batch_size = config.batch_size or 1
-        device = self._machine.device
-        train_loader = ArrayLoader(
-            self._part(train, torch.from_numpy(learnt_codes)),
-            prepare=augmented,
-            draw=shown.draw,
-            n=shown.n,
-            bs=batch_size,
-            shuffle=True,
-            drop_last=shown.n >= batch_size,
-            device=device,
+        return make_loaders(
+            partial(ArrayLoader, self._part(train, torch.from_numpy(learnt_codes)), prepare=augmented),
+            partial(ArrayLoader, self._part(held_out, self._items.codes), prepare=self._normalise),
+            shown=shown,
+            batch_size=config.batch_size or 1,
+            device=self._machine.device,
         )
-        held_out_loader = ArrayLoader(
-            self._part(held_out, self._items.codes), prepare=self._normalise, bs=2 * batch_size, device=device
-        )
-        return DataLoaders(train_loader, held_out_loader, device=device)
 
     def _part(self, positions: IntArray, codes: torch.Tensor) -> ArrayItems:
         return ArrayItems(self._items.pixels, self._items.rows[positions], codes[torch.from_numpy(positions)])

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from diagnostics.array_loader import ArrayLoader
 from diagnostics.errors import ConfigError
 from diagnostics.explanations import Explanations
 from diagnostics.image_files import ImageRoot
+from diagnostics.loaders import make_loaders
 from diagnostics.modalities import EmbedInputs, Machine, OpenedItems, ToExplain
 from diagnostics.modalities.tabular_quick import RowFeatures
 from diagnostics.progress import ProgressCallback
@@ -26,11 +28,11 @@ from diagnostics.rows.explain import explain_rows
 from diagnostics.rows.net import RowNet
 from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.checkpoint import load_weights
-from diagnostics.training.config import NETWORK_OPTIONS, TrainConfig, refuse_options
-from diagnostics.training.estimator import EstimatorWay
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.estimator import EstimatorWay, settled_without_epochs
 from diagnostics.training.imbalance import Shown
 from diagnostics.training.network import NetworkWay
-from diagnostics.training.recipe import BATCH_SIZES, Phase, optimizer_of
+from diagnostics.training.recipe import Phase, optimizer_of, settled_network
 
 MODALITY = "tabular"
 GRADIENT_BOOSTING, TABULAR_NET = "gradient_boosting", "tabular_net"
@@ -41,7 +43,12 @@ NET_WORK = 300.0
 
 @dataclass(frozen=True)
 class BoostedRows:
-    """A fitted model with the rows it predicts; see `diagnostics.modalities.FittedEstimator`."""
+    """A fitted model with the rows it predicts; see `diagnostics.modalities.FittedEstimator`.
+
+    values : (n_items, n_columns), see `in_bins`
+    feature_of : (n_columns,), the place in `names` of each column's feature
+    seed : of what explanations draw
+    """
 
     trees: BoostedTrees
     values: FloatArray
@@ -216,14 +223,18 @@ class NetItems:
         said: Tensor = network(view)
         return said
 
-    def explain(self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]) -> Explanations:
+    def explain(
+        self,
+        network: Any,
+        asked: ToExplain,
+        *,
+        probabilities: Callable[[Tensor], Tensor],
+        should_stop: Callable[[], bool],
+    ) -> Explanations:
         def predict(values: FloatArray) -> FloatArray:
             with torch.inference_mode():
-                said = network(torch.from_numpy(values).to(self._machine.device))
-            logits = said.float()
-            probs: FloatArray = (
-                (logits.softmax(dim=1) if asked.has_rivals else logits.sigmoid()).cpu().numpy()
-            )
+                logits = network(torch.from_numpy(values).to(self._machine.device))
+                probs: FloatArray = probabilities(logits.float()).cpu().numpy()
             return probs
 
         network.eval()
@@ -256,22 +267,15 @@ class NetItems:
     def _loaders(
         self, train: IntArray, held_out: IntArray, learnt_codes: IntArray, shown: Shown
     ) -> DataLoaders:
-        batch_size = self.config.batch_size or 1
-        device = self._machine.device
-        train_loader = ArrayLoader(
-            RowItems(self._values, torch.from_numpy(learnt_codes), train),
-            prepare=_as_it_is,
-            draw=shown.draw,
-            n=shown.n,
-            bs=batch_size,
-            shuffle=True,
-            drop_last=shown.n >= batch_size,
-            device=device,
+        learnt = RowItems(self._values, torch.from_numpy(learnt_codes), train)
+        evaluated = RowItems(self._values, self._codes, held_out)
+        return make_loaders(
+            partial(ArrayLoader, learnt, prepare=_as_it_is),
+            partial(ArrayLoader, evaluated, prepare=_as_it_is),
+            shown=shown,
+            batch_size=self.config.batch_size or 1,
+            device=self._machine.device,
         )
-        held_out_loader = ArrayLoader(
-            RowItems(self._values, self._codes, held_out), prepare=_as_it_is, bs=2 * batch_size, device=device
-        )
-        return DataLoaders(train_loader, held_out_loader, device=device)
 
 
 def _as_it_is(values: Tensor) -> Tensor:
@@ -331,13 +335,13 @@ def open_trained(
 def _open_boosting(
     inputs: EmbedInputs, config: TrainConfig, task: Task, codes: IntArray, n_train: int
 ) -> BoostingItems:
-    refuse_options(config, NETWORK_OPTIONS, why="gradient boosting is fitted at once")
+    settled = settled_without_epochs(config, inputs.machine, why="gradient boosting is fitted at once")
     encoding = fit_encoding(inputs.items)
     return BoostingItems(
         encoding,
         encoding.encode(inputs.items),
         RowFeatures().embed(inputs).read()[0],
-        replace(config, mixed_precision="off", n_threads=inputs.machine.n_threads),
+        settled,
         n_threads=inputs.machine.n_threads,
     )
 
@@ -348,16 +352,8 @@ def _open_net(
     encoding = fit_encoding(inputs.items)
     rows = encoding.encode(inputs.items)
     flagged = np.flatnonzero(~rows.is_category & np.isnan(rows.values).any(axis=0))
-    least, most = EPOCHS
-    settled = replace(
-        config,
-        epochs=config.epochs or min(most, max(least, round(ROWS_SEEN / max(1, n_train)))),
-        frozen_epochs=0,
-        batch_size=config.batch_size or next(size for fewest, size in BATCH_SIZES if n_train >= fewest),
-        label_smoothing=config.smoothing,
-        mixed_precision=inputs.machine.precision,
-        n_threads=inputs.machine.n_threads,
-    )
+    settled = settled_network(config, n_train, inputs.machine, shown=ROWS_SEEN, epochs=EPOCHS)
+    settled = replace(settled, frozen_epochs=0)
     return NetItems(encoding, rows, flagged, codes, settled, task.classes, inputs.machine)
 
 

@@ -41,7 +41,7 @@ def plant_toggles(
 
 def _columns(targets: BoolArray, usual: FloatArray, rng: np.random.Generator) -> IntArray:
     """(n,), the class of each item whose label is toggled. usual : (n_classes,), how often items have each"""
-    loses = rng.random(len(targets)) < 0.5
+    loses = rng.permutation(len(targets)) * 2 < len(targets)
     loses = np.where(targets.any(axis=1) & ~targets.all(axis=1), loses, targets.all(axis=1))
     chances = np.where(targets == loses[:, None], np.where(loses[:, None], 1.0, usual + 1e-9), 0.0)
     cumulative = chances.cumsum(axis=1)

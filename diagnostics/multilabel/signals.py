@@ -13,7 +13,6 @@ import numpy as np
 from diagnostics.chunks import Rows
 from diagnostics.dynamics import Dynamics
 from diagnostics.errors import DataError
-from diagnostics.fold_arrays import FoldArray
 from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.neighbours import N_NEIGHBOURS, NOBODY, NearItems
 from diagnostics.predictions import IN_SAMPLE, OUT_OF_FOLD, ObjectArray
@@ -118,6 +117,7 @@ def pair_signals(
     splits, kinds : (n_items,), see `Predictions`; None: all are out-of-fold items of train
     near : see `diagnostics.neighbours.nearest_items`; None = no neighbours are known
     dynamics : of models some of whose labels were planted; None = what models said in training is not known
+    raises : DataError for probabilities of other items or classes
     """
     if pred_probs.shape != label_sets.targets.shape:
         raise DataError(
@@ -208,15 +208,3 @@ class NeighbourSupport:
 def _share(have: FloatArray, total: FloatArray) -> FloatArray:
     share: FloatArray = np.divide(have, total, out=np.full_like(have, np.nan), where=total > 0)
     return share
-
-
-def fold_disagreement(fold_probs: FoldArray, rows: IntArray) -> FloatArray:
-    """(n, n_classes), the standard deviation of what the models say of each pair, in [0, 0.5].
-
-    fold_probs : (n_models, n_items, n_classes), of models of which one or none held the item out
-    """
-    said = np.stack(
-        [np.asarray(fold_probs[model, rows], dtype=np.float64) for model in range(fold_probs.shape[0])]
-    )
-    spread: FloatArray = said.std(axis=0)
-    return spread

@@ -43,14 +43,14 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class PredictedSets:
-    """Predicted sets, (n_items, n_classes), and the thresholds by which further items are to be predicted."""
+    """targets : (n_items, n_classes), predicted sets; thresholds : by which further items are to be predicted"""
 
     targets: BoolArray
     thresholds: Thresholds
 
 
 def fixed_thresholds(value: float, n_classes: int) -> Thresholds:
-    """The same for all classes."""
+    """The same for all classes. raises : DataError if it is no probability"""
     if not 0 <= value <= 1:
         raise DataError(f"A threshold must lie in [0, 1]; found {value}.")
     return Thresholds(np.full(n_classes, value), np.full(n_classes, FIXED, dtype=object))
@@ -131,7 +131,11 @@ def cross_fitted_sets(
 def sets_across_folds(
     label_sets: LabelSets, pred_probs: FloatArray, folds: IntArray, *, rule: str
 ) -> PredictedSets:
-    """As `cross_fitted_sets`, of folds that are there already: (n_items,), NO_FOLD where nobody labelled."""
+    """As `cross_fitted_sets`, of folds that are there already.
+
+    folds : (n_items,), NO_FOLD where nobody labelled
+    raises : DataError for a rule that is none of THRESHOLD_RULES
+    """
     choose = THRESHOLD_RULES.get(rule)
     if choose is None:
         raise DataError(f"Thresholds can be chosen by {', '.join(THRESHOLD_RULES)}; found {rule!r}.")

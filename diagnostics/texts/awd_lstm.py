@@ -8,7 +8,7 @@ import io
 import pickle
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,13 @@ from diagnostics.errors import Cancelled, WeightsError
 from diagnostics.modalities import Machine
 from diagnostics.model_choices.text import AWD_LSTM_WITHOUT
 from diagnostics.progress import Progress, ProgressCallback
-from diagnostics.task import NO_LABEL, IntArray, Task
-from diagnostics.texts.networks import NetworkTexts, settled
+from diagnostics.task import IntArray, Task
+from diagnostics.texts.networks import NetworkTexts, open_trained_texts
 from diagnostics.texts.tokens import TokenItems
 from diagnostics.training.checkpoint import load_weights, save_weights
 from diagnostics.training.config import TrainConfig, refuse_options
 from diagnostics.training.device import seed_everything
-from diagnostics.training.recipe import Phase
+from diagnostics.training.recipe import Phase, settled_network
 from diagnostics.training.weights import Probe, can_reach, cannot_be_had
 
 NAME = "awd_lstm"
@@ -235,7 +235,7 @@ def open_items(
     counts = Counter(word for words in words_of(texts) for word in words)
     vocabulary = make_vocab(counts, min_freq=FEWEST_OF_A_WORD)
     network = AwdLstm(vocabulary, PRETRAINED_SIZES if pretrained else SCRATCH_SIZES, pretrained)
-    known = settled(config, n_train, machine, shown=SHOWN, epochs=EPOCHS)
+    known = settled_network(config, n_train, machine, shown=SHOWN, epochs=EPOCHS)
     opened = NetworkTexts(network, texts, codes, known, task.classes, machine)
     on_progress(Progress("tokens", len(items), len(items), "cutting texts into tokens"))
     return opened
@@ -245,10 +245,7 @@ def open_trained(
     items: pd.DataFrame, *, about: Mapping[str, Any], machine: Machine, on_progress: ProgressCallback
 ) -> NetworkTexts:
     """As `diagnostics.modalities.text.open_trained`."""
-    network = AwdLstm(about["vocabulary"], about["sizes"], None)
-    codes = np.full(len(items), NO_LABEL, dtype=np.int64)
-    config = replace(TrainConfig(), arch=about["arch"])
-    return NetworkTexts(network, items["text"].tolist(), codes, config, tuple(about["classes"]), machine)
+    return open_trained_texts(AwdLstm(about["vocabulary"], about["sizes"], None), items, about, machine)
 
 
 def find_pretrained(config: TrainConfig, *, probe: Probe = can_reach) -> Pretrained:
@@ -279,7 +276,10 @@ def _files_in(folder: Path, name: str) -> Pretrained:
 
 
 def read_words(path: Path) -> list[str]:
-    """The words of pretrained weights: a pickled list of texts; anything else in it is refused, not run."""
+    """The words of pretrained weights: a pickled list of texts; anything else in it is refused, not run.
+
+    raises : WeightsError for such a file
+    """
     try:
         words = _TextsOnly(io.BytesIO(path.read_bytes())).load()
     except (pickle.UnpicklingError, EOFError) as error:

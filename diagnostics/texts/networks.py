@@ -1,11 +1,12 @@
 """Texts that fastai networks are trained on: what is the same for all kinds of networks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 import torch
 from fastai.data.core import DataLoaders
 from fastai.losses import CrossEntropyLossFlat
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from diagnostics.errors import Cancelled
 from diagnostics.explanations import MAX_PARTS, Explanations, explanations_of
+from diagnostics.loaders import make_loaders
 from diagnostics.modalities import Machine, ToExplain
 from diagnostics.progress import ProgressCallback
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
@@ -20,10 +22,10 @@ from diagnostics.texts.pieces import parts_of
 from diagnostics.texts.tokens import TokenItems, TokenLoader, longest_first, padded
 from diagnostics.training.checkpoint import load_weights
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.device import autocast
 from diagnostics.training.imbalance import Shown
 from diagnostics.training.network import NetworkWay
-from diagnostics.training.recipe import BATCH_SIZES, Phase, optimizer_of
+from diagnostics.training.predict import read_logits
+from diagnostics.training.recipe import Phase, optimizer_of
 
 MAX_EXPLAINED = 2000
 OCCLUDED_BATCH = 256
@@ -129,7 +131,12 @@ class NetworkTexts:
         return self._network.logits(network, view)
 
     def explain(
-        self, network: Any, asked: ToExplain, *, should_stop: Callable[[], bool]
+        self,
+        network: Any,
+        asked: ToExplain,
+        *,
+        probabilities: Callable[[Tensor], Tensor],
+        should_stop: Callable[[], bool],
     ) -> Explanations | None:
         """By occlusion: how much less the label is supported, against its rival if it has one, without each word.
 
@@ -179,20 +186,13 @@ class NetworkTexts:
     def _loaders(
         self, train: IntArray, held_out: IntArray, learnt_codes: IntArray, shown: Shown
     ) -> DataLoaders:
-        batch_size, device = self.config.batch_size or 1, self._machine.device
-        train_loader = TokenLoader(
-            self._items.part(train, torch.from_numpy(learnt_codes)),
-            draw=shown.draw,
-            n=shown.n,
-            bs=batch_size,
-            shuffle=True,
-            drop_last=shown.n >= batch_size,
-            device=device,
+        return make_loaders(
+            partial(TokenLoader, self._items.part(train, torch.from_numpy(learnt_codes))),
+            partial(TokenLoader, self._items.part(held_out, self._items.codes)),
+            shown=shown,
+            batch_size=self.config.batch_size or 1,
+            device=self._machine.device,
         )
-        held_out_loader = TokenLoader(
-            self._items.part(held_out, self._items.codes), bs=2 * batch_size, device=device
-        )
-        return DataLoaders(train_loader, held_out_loader, device=device)
 
     def _explain_one(
         self, network: Any, text: str, code: int, rival: int
@@ -206,25 +206,19 @@ class NetworkTexts:
         for first in range(0, len(order), OCCLUDED_BATCH):
             part = order[first : first + OCCLUDED_BATCH]
             batch = padded([tokens[place] for place in part], self._items.pad).to(self._machine.device)
-            with torch.inference_mode(), autocast(self._machine.device, self._machine.precision):
-                said = self._network.logits(network, batch).float().cpu().numpy()
+            logits = partial(self._network.logits, network)
+            said = read_logits(network, logits, batch, self._machine)[0].cpu().numpy()
             lead[part] = said[:, code] - said[:, rival] if rival != code else said[:, code]
         return start, end, lead[0] - lead[1:]
 
 
-def settled(
-    config: TrainConfig, n_train: int, machine: Machine, *, shown: int, epochs: tuple[int, int]
-) -> TrainConfig:
-    """The configuration with batch size and epochs filled in: as many as show a model `shown` texts, within bounds."""
-    least, most = epochs
-    return replace(
-        config,
-        epochs=config.epochs or min(most, max(least, round(shown / max(1, n_train)))),
-        batch_size=config.batch_size or next(size for fewest, size in BATCH_SIZES if n_train >= fewest),
-        label_smoothing=config.smoothing,
-        mixed_precision=machine.precision,
-        n_threads=machine.n_threads,
-    )
+def open_trained_texts(
+    network: TextNetwork, items: pd.DataFrame, about: Mapping[str, Any], machine: Machine
+) -> NetworkTexts:
+    """As `diagnostics.modalities.text.open_trained`, for a network of the kind that was trained."""
+    codes = np.full(len(items), NO_LABEL, dtype=np.int64)
+    config = TrainConfig(arch=about["arch"])
+    return NetworkTexts(network, items["text"].tolist(), codes, config, tuple(about["classes"]), machine)
 
 
 def _cut_notes(lengths: IntArray, longest: int) -> tuple[str, ...]:

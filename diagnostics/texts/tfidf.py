@@ -18,9 +18,9 @@ from diagnostics.task import FloatArray, IntArray, Task
 from diagnostics.texts.counts import CountedTexts
 from diagnostics.texts.pieces import parts_of
 from diagnostics.texts.quick import TextFeatures
-from diagnostics.training.config import NETWORK_OPTIONS, TrainConfig, refuse_options
+from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
-from diagnostics.training.estimator import EstimatorWay
+from diagnostics.training.estimator import EstimatorWay, settled_without_epochs
 from diagnostics.training.sparse_head import SparseHead, choose_strength, fit_sparse_head
 
 NAME = "tfidf"
@@ -174,10 +174,10 @@ def open_items(
 
     raises : ConfigError if options are set that only networks have
     """
-    refuse_options(config, NETWORK_OPTIONS, why=f"{NAME} is fitted at once, from scratch")
+    settled = settled_without_epochs(config, machine, why=f"{NAME} is fitted at once, from scratch")
     on_progress(Progress("count", 0, len(items), "counting words"))
     counted = CountedTexts(items["text"].tolist())
     shared = TextFeatures().embed_counted(counted, items, cache_dir)
     on_progress(Progress("count", len(items), len(items), "counting words"))
-    settled = replace(config, arch=NAME, mixed_precision="off", n_threads=machine.n_threads)
-    return TfidfItems(counted, shared.read()[0], items["unit"].tolist(), settled, len(task.classes))
+    features, units = shared.read()[0], items["unit"].tolist()
+    return TfidfItems(counted, features, units, replace(settled, arch=NAME), len(task.classes))

@@ -1,19 +1,17 @@
 """Texts as numbers of tokens, and a fastai loader over them: batches of texts of about the same length."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from fastai.data.core import TfmdDL
 from torch import Tensor
 
+from diagnostics.loaders import BatchLoader
 from diagnostics.task import IntArray
 
 SORTED_BATCHES = 50
-
-DrawFunction = Callable[[np.random.Generator], IntArray]
 
 
 @dataclass(frozen=True)
@@ -56,23 +54,21 @@ def padded(tokens: Sequence[IntArray], pad: int) -> Tensor:
 
 
 def longest_first(lengths: IntArray) -> IntArray:
-    """Places, the longest text first; of equal ones the first. Recurrent networks need batches in this order."""
+    """(n,) places, the longest text first; of equal ones the first. Recurrent networks need batches in this order.
+
+    lengths : (n,)
+    """
     return np.argsort(-lengths, kind="stable")
 
 
-class TokenLoader(TfmdDL):  # type: ignore[misc]
+class TokenLoader(BatchLoader):
     """Batches of tokens, the longest text of a batch first, and codes from TokenItems.
 
-    draw : the items that an epoch shows; None = all, in the same batches every time, for evaluation
-    order_rng, batch_positions : as `diagnostics.array_loader.ArrayLoader` has them
+    Without `draw`, for evaluation, all texts come in the same batches every time.
     """
 
-    def __init__(self, dataset: TokenItems, *, draw: DrawFunction | None = None, **options: Any) -> None:
-        options.setdefault("num_workers", 0)
-        self.draw = draw
+    def __init__(self, dataset: TokenItems, **options: Any) -> None:
         self.lengths = dataset.lengths()
-        self.order_rng = np.random.default_rng(0)
-        self.batch_positions: IntArray = np.empty(0, dtype=np.int64)
         super().__init__(dataset, **options)
 
     def new(self, dataset: TokenItems | None = None, cls: type | None = None, **options: Any) -> Any:
@@ -94,15 +90,6 @@ class TokenLoader(TfmdDL):  # type: ignore[misc]
         whole = ordered[:n_whole].reshape(-1, self.bs)
         shuffled = self.order_rng.permutation(whole).ravel()
         return [*shuffled.tolist(), *ordered[n_whole:].tolist()]
-
-    def create_item(self, position: int | None) -> int:
-        return position or 0
-
-    def do_item(self, position: int | None) -> int:
-        return self.create_item(position)
-
-    def do_batch(self, positions: list[int]) -> tuple[Tensor, Tensor]:
-        return self.create_batch(positions)
 
     def create_batch(self, positions: list[int]) -> tuple[Tensor, Tensor]:
         items: TokenItems = self.dataset

@@ -17,11 +17,11 @@ from diagnostics.errors import ConfigError
 from diagnostics.modalities import Machine
 from diagnostics.model_choices.text import TRANSFORMER_WITHOUT
 from diagnostics.progress import Progress, ProgressCallback
-from diagnostics.task import NO_LABEL, IntArray, Task
-from diagnostics.texts.networks import NetworkTexts, settled
+from diagnostics.task import IntArray, Task
+from diagnostics.texts.networks import NetworkTexts, open_trained_texts
 from diagnostics.texts.tokens import TokenItems
 from diagnostics.training.config import TrainConfig, refuse_options
-from diagnostics.training.recipe import Phase
+from diagnostics.training.recipe import Phase, settled_network
 from diagnostics.training.weights import Probe, can_reach, find_on_hub
 
 NAME = "transformer"
@@ -150,7 +150,7 @@ def open_items(
     name = _checked(config.arch)
     on_progress(Progress("tokens", 0, len(items), "cutting texts into tokens"))
     known = replace(
-        settled(config, n_train, machine, shown=SHOWN, epochs=EPOCHS),
+        settled_network(config, n_train, machine, shown=SHOWN, epochs=EPOCHS),
         pretrained=True,
         lr=config.lr or USUAL_LR,
     )
@@ -163,10 +163,7 @@ def open_trained(
     items: pd.DataFrame, *, about: Mapping[str, Any], machine: Machine, on_progress: ProgressCallback
 ) -> NetworkTexts:
     """As `diagnostics.modalities.text.open_trained`."""
-    network = Transformer(_checked(about["arch"]))
-    codes = np.full(len(items), NO_LABEL, dtype=np.int64)
-    config = replace(TrainConfig(), arch=about["arch"])
-    return NetworkTexts(network, items["text"].tolist(), codes, config, tuple(about["classes"]), machine)
+    return open_trained_texts(Transformer(_checked(about["arch"])), items, about, machine)
 
 
 def _checked(arch: str, *, probe: Probe = can_reach) -> str:

@@ -45,13 +45,13 @@ class Augment:
 
 
 def flip_some(images: Tensor) -> Tensor:
-    """Mirror each image with probability 1/2."""
+    """Mirror each image with probability 1/2; images : (n, 3, h, w) of any type"""
     chosen = torch.rand(len(images)).to(images.device) < 0.5
     return torch.where(chosen.view(-1, 1, 1, 1), images.flip(3), images)
 
 
 def shift_some(images: Tensor) -> Tensor:
-    """Move each image by whole pixels, up to 1/8 of its side, reflected at the border."""
+    """Move each image by whole pixels, up to 1/8 of its side, reflected at the border; images : (n, 3, h, w)"""
     n_images, _, height, width = images.shape
     rows = _moved_indices(n_images, height).to(images.device)
     columns = _moved_indices(n_images, width).to(images.device)
@@ -68,7 +68,7 @@ def _moved_indices(n_images: int, side: int) -> Tensor:
 
 
 def warp_some(images: Tensor) -> Tensor:
-    """Turn, zoom and move each float image in one interpolation, reflected at the border."""
+    """Turn, zoom and move each float image, (n, 3, h, w), in one interpolation, reflected at the border."""
     n_images = len(images)
     turn = (torch.rand(n_images) * 2 - 1) * MAX_TURN_RAD
     zoom = 1 + (torch.rand(n_images) * 2 - 1) * MAX_ZOOM
@@ -82,7 +82,7 @@ def warp_some(images: Tensor) -> Tensor:
 
 
 def light_some(images: Tensor) -> Tensor:
-    """Change contrast and brightness of each normalised image."""
+    """Change contrast and brightness of each normalised image, (n, 3, h, w)."""
     contrast = 1 + (torch.rand(len(images), 1, 1, 1) * 2 - 1) * MAX_LIGHT
     brightness = (torch.rand(len(images), 1, 1, 1) * 2 - 1) * MAX_LIGHT
     return images * contrast.to(images.device) + brightness.to(images.device)

@@ -10,12 +10,13 @@ import torch
 
 from diagnostics.errors import Cancelled
 from diagnostics.explanations import Explanations, place_explanations
-from diagnostics.modalities import EstimatorItems, FittedEstimator, ToExplain
+from diagnostics.modalities import EstimatorItems, FittedEstimator, Machine, ToExplain
 from diagnostics.progress import ProgressCallback
 from diagnostics.run_folder import FITTED_AT_ONCE, HISTORY_COLUMNS
 from diagnostics.signals import DYNAMICS, TRAINED
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.checkpoint import FoldPredictions
+from diagnostics.training.config import NETWORK_OPTIONS, TrainConfig, refuse_options
 from diagnostics.training.fold import HistoryRow, OpenRun, Teller, n_threads_of_model, to_explain
 from diagnostics.training.imbalance import item_weights
 
@@ -127,6 +128,16 @@ class EstimatorWay:
             part = np.arange(start, min(start + PREDICT_BATCH_SIZE, len(probabilities)))
             probabilities[part] = run.plan.kind.join([each.predict(part) for each in fitted])
             teller.on_predicted(len(part))
+
+
+def settled_without_epochs(config: TrainConfig, machine: Machine, *, why: str) -> TrainConfig:
+    """The configuration of a model that is fitted at once.
+
+    why : it has none of the options that only networks have, the rest of a sentence
+    raises : ConfigError if such options are set
+    """
+    refuse_options(config, NETWORK_OPTIONS, why=why)
+    return replace(config, mixed_precision="off", n_threads=machine.n_threads)
 
 
 def _history_row(

@@ -65,6 +65,7 @@ def find_lr(
     """Run the learning rate finder; the learner is not to be used afterwards.
 
     returns : the curve, columns LR_FINDER_COLUMNS; loss is smoothed, one row is chosen
+    raises : Cancelled
     """
     seed_everything(seed, 0, 0)
     learner.freeze_to(phases[0].freeze_to)

@@ -4,7 +4,7 @@ Minimised for each fold, over weights W and biases b (which are not penalised), 
 
     mean over its training items of -log softmax(W x + b)[label]  +  strength / 2 · |W|²
 
-or what stands in its place where an item has several labels, see `diagnostics.training.set_heads`
+or what stands in place of the softmax where an item has several labels, see `diagnostics.training.outcomes`
 
 (a weighted mean where items have weights)
 
@@ -19,16 +19,15 @@ once; a turn of the features changes neither the heads nor the penalty.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everyone knows it by
 from torch import Tensor
 
 from diagnostics.errors import Cancelled
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.lbfgs import Memory, Point
+from diagnostics.training.outcomes import Outcome
 
 STRENGTHS = tuple(10 ** (-exponent / 2) for exponent in range(11))
 TOLERANCE = 3e-4
@@ -73,7 +72,7 @@ class HeadFold:
 class Heads:
     """What the heads say.
 
-    fold_probs : (n_folds, n_items, n_classes) float32
+    fold_probs : (n_folds, n_items, n_classes) float32 in [0, 1]; rows sum to 1 if an item has one label
     strength : the chosen one; losses : (n_tried,), mean held-out loss for the first strengths of STRENGTHS
     largest_gradient : over all heads, of the mean loss; at most the tolerance asked for where they converged
     points : where each head ended, in its space
@@ -84,84 +83,6 @@ class Heads:
     losses: tuple[float, ...]
     largest_gradient: float
     points: tuple[Point, ...]
-
-
-class Outcome(Protocol):
-    """What the heads are to say of each item, and how their logits say it."""
-
-    @property
-    def n_outputs(self) -> int:
-        """How many logits an item has."""
-
-    def targets(self, rows: Tensor) -> Tensor:
-        """(n, n_outputs), the probabilities that would be right."""
-
-    def start(self, shares: Tensor) -> Tensor:
-        """(n_outputs,) the biases at which the probabilities are these shares."""
-
-    def probs(self, logits: Tensor) -> Tensor:
-        """(n, n_outputs)."""
-
-    def losses(self, logits: Tensor, rows: Tensor) -> Tensor:
-        """(n, 1) or (n, n_outputs) of items that have a label; those of an item add up, and the slope of their sum in
-        the logits is probabilities minus targets."""
-
-    def spread(self, probs: Tensor, along: Tensor) -> Tensor:
-        """(n, 1) or (n, n_outputs), the curvature of the losses along a direction of the logits."""
-
-
-@dataclass(frozen=True, slots=True)
-class OneLabel:
-    """Each item has one of n_outputs labels; codes : (n_items,), read at labelled items only."""
-
-    codes: Tensor
-    n_outputs: int
-
-    def targets(self, rows: Tensor) -> Tensor:
-        return F.one_hot(self.codes[rows], self.n_outputs).float()
-
-    def start(self, shares: Tensor) -> Tensor:
-        return shares.log()
-
-    def probs(self, logits: Tensor) -> Tensor:
-        return logits.softmax(dim=1)
-
-    def losses(self, logits: Tensor, rows: Tensor) -> Tensor:
-        return F.cross_entropy(logits, self.codes[rows], reduction="none")[:, None]
-
-    def spread(self, probs: Tensor, along: Tensor) -> Tensor:
-        weighted = probs * along
-        return (weighted * along).sum(dim=1, keepdim=True) - weighted.sum(dim=1, keepdim=True).square()
-
-
-def fit_heads(
-    folds: Sequence[HeadFold],
-    codes: IntArray,
-    n_classes: int,
-    *,
-    device: torch.device,
-    tolerance: float = TOLERANCE,
-    strength: float | None = None,
-    weights: FloatArray | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-    on_fold: Callable[[int], None] = lambda n_done: None,
-) -> Heads:
-    """Fit one head a fold and let each predict every item.
-
-    codes : (n_items,) of the labels, read at the positions that the folds name
-    the others : see `fit_linear_heads`
-    """
-    return fit_linear_heads(
-        folds,
-        OneLabel(torch.from_numpy(codes).to(device), n_classes),
-        n_items=len(codes),
-        device=device,
-        tolerance=tolerance,
-        strength=strength,
-        weights=weights,
-        should_stop=should_stop,
-        on_fold=on_fold,
-    )
 
 
 def fit_linear_heads(
@@ -178,6 +99,7 @@ def fit_linear_heads(
 ) -> Heads:
     """Fit one head a fold and let each predict every item.
 
+    outcome : of all items, read at the positions that the folds name, which must have a label
     strength : of the penalty; None chooses the one of STRENGTHS, from strong to weak, at which the held-out items are
         most likely, over as many folds as together hold out 5,000; it stops when it gets worse
     weights : (n_items,), how much each item counts, 0 or more, relative to the others, in training and where the

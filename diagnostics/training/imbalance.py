@@ -74,7 +74,7 @@ def repetitions(counts: IntArray) -> FloatArray:
 
 
 def draw_each_once(space: LabelSpace, codes: IntArray, rng: np.random.Generator) -> IntArray:
-    """Every position once, in random order."""
+    """Every position once, in random order, (n_items,)."""
     return rng.permutation(len(codes))
 
 

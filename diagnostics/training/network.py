@@ -90,7 +90,12 @@ class NetworkWay:
         kept.train_logits[run.plan.trained_on(model)] = logits.means()
         asked = to_explain(run, model, kept.probabilities)
         if asked is not None:
-            explained = self.items.explain(learner.model, asked, should_stop=should_stop)
+            explained = self.items.explain(
+                learner.model,
+                asked,
+                probabilities=run.learning.probabilities,
+                should_stop=should_stop,
+            )
             run.checkpoints.keep_explanations(model, asked.positions, explained)
         run.checkpoints.keep_fold(model)
 

@@ -36,7 +36,6 @@ def predict(
     should_stop : asked before every batch; if it says so, raises Cancelled
     on_batch : told how many items were predicted
     """
-    linear = last_linear(model)
     model.eval()
     order = opened.in_order(positions)
     for start in range(0, len(positions), batch_size):
@@ -45,7 +44,7 @@ def predict(
         part = order[start : start + batch_size]
         views = opened.views(positions[part])
         logits = partial(opened.logits, model)
-        probs, embeddings[part] = _mean_over_views(logits, activation, linear, views, machine)
+        probs, embeddings[part] = _mean_over_views(model, logits, activation, views, machine)
         if probabilities is not None:
             probabilities[part] = probs
         on_batch(len(part))
@@ -62,19 +61,39 @@ def last_linear(model: nn.Module) -> nn.Linear:
     return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
 
 
-def _mean_over_views(
-    logits: Callable[[Tensor], Tensor],
-    activation: Callable[[Tensor], Tensor],
-    linear: nn.Linear,
-    views: list[Tensor],
-    machine: Machine,
-) -> tuple[FloatArray, FloatArray]:
+def read_logits(
+    model: nn.Module, logits: Callable[[Tensor], Tensor], view: Tensor, machine: Machine
+) -> tuple[Tensor, Tensor]:
+    """(n, n_classes) logits and (n, n_features) what the last layer reads, both float32.
+
+    The layers before the last one compute in the machine's precision, the last one in float32: half precision keeps
+    two or three digits, too few to tell apart items that a ranking is to tell apart.
+
+    logits : what the model says of a view, see `diagnostics.modalities.NetworkItems.logits`
+    """
+    linear = last_linear(model)
     seen: list[Tensor] = []
     hook = linear.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].float()))
     try:
         with torch.inference_mode(), autocast(machine.device, machine.precision):
-            probabilities = torch.stack([activation(logits(view).float()) for view in views]).mean(dim=0)
+            logits(view)
     finally:
         hook.remove()
-    embedding = torch.stack(seen).mean(dim=0).clamp(-LARGEST_FLOAT16, LARGEST_FLOAT16)
+    (features,) = seen
+    with torch.inference_mode():
+        said: Tensor = linear(features)
+    return said, features
+
+
+def _mean_over_views(
+    model: nn.Module,
+    logits: Callable[[Tensor], Tensor],
+    activation: Callable[[Tensor], Tensor],
+    views: list[Tensor],
+    machine: Machine,
+) -> tuple[FloatArray, FloatArray]:
+    read = [read_logits(model, logits, view, machine) for view in views]
+    probabilities = torch.stack([activation(said) for said, _ in read]).mean(dim=0)
+    embedding = torch.stack([features for _, features in read]).mean(dim=0)
+    embedding = embedding.clamp(-LARGEST_FLOAT16, LARGEST_FLOAT16)
     return probabilities.cpu().numpy(), embedding.cpu().numpy().astype(np.float16)

@@ -9,6 +9,7 @@ import torch
 from fastai.losses import CrossEntropyLossFlat, FocalLossFlat
 from fastai.optimizer import Adam
 
+from diagnostics.modalities import Machine
 from diagnostics.task import IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import FOCAL_LOSS, NO_REMEDY, WEIGHTED_LOSS, inverse_root_weights
@@ -70,19 +71,37 @@ def resolve_config(config: TrainConfig, facts: DataFacts, *, n_threads: int, pre
     own_px = -(-int(facts.median_short_side_px) // 8) * 8
     frozen_epochs = config.frozen_epochs if config.frozen_epochs is not None else int(config.pretrained)
     epochs = config.epochs or _epochs(facts.n_train, config.pretrained, frozen_epochs)
-    batch_size = next(size for least, size in BATCH_SIZES if facts.n_train >= least)
     return replace(
         config,
         arch=(PRETRAINED_ARCH if config.pretrained else SMALL_CNN) if config.arch == "auto" else config.arch,
         image_size_px=config.image_size_px or min(high, max(low, own_px)),
         epochs=epochs,
         frozen_epochs=min(frozen_epochs, epochs),
-        batch_size=config.batch_size or batch_size,
+        batch_size=config.batch_size or _batch_size(facts.n_train),
         label_smoothing=config.smoothing,
         flip=(not facts.is_grey) if config.flip is None else config.flip,
         mixed_precision=precision,
         n_threads=n_threads,
     )
+
+
+def settled_network(
+    config: TrainConfig, n_train: int, machine: Machine, *, shown: int, epochs: tuple[int, int]
+) -> TrainConfig:
+    """The configuration with batch size and epochs filled in: as many as show a model `shown` items, within bounds."""
+    least, most = epochs
+    return replace(
+        config,
+        epochs=config.epochs or min(most, max(least, round(shown / max(1, n_train)))),
+        batch_size=config.batch_size or _batch_size(n_train),
+        label_smoothing=config.smoothing,
+        mixed_precision=machine.precision,
+        n_threads=machine.n_threads,
+    )
+
+
+def _batch_size(n_train: int) -> int:
+    return next(size for fewest, size in BATCH_SIZES if n_train >= fewest)
 
 
 def _epochs(n_train: int, pretrained: bool, frozen_epochs: int) -> int:

@@ -89,7 +89,7 @@ def find_torchvision_weights(
 def find_timm_weights(
     name: str, weights_file: Path | None = None, *, probe: Probe = can_reach
 ) -> WeightsFile:
-    """Weights of a timm model, as `find_torchvision_weights`."""
+    """Weights of a timm model; looks for them, and raises, as `find_torchvision_weights`."""
     if weights_file is not None:
         return _given(weights_file)
     source = timm.get_pretrained_cfg(name)
@@ -110,6 +110,11 @@ def find_timm_weights(
 
 
 def find_on_hub(name: str, hub_id: str, probe: Probe) -> WeightsFile:
+    """Weights of a model on the Hugging Face hub: in the cache, else to be fetched.
+
+    name : what messages call the model
+    raises : WeightsError if they are not here and the hub cannot be reached
+    """
     url = f"{huggingface_hub.constants.ENDPOINT}/{hub_id}/resolve/main/{HUB_FILES[0]}"
     for file_name in HUB_FILES:
         cached = huggingface_hub.try_to_load_from_cache(hub_id, file_name)

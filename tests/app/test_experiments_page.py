@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_read_is_named_beside_the_others(recommended):
     at = opened("experiments")
     assert texts(at).count("It does no harm") == 2
     first, second = (error.value for error in at.error)
-    assert "exp\\-0002" in first and "cannot be read" in first
+    assert "exp\\-0002" in first and "is missing" in first
     assert "Remove the experiment" in second
     at.button(key="remove_exp-0002").click().run()
     assert not broken.exists()

@@ -44,8 +44,8 @@ from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.multilabel.scores import score_label_sets
 from diagnostics.multilabel.signals import pair_signals
 from diagnostics.multilabel.splits import make_multilabel_folds
-from diagnostics.training.heads import HeadFold
-from diagnostics.training.set_heads import fit_set_heads
+from diagnostics.training.heads import HeadFold, fit_linear_heads
+from diagnostics.training.outcomes import SigmoidOutcome
 
 WRONG_ITEMS = 0.08
 N_FOLDS = 5
@@ -236,7 +236,8 @@ def make_texts(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         HeadFold(lambda: features, np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
         for fold in range(N_FOLDS)
     ]
-    heads = fit_set_heads(parts, sets_of(given), device=CPU)
+    outcome = SigmoidOutcome(torch.from_numpy(given))
+    heads = fit_linear_heads(parts, outcome, n_items=N_TEXTS, device=CPU)
     return true, given, heads.fold_probs[folds, np.arange(N_TEXTS)]
 
 

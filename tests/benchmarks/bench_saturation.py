@@ -36,7 +36,8 @@ from diagnostics.modalities import Machine
 from diagnostics.predictions import SharedEmbeddings
 from diagnostics.task import FloatArray, IntArray, Task, label_codes
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.heads import HeadFold, fit_heads
+from diagnostics.training.heads import HeadFold, fit_linear_heads
+from diagnostics.training.outcomes import SoftmaxOutcome
 from diagnostics.training.plan import make_plan
 from diagnostics.training.quick import Prepared
 from diagnostics.training.trainers import quick_trainer
@@ -87,7 +88,10 @@ class World:
             codes = np.concatenate([label_codes(items["label"], CLASSES), np.full(len(held_out), -1)])
             weights = items["weight"].to_numpy() if "weight" in items else np.ones(len(rows))
             weights = np.concatenate([weights, np.ones(len(held_out))])
-            heads = fit_heads(parts, codes, len(CLASSES), device=torch.device("cpu"), weights=weights)
+            outcome = SoftmaxOutcome(torch.from_numpy(codes), len(CLASSES))
+            heads = fit_linear_heads(
+                parts, outcome, n_items=len(codes), device=torch.device("cpu"), weights=weights
+            )
             return heads.fold_probs[:, len(rows) :]
 
         return train

@@ -10,7 +10,7 @@ from diagnostics.label_quality import LABEL_RIGHT, LABEL_WRONG
 from diagnostics.multilabel.label_quality import PairQuality, fit_pair_quality
 from diagnostics.multilabel.label_sets import LabelSets, parse_label_sets
 from diagnostics.multilabel.scores import MISSING, NO_CLASS, SUPERFLUOUS, score_label_sets
-from diagnostics.multilabel.signals import fold_disagreement, pair_signals
+from diagnostics.multilabel.signals import pair_signals
 from diagnostics.neighbours import NOBODY, NearItems
 from diagnostics.predictions import IN_SAMPLE, MEAN_OF_FOLDS, OUT_OF_FOLD
 
@@ -202,8 +202,3 @@ def test_items_that_lack_a_signal_are_judged_by_the_others():
     quality = fitted.of(signals, slice(None))
     assert not np.isnan(quality[:-5]).any()
     assert average_precision_score(wrong[:-5].ravel(), -quality[:-5].ravel()) > 0.3
-
-
-def test_folds_disagree_by_the_spread_of_what_they_say():
-    said = np.array([[[0.2, 0.5]], [[0.8, 0.5]]])
-    np.testing.assert_allclose(fold_disagreement(said, np.array([0])), [[0.3, 0.0]])

@@ -9,7 +9,8 @@ from diagnostics.modalities.tabular_quick import RowFeatures
 from diagnostics.progress import ignore_progress
 from diagnostics.rows import quick
 from diagnostics.rows.quick import N_FOURIER, QuickFit, fit_quick
-from diagnostics.training.heads import HeadFold, fit_heads
+from diagnostics.training.heads import HeadFold, fit_linear_heads
+from diagnostics.training.outcomes import SoftmaxOutcome
 
 RNG = np.random.default_rng(0)
 
@@ -29,7 +30,8 @@ def head_accuracy(features, codes):
         HeadFold(lambda: features, np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold))
         for fold in range(3)
     ]
-    probs = fit_heads(folds, codes, int(codes.max()) + 1, device=torch.device("cpu")).fold_probs
+    outcome = SoftmaxOutcome(torch.from_numpy(codes), int(codes.max()) + 1)
+    probs = fit_linear_heads(folds, outcome, n_items=len(codes), device=torch.device("cpu")).fold_probs
     return (probs[fold_of, np.arange(len(codes))].argmax(axis=1) == codes).mean()
 
 

@@ -15,7 +15,16 @@ from diagnostics.texts.awd_lstm import AwdLstm, find_pretrained, read_words
 from diagnostics.texts.tokens import TokenItems, TokenLoader, padded
 from diagnostics.training import fit
 from diagnostics.training.config import TrainConfig
-from tests.diagnostics.text_items import TASK, make_texts, quick_inputs, quick_run, train
+from tests.diagnostics.text_items import (
+    SETS,
+    TASK,
+    assert_sets_are_learnt,
+    make_texts,
+    quick_inputs,
+    quick_run,
+    train,
+    with_sets,
+)
 
 TINY = {"emb_sz": 12, "n_hid": 16, "n_layers": 2}
 CONFIG = TrainConfig(
@@ -57,6 +66,10 @@ def test_a_recurrent_network_learns_texts_out_of_fold(run, items):
         "fold-0.safetensors", "fold-1.safetensors", "model.json",
     ]  # fmt: skip
     assert run.predictions.fold_embeddings.shape[:2] == (2, len(items))
+
+
+def test_a_recurrent_network_learns_several_labels(items, tmp_path, tiny_networks):
+    assert_sets_are_learnt(train(with_sets(items), tmp_path, replace(CONFIG, planted=0.0), task=SETS))
 
 
 def test_words_are_explained_by_leaving_them_out(run, items):

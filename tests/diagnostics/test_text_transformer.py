@@ -9,7 +9,17 @@ from diagnostics.errors import ConfigError, WeightsError
 from diagnostics.explanations import read_explanations
 from diagnostics.texts import transformer
 from diagnostics.training.config import TrainConfig
-from tests.diagnostics.text_items import FILLERS, WORDS, make_texts, quick_inputs, quick_run, train
+from tests.diagnostics.text_items import (
+    FILLERS,
+    SETS,
+    WORDS,
+    assert_sets_are_learnt,
+    make_texts,
+    quick_inputs,
+    quick_run,
+    train,
+    with_sets,
+)
 
 transformers = pytest.importorskip("transformers", reason="the extra text is not installed")
 
@@ -62,6 +72,11 @@ def test_a_transformer_learns_texts_out_of_fold(run, items):
     assert run.predictions.fold_embeddings.shape == (2, len(items), 24)
     assert run.info.pretrained
     assert read_explanations(run.folder).of(0)
+
+
+def test_a_transformer_learns_several_labels_in_half_precision(items, config, tmp_path):
+    in_half = replace(config, epochs=14, lr=0.04, mixed_precision="bf16")
+    assert_sets_are_learnt(train(with_sets(items), tmp_path, in_half, task=SETS))
 
 
 def test_without_a_learning_rate_it_takes_one_made_for_fine_tuning(run, items, config, tmp_path):

@@ -9,8 +9,9 @@ from sklearn.preprocessing import StandardScaler
 from diagnostics.errors import Cancelled, ConfigError
 from diagnostics.label_space import single_space
 from diagnostics.training import heads
-from diagnostics.training.heads import STRENGTHS, HeadFold, fit_heads
+from diagnostics.training.heads import STRENGTHS, HeadFold, fit_linear_heads
 from diagnostics.training.imbalance import IMBALANCE, item_weights
+from diagnostics.training.outcomes import SoftmaxOutcome
 
 CPU = torch.device("cpu")
 N_CLASSES = 4
@@ -41,6 +42,11 @@ def make_folds(features, n_folds=3):
     ]
 
 
+def fit_heads(folds, codes, n_classes, **options):
+    outcome = SoftmaxOutcome(torch.from_numpy(codes), n_classes)
+    return fit_linear_heads(folds, outcome, n_items=len(codes), device=CPU, **options)
+
+
 @pytest.mark.parametrize(
     ("strength", "imbalance"), [(1.0, "none"), (0.03, "oversample"), (0.03, "weighted_loss"), (0.001, "none")]
 )
@@ -51,7 +57,6 @@ def test_heads_are_those_of_scikit_learn(data, strength, imbalance):
         make_folds(features),
         codes,
         N_CLASSES,
-        device=CPU,
         weights=weights,
         strength=strength,
         tolerance=1e-6,
@@ -68,19 +73,19 @@ def test_heads_are_those_of_scikit_learn(data, strength, imbalance):
 
 def test_the_tolerance_that_is_used_by_itself_is_close_enough_to_rank_by(data):
     features, codes = data
-    loose = fit_heads(make_folds(features), codes, N_CLASSES, device=CPU, strength=0.01)
-    tight = fit_heads(make_folds(features), codes, N_CLASSES, device=CPU, strength=0.01, tolerance=1e-6)
+    loose = fit_heads(make_folds(features), codes, N_CLASSES, strength=0.01)
+    tight = fit_heads(make_folds(features), codes, N_CLASSES, strength=0.01, tolerance=1e-6)
     assert loose.largest_gradient <= heads.TOLERANCE
     assert np.abs(loose.fold_probs - tight.fold_probs).max() < 0.01
 
 
 def test_the_strength_is_the_one_at_which_held_out_items_are_most_likely(data):
     features, codes = data
-    chosen = fit_heads(make_folds(features), codes, N_CLASSES, device=CPU)
+    chosen = fit_heads(make_folds(features), codes, N_CLASSES)
     fold = np.arange(len(codes)) % 3
 
     def loss(strength):
-        probs = fit_heads(make_folds(features), codes, N_CLASSES, device=CPU, strength=strength).fold_probs
+        probs = fit_heads(make_folds(features), codes, N_CLASSES, strength=strength).fold_probs
         return -np.log(probs[fold, np.arange(len(codes)), codes]).mean()
 
     assert chosen.strength == min(STRENGTHS, key=loss)
@@ -90,7 +95,7 @@ def test_the_strength_is_the_one_at_which_held_out_items_are_most_likely(data):
 def test_labels_that_mean_nothing_get_the_strongest_penalty_and_the_shares_of_the_classes(data):
     features, codes = data
     shuffled = np.random.default_rng(1).permutation(codes)
-    found = fit_heads(make_folds(features), shuffled, N_CLASSES, device=CPU)
+    found = fit_heads(make_folds(features), shuffled, N_CLASSES)
     assert found.strength >= 0.3
     shares = np.bincount(shuffled, minlength=N_CLASSES) / len(shuffled)
     np.testing.assert_allclose(found.fold_probs.mean(axis=(0, 1)), shares, atol=0.05)
@@ -99,7 +104,7 @@ def test_labels_that_mean_nothing_get_the_strongest_penalty_and_the_shares_of_th
 def test_large_sets_choose_on_as_many_folds_as_hold_out_enough(data, monkeypatch):
     features, codes = data
     monkeypatch.setattr(heads, "ENOUGH_HELD_OUT", 150)
-    found = fit_heads(make_folds(features), codes, N_CLASSES, device=CPU)
+    found = fit_heads(make_folds(features), codes, N_CLASSES)
     assert found.strength in STRENGTHS
     assert found.fold_probs.shape == (3, len(codes), N_CLASSES)
 
@@ -107,10 +112,10 @@ def test_large_sets_choose_on_as_many_folds_as_hold_out_enough(data, monkeypatch
 def test_a_class_that_nobody_has_and_a_feature_that_never_changes_do_no_harm(data):
     features, codes = data
     constant = np.concatenate([features, np.full((len(features), 1), 7, dtype=np.float16)], axis=1)
-    found = fit_heads(make_folds(constant), codes, N_CLASSES + 1, device=CPU, strength=0.01)
+    found = fit_heads(make_folds(constant), codes, N_CLASSES + 1, strength=0.01)
     assert np.isfinite(found.fold_probs).all()
     assert found.fold_probs[:, :, N_CLASSES].max() < 0.01
-    plain = fit_heads(make_folds(features), codes, N_CLASSES, device=CPU, strength=0.01)
+    plain = fit_heads(make_folds(features), codes, N_CLASSES, strength=0.01)
     np.testing.assert_allclose(found.fold_probs[:, :, :N_CLASSES], plain.fold_probs, atol=0.01)
 
 
@@ -122,21 +127,21 @@ def test_unlabelled_items_are_predicted_too(data):
     parts = [
         HeadFold(lambda: features, np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)
     ]
-    found = fit_heads(parts, codes, N_CLASSES, device=CPU)
+    found = fit_heads(parts, codes, N_CLASSES)
     np.testing.assert_allclose(found.fold_probs.sum(axis=2), 1, atol=1e-5)
 
 
 def test_heads_stop_on_request(data):
     features, codes = data
     with pytest.raises(Cancelled):
-        fit_heads(make_folds(features), codes, N_CLASSES, device=CPU, should_stop=lambda: True)
+        fit_heads(make_folds(features), codes, N_CLASSES, should_stop=lambda: True)
 
 
 def test_nothing_warns(data):
     features, codes = data
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fit_heads(make_folds(features), codes, N_CLASSES, device=CPU)
+        fit_heads(make_folds(features), codes, N_CLASSES)
 
 
 def test_a_head_that_counts_rare_classes_as_much_as_common_ones_finds_more_of_them(data):
@@ -148,7 +153,6 @@ def test_a_head_that_counts_rare_classes_as_much_as_common_ones_finds_more_of_th
             make_folds(features),
             codes,
             N_CLASSES,
-            device=CPU,
             weights=weights_for(imbalance, codes),
         )
         return heads.fold_probs.mean(axis=0)[rare, codes.max()].mean()

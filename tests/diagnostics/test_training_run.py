@@ -24,7 +24,8 @@ from diagnostics.similar import similar_training_items
 from diagnostics.task import Task, label_codes
 from diagnostics.training import embeddings, fit, fold, workers
 from diagnostics.training.config import TrainConfig
-from diagnostics.training.heads import HeadFold, fit_heads
+from diagnostics.training.heads import HeadFold, fit_linear_heads
+from diagnostics.training.outcomes import SoftmaxOutcome
 from diagnostics.training.plan import TRAIN_COLUMNS
 from diagnostics.training.quick import QuickInputs, keep_folds, train_quick_run
 from diagnostics.training.run import train_run
@@ -322,7 +323,8 @@ def test_a_quick_round_on_labels_that_mean_nothing_is_at_chance_but_not_on_featu
             )
             for fold in range(3)
         ]
-        heads = fit_heads(parts, codes, 3, device=torch.device("cpu"))
+        outcome = SoftmaxOutcome(torch.from_numpy(codes), 3)
+        heads = fit_linear_heads(parts, outcome, n_items=len(codes), device=torch.device("cpu"))
         predicted = heads.fold_probs[folds, np.arange(len(codes))].argmax(axis=1)
         return (predicted == codes).mean()
 

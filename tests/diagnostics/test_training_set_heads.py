@@ -5,8 +5,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from diagnostics.multilabel.label_sets import LabelSets
-from diagnostics.training.heads import STRENGTHS, HeadFold
-from diagnostics.training.set_heads import fit_set_heads
+from diagnostics.training.heads import STRENGTHS, HeadFold, fit_linear_heads
+from diagnostics.training.outcomes import SigmoidOutcome
 
 CPU = torch.device("cpu")
 CLASSES = ("a", "b", "c")
@@ -30,12 +30,17 @@ def make_folds(features, n_labelled=300):
     ]
 
 
+def fit_set_heads(folds, label_sets, **options):
+    outcome = SigmoidOutcome(torch.from_numpy(label_sets.targets))
+    return fit_linear_heads(folds, outcome, n_items=len(label_sets), device=CPU, **options)
+
+
 @pytest.mark.parametrize("strength", [1.0, 0.01])
 def test_heads_are_a_logistic_regression_of_scikit_learn_for_each_class(data, strength):
     features, label_sets = data
     weights = np.linspace(0.5, 2, 300)
     found = fit_set_heads(
-        make_folds(features), label_sets, device=CPU, strength=strength, weights=weights, tolerance=1e-6
+        make_folds(features), label_sets, strength=strength, weights=weights, tolerance=1e-6
     )
     assert found.largest_gradient <= 1e-6
     for fold, probs in zip(make_folds(features), found.fold_probs, strict=True):
@@ -52,9 +57,7 @@ def test_labels_can_weigh_more_where_they_are_had(data):
     features, label_sets = data
     weights = np.where(label_sets.targets, [1.0, 2.0, 4.0], 1.0)
     (fold,) = make_folds(features)[:1]
-    found = fit_set_heads(
-        [fold], label_sets, device=CPU, strength=0.01, weights=weights, tolerance=1e-6
-    ).fold_probs[0]
+    found = fit_set_heads([fold], label_sets, strength=0.01, weights=weights, tolerance=1e-6).fold_probs[0]
     scaler = StandardScaler().fit(features[fold.train].astype(np.float64))
     scaled = scaler.transform(features.astype(np.float64))
     of_item = weights[fold.train].mean(axis=1).sum()
@@ -66,11 +69,11 @@ def test_labels_can_weigh_more_where_they_are_had(data):
 
 def test_the_strength_is_the_one_at_which_held_out_sets_are_most_likely(data):
     features, label_sets = data
-    chosen = fit_set_heads(make_folds(features), label_sets, device=CPU)
+    chosen = fit_set_heads(make_folds(features), label_sets)
     rows = np.arange(300)
 
     def loss(strength):
-        heads = fit_set_heads(make_folds(features), label_sets, device=CPU, strength=strength)
+        heads = fit_set_heads(make_folds(features), label_sets, strength=strength)
         held_out = heads.fold_probs[rows % 3, rows]
         return -np.log(np.where(label_sets.targets, held_out, 1 - held_out)).sum(axis=1).mean()
 
@@ -84,10 +87,10 @@ def test_labels_that_nobody_and_that_everybody_has_do_no_harm_and_unlabelled_ite
     labelled = np.arange(300) < 240
     targets = np.column_stack([label_sets.targets, np.zeros(300, bool), np.ones(300, bool)])
     more = LabelSets((*CLASSES, "nobody", "everybody"), targets & labelled[:, None], labelled)
-    found = fit_set_heads(make_folds(features, 240), more, device=CPU, strength=0.01)
+    found = fit_set_heads(make_folds(features, 240), more, strength=0.01)
     assert np.isfinite(found.fold_probs).all()
     assert found.fold_probs[:, :, 3].max() < 0.01
     assert found.fold_probs[:, :, 4].min() > 0.99
     alone = LabelSets(CLASSES, more.targets[:, :3], labelled)
-    plain = fit_set_heads(make_folds(features, 240), alone, device=CPU, strength=0.01)
+    plain = fit_set_heads(make_folds(features, 240), alone, strength=0.01)
     np.testing.assert_allclose(found.fold_probs[:, :, :3], plain.fold_probs, atol=0.01)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
+from diagnostics.explanations import read_explanations
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import read_run_folder
 from diagnostics.task import Task
@@ -22,6 +23,7 @@ WORDS = {
 FILLERS = ("a", "good", "for", "me", "please", "small", "the", "old", "new", "today")
 CONFIG = TrainConfig(folds=3, planted=0.0, n_threads=1)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
+SETS = Task("text", "multi", (*TASK.classes, "old"))
 
 
 def make_texts(n_train=150, *, n_val=15, n_unlabelled=6, n_wrong=0, seed=0):
@@ -40,11 +42,17 @@ def make_texts(n_train=150, *, n_val=15, n_unlabelled=6, n_wrong=0, seed=0):
     return table.assign(path="", root=0, content_hash=hashes, unit=hashes)
 
 
-def train(items, folder, config=CONFIG, *, should_stop=lambda: False, on_progress=ignore_progress):
+def with_sets(items):
+    """The same texts, those with the word old labelled with it too."""
+    old = items["text"].str.contains("old")
+    return items.assign(label=items["label"].where(~old, items["label"] + "|old"))
+
+
+def train(items, folder, config=CONFIG, *, task=TASK, should_stop=lambda: False, on_progress=ignore_progress):
     folder.mkdir(exist_ok=True)
     train_run(
         items,
-        TASK,
+        task,
         config,
         roots=[],
         run_dir=folder / "run",
@@ -78,3 +86,16 @@ def quick_run(inputs, folder, name="quick"):
     home = folder / name
     train_quick_run(inputs, run_dir=home, home=home, run_id=name, dataset_version=version, now=NOW)
     return read_run_folder(home)
+
+
+def assert_sets_are_learnt(run):
+    """Each label is a question of its own: probabilities that do not sum to 1, the right ones higher."""
+    probs = np.asarray(run.predictions.pred_probs)
+    assert np.abs(probs.sum(axis=1) - 1).max() > 0.05
+    given = run.scores["given_label"].fillna("")
+    for place, name in enumerate(SETS.classes):
+        has = given.str.split("|").map(lambda names, name=name: name in names).to_numpy()
+        of_train = (run.scores["split"] == "train").to_numpy()
+        assert probs[of_train & has, place].mean() > probs[of_train & ~has, place].mean() + 0.1
+    explained = read_explanations(run.folder)
+    assert any(explained.of(row) for row in range(len(run.scores)))
