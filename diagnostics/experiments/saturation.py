@@ -94,7 +94,7 @@ def run(data: ExperimentData, trainers: Trainers, options: Options) -> Result:
         verdict=verdict_of(deciding, n_more),
         why=" ".join(filter(None, (rest_of(deciding), _who_decides(table)))),
         table=table,
-        notes=tuple(_notes(table, trainers, options)),
+        notes=tuple(_notes(data, table, trainers, options)),
         agreement=agreement_of(table),
         facts={"more": n_more, "curves": {way: _all_points(data, found) for way, found in curves.items()}},
     )
@@ -270,10 +270,15 @@ def _n_by_itself(n_judged: int) -> int:
 
 def _n_groups(data: ExperimentData, n_classes: int) -> int:
     """How many lots of some of the classes are thinned out one after the other, so that most others keep theirs."""
-    space, _ = data.coded(data.train_items)
-    if space.members.sum(axis=1).max() > 1:
+    if _share_items(data):
         return n_classes
     return min(n_classes, math.ceil(n_classes * N_GROUPS / len(judged_classes(data))))
+
+
+def _share_items(data: ExperimentData) -> bool:
+    """Whether some items have several of the classes."""
+    space, _ = data.coded(data.train_items)
+    return bool(space.members.sum(axis=1).max() > 1)
 
 
 def _n_trainings(data: ExperimentData, n_draws: int, n_classes: int) -> int:
@@ -313,7 +318,7 @@ def _n_kept(n_labels: int, share: float) -> int:
 # ------------------------------------------------------------ in words
 
 
-def _notes(table: pd.DataFrame, trainers: Trainers, options: Options) -> list[str]:
+def _notes(data: ExperimentData, table: pd.DataFrame, trainers: Trainers, options: Options) -> list[str]:
     n_more = options["more"]
     notes = [
         RULE,
@@ -321,6 +326,11 @@ def _notes(table: pd.DataFrame, trainers: Trainers, options: Options) -> list[st
         "much as it does now. The interval is that of the mean over many such lots of labels; a single lot can "
         "come out differently.",
     ]
+    if _share_items(data):
+        notes.append(
+            "Items can have several labels here: a label of a class is an item that has it. With it its other labels "
+            "are left out, too, and those that are left weigh more with theirs; each class was thinned out by itself."
+        )
     if trainers.quick is not None:
         notes.append(f"Heads were trained on features of {trainers.quick_features}.{_seen_before(trainers)}")
     elif trainers.why_no_quick:
@@ -335,7 +345,7 @@ def _notes(table: pd.DataFrame, trainers: Trainers, options: Options) -> list[st
         notes.append(
             f"Whole models were trained in {options['full_draws']} draws, heads in {options['draws']}"
             f"{': their intervals are the wider for it' if fewer else ''}. In both the items that are left of a class "
-            "weigh more: a whole model is shown them more often, so that it takes as many steps as on all items."
+            "weigh more: networks are shown them more often, so that they take as many steps as on all items."
         )
     return [*notes, *_not_judged(table)]
 

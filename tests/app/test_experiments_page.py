@@ -90,6 +90,14 @@ def test_what_cannot_be_made_is_said_instead_of_a_button(project):
     assert not any(button.label.startswith("Start") for button in at.button)
 
 
+def test_classes_for_whole_models_are_chosen_from_the_classes(project):
+    at = opened("experiments")
+    at.button_group[0].set_value("saturation").run()
+    box = next(box for box in at.multiselect if box.label == "Classes for whole models")
+    assert box.options == list(project.classes.names)
+    assert any("A learning curve needs at least 20 train" in warning.value for warning in at.warning)
+
+
 def test_the_button_starts_a_background_job_with_these_options(project, monkeypatch):
     started = []
     monkeypatch.setattr(experiments, "start_job", lambda *arguments, **_: started.append(arguments))

@@ -185,6 +185,7 @@ def test_a_label_of_a_class_is_an_item_that_has_it_where_items_have_several(made
     assert saturation.count(data, OPTIONS).n_quick == len(trainer.seen) == 3 * (1 + 3 * 2)
     assert dict(zip(result.table["label"], result.table["n_labels"], strict=True)) == {"a": 100, "b": 80}
     assert result.table["f1"].min() > 0.6
+    assert "Items can have several labels here" in " ".join(result.notes)
     thinned = [items for items in trainer.seen if "weight" in items and (items["label"] == "b").sum() == 40]
     of_a = [items[items["label"].isin(["a", "a|b"])] for items in thinned]
     assert sorted(map(len, of_a)) == sorted(3 * [25, 40, 63])
