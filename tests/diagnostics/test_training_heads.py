@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from sklearn.preprocessing import StandardScaler
 
 from diagnostics.errors import Cancelled, ConfigError
 from diagnostics.label_space import single_space
-from diagnostics.training import heads
+from diagnostics.training import heads, trainers
 from diagnostics.training.heads import STRENGTHS, HeadFold, fit_linear_heads
 from diagnostics.training.imbalance import IMBALANCE, item_weights
+from diagnostics.training.lbfgs import Point
 from diagnostics.training.outcomes import SoftmaxOutcome
 
 CPU = torch.device("cpu")
@@ -165,3 +167,22 @@ def test_there_is_no_focal_loss_in_the_quick_estimate():
         ConfigError, match=r"Focal loss is not available in the quick estimate.*Train in full"
     ):
         weights_for("focal_loss", np.array([0, 1]))
+
+
+def test_heads_on_a_part_know_nothing_of_labels_that_were_left_out_where_the_penalty_is_weak(
+    made_up, monkeypatch
+):
+    said = []
+    real = trainers._on_everything
+    for seed in (0, 1):
+        data, made = made_up({"a": 30, "b": 30}, ruler={"a": 20, "b": 20})
+        torch.manual_seed(seed)
+
+        def of_another_past(*asked):
+            found = real(*asked)
+            ends = [Point(torch.randn_like(end.weights), torch.randn_like(end.biases)) for end in found.ends]
+            return replace(found, ends=ends, strength=1e-4)
+
+        monkeypatch.setattr(trainers, "_on_everything", of_another_past)
+        said.append(made.quick(data.train_items.iloc[::2], seed=0))
+    assert np.array_equal(*said)
