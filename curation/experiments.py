@@ -52,6 +52,7 @@ from diagnostics.progress import ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo, write_table, write_text
 from diagnostics.task import FloatArray
 from diagnostics.training.config import TrainConfig
+from diagnostics.training.imbalance import NO_REMEDY
 from diagnostics.training_noise import TrainingNoise
 
 FORMAT_VERSION = 1
@@ -378,7 +379,8 @@ def _trainers(
     items = pd.concat([data.train_items, data.spare_items, items[is_ruler]], ignore_index=True)
     trainers = Trainers(quick=None, full=None, typical_noise=_typical_noise(project, data))
     try:
-        inputs = quick_inputs(project, items, data.task, data.config, should_stop=watch.should_stop)
+        config = replace(data.config, imbalance=NO_REMEDY)  # which some heads cannot be trained with
+        inputs = quick_inputs(project, items, data.task, config, should_stop=watch.should_stop)
         prepared = prepare_quick(inputs)
         heads = quick_trainer(prepared, _ruler_ids(data), should_stop=watch.should_stop)
         trainers = replace(trainers, quick=watch.over(QUICK, heads), quick_features=prepared.source)

@@ -31,8 +31,11 @@ from diagnostics.errors import Cancelled, ConfigError, DataError, ProjectError, 
 from diagnostics.experiments.frame import CAP, QUICK, RECOMMENDED, Action, Result, Trainers, Trainings
 from diagnostics.experiments.options import ExperimentOption, ExperimentSpec
 from diagnostics.predictions import write_predictions
+from diagnostics.training.config import TrainConfig
+from diagnostics.training.imbalance import FOCAL_LOSS, NO_REMEDY
 
 LEAN = (0.8, 0.1, 0.1)
+REAL_TRAINERS = experiments._trainers
 TABLE = pd.DataFrame({"way": [QUICK], "value": [0.5]})
 
 
@@ -215,6 +218,25 @@ def test_runs_that_differ_in_the_seed_alone_count_as_trainings(trained):
     values["dataset_version"]["fingerprint"] = trained.info.fingerprint
     (folder / "run.json").write_text(json.dumps(values))
     assert experiment_data(trained).known_seeds == (0,)
+
+
+def test_heads_are_tried_where_the_newest_run_has_a_remedy_that_heads_cannot_have(
+    project, add_run, spec, monkeypatch
+):
+    config = TrainConfig(folds=2, imbalance=FOCAL_LOSS)
+    add_run(project, "run-0001", dict.fromkeys("abcdv", LEAN), config=config)
+    inputs = []
+
+    def no_features(asked):
+        inputs.append(asked)
+        raise RunError("There are no features.")
+
+    monkeypatch.setattr(experiments, "_trainers", REAL_TRAINERS)
+    monkeypatch.setattr("diagnostics.training.quick.prepare_quick", no_features)
+    with pytest.raises(RunError, match="no features"):
+        make_experiment(project, "guess", {})
+    (asked,) = inputs
+    assert asked.config == replace(config, imbalance=NO_REMEDY)
 
 
 def test_without_labelled_validation_items_there_is_no_ruler(make_project):
