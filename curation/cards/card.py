@@ -1,6 +1,7 @@
 """What a card is made from, whatever the kind of item: the items of a page, and what a run says of them."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from curation.project import Project
 from curation.run_classes import names_now
 from curation.run_table import RunTable, run_table
+from diagnostics.errors import RunError
 from diagnostics.explanations import FOLDER, read_explanations
 from diagnostics.task import NO_LABEL, BoolArray, IntArray
 
@@ -108,13 +110,16 @@ class CardKind:
 
 
 def _explaining(project: Project, table: RunTable) -> RunTable | None:
-    """The run itself if it has explanations, else the last one before it that has; None if there is none."""
+    """The run itself if it has explanations, else the last one before it that has and can be read; None if there is
+    none."""
     own = table.run.info.run_id
     having = [folder.parent.name for folder in project.runs_dir.glob(f"run-*/{FOLDER}")]
-    last = max((run_id for run_id in having if _age(run_id) <= _age(own)), default=None, key=_age)
-    if last is None or last == own:
-        return table if last else None
-    return run_table(project, last)
+    if own in having:
+        return table
+    for run_id in sorted((each for each in having if _age(each) < _age(own)), key=_age, reverse=True):
+        with suppress(RunError):
+            return run_table(project, run_id)
+    return None
 
 
 def _age(run_id: str) -> tuple[int, str]:

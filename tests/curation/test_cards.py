@@ -1,5 +1,6 @@
 """What is shown of texts: the part that says most, with what speaks for and against the label of the run."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +13,10 @@ from curation.decisions.events import Decision
 from curation.modalities import MODALITIES
 from curation.project import Project
 from diagnostics.errors import DecisionError, ProjectError
-from diagnostics.explanations import explanations_of, read_explanations, write_explanations
+from diagnostics.explanations import FOLDER, explanations_of, read_explanations, write_explanations
 from diagnostics.predictions import read_predictions, write_predictions
 from diagnostics.progress import ignore_progress
-from diagnostics.run_folder import SCORES_FILE, write_table
+from diagnostics.run_folder import INFO_FILE, SCORES_FILE, write_table
 from diagnostics.scores import scores_table
 
 FILLER = "and so on it goes "
@@ -107,6 +108,17 @@ def test_a_run_that_explains_nothing_shows_what_the_last_one_before_it_said_of_l
         (None, None),
     ]
     assert [card.run_id for card in item_cards(texts, "run-0001", ["a", "b", "c"])] == ["run-0001"] * 3
+
+
+def test_a_run_with_explanations_that_cannot_be_read_is_passed_over(texts, add_run):
+    for run_id in ("run-0002", "run-0003"):
+        add_run(texts, run_id, dict.fromkeys("abcd", (0.2, 0.8)))
+    shutil.copytree(texts.runs_dir / "run-0001" / FOLDER, texts.runs_dir / "run-0002" / FOLDER)
+    (card,) = item_cards(texts, "run-0003", ["a"])
+    assert card.run_id == "run-0002"
+    (texts.runs_dir / "run-0002" / INFO_FILE).write_text("{", encoding="utf-8")
+    (card,) = item_cards(texts, "run-0003", ["a"])
+    assert card.run_id == "run-0001"
 
 
 def test_a_long_text_is_cut_with_its_marks_in_place_and_shown_whole_if_asked(texts):
