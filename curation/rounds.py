@@ -21,7 +21,7 @@ from curation.decisions import log
 from curation.decisions.events import ADDED, DECIDE, EXCLUDED, STATUS_OF, UNDO, Decision
 from curation.decisions.store import ActResult
 from curation.project import Project
-from curation.run_folders import list_partial_runs, list_runs
+from curation.run_folders import has_trained, list_runs
 from diagnostics.errors import DecisionError, ProjectError
 
 TRAINING_COLUMNS = ("item_id", "path", "root", "split", "label", "content_hash", "unit", "held_back")
@@ -94,7 +94,7 @@ def is_untouched(project: Project) -> bool:
     with reading(project.engine) as connection:
         n_rounds = connection.execute(sa.select(sa.func.count()).select_from(rounds)).scalar_one()
         event = log.read_head(connection).event
-    return n_rounds == 1 and event == 0 and not list_runs(project) and not list_partial_runs(project)
+    return n_rounds == 1 and event == 0 and not has_trained(project)
 
 
 def decide_at_import(

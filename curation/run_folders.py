@@ -157,16 +157,18 @@ def list_partial_runs(project: Project) -> list[PartialRun]:
     return found
 
 
+def has_trained(project: Project) -> bool:
+    """Whether a run was started here, also one that is not finished, cannot be read or was removed."""
+    return bool(_numbers(project))
+
+
 def allocate_run(
     project: Project, config: TrainConfig, version: int, *, now: datetime, quick: bool = False
 ) -> PartialRun:
     """Take the next run id and note what the run is started with. Two processes never get the same id."""
     project.partial_runs_dir.mkdir(parents=True, exist_ok=True)
     while True:
-        numbers = [_number(folder) for folder in _folders(project.partial_runs_dir)]
-        numbers += [_number(folder) for folder in _folders(project.runs_dir)]
-        numbers += [_number(note) for note in (project.runs_dir / REMOVED).glob("run-*.json")]
-        run_id = f"run-{max(numbers, default=0) + 1:04d}"
+        run_id = f"run-{max(_numbers(project), default=0) + 1:04d}"
         folder = project.partial_runs_dir / run_id
         try:
             folder.mkdir()
@@ -260,6 +262,12 @@ def _folders(parent: Path) -> list[Path]:
 def _run_folders(parent: Path) -> Iterator[Path]:
     if parent.is_dir():
         yield from (path for path in parent.iterdir() if path.is_dir() and RUN_NAME.fullmatch(path.name))
+
+
+def _numbers(project: Project) -> list[int]:
+    """Of all runs that there are or were; none of them is given again."""
+    folders = [*_folders(project.partial_runs_dir), *_folders(project.runs_dir)]
+    return [_number(path) for path in (*folders, *(project.runs_dir / REMOVED).glob("run-*.json"))]
 
 
 def _number(folder: Path) -> int:

@@ -6,6 +6,7 @@ of it. A process that has its files open keeps reading them.
 
 import json
 import shutil
+import uuid
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -157,7 +158,7 @@ def _found(project: Project, run_id: str) -> RunInfo | BrokenRun:
 
 
 def _remove(project: Project, found: RunInfo | BrokenRun, why: str, now: datetime) -> None:
-    """Note what it was, take it out of sight at once, then delete it."""
+    """Note what it was, take it out of sight at once, then delete it, and what a process that was killed has left."""
     run_id = found.run_id
     values = {
         "format_version": FORMAT_VERSION,
@@ -168,23 +169,22 @@ def _remove(project: Project, found: RunInfo | BrokenRun, why: str, now: datetim
     note = removed_note(project, run_id)
     note.parent.mkdir(exist_ok=True)
     write_text(note, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-    aside = project.runs_dir / f".{run_id}.removed"
     with suppress(FileNotFoundError):  # another process was first
-        (project.runs_dir / run_id).replace(aside)
-    for gone in (aside, *_cached(project, run_id)):
+        (project.runs_dir / run_id).replace(project.runs_dir / f".{run_id}.{uuid.uuid4().hex[:8]}.removed")
+    for gone in (*project.runs_dir.glob(".run-*.removed"), *_cached(project, run_id)):
         shutil.rmtree(gone, ignore_errors=True)
 
 
 def _cached(project: Project, run_id: str) -> list[Path]:
-    """What is kept of a run beside it, and can be made again only from it."""
-    return list(project.cache_dir.glob(f"{run_id}-*"))
+    """What is kept of a run beside it, and can be made again only from it: queues, and features by its models."""
+    return [*project.cache_dir.glob(f"{run_id}-*"), *project.cache_dir.glob(f"*/{run_id}")]
 
 
 def _in_use(project: Project, now: datetime) -> set[str]:
     """The runs whose queues somebody has looked at within the last hour, see `curation.run_index`."""
-    since = (now - IN_USE).timestamp()
-    return {
-        folder.name.rpartition("-")[0]
-        for folder in project.cache_dir.glob("run-*-*")
-        if folder.stat().st_mtime > since
-    }
+    since, found = (now - IN_USE).timestamp(), set()
+    for folder in project.cache_dir.glob("run-*-*"):
+        with suppress(FileNotFoundError):  # another process has made room
+            if folder.stat().st_mtime > since:
+                found.add(folder.name.rpartition("-")[0])
+    return found

@@ -92,7 +92,6 @@ def train_project(
     if run.quick:
         table = what_if(project, run.run_id, on_progress=watch, should_stop=stop)
         write_what_if(read_run(project, run.run_id), table)
-    if run.quick:
         remove_replaced_quick_runs(project, now=datetime.now(UTC) if now is None else now)
     return run.run_id
 

@@ -8,6 +8,7 @@ import pytest
 
 from curation.jobs import running_job
 from curation.queues import QueueQuery, open_queue
+from curation.rounds import is_untouched
 from curation.run_folders import allocate_run, broken_runs, newest_run_id
 from curation.run_removal import keep_run, kept_runs, plan_removal, remove_replaced_quick_runs, remove_run
 from curation.runs import list_partial_runs, list_runs, read_run
@@ -88,6 +89,29 @@ def test_what_goes_with_a_full_run_is_said_first(with_runs, now):
     assert "for quick rounds and experiments there is no other" in found.effects[1]
     assert len(found.effects) == 2, "there are other runs on version 0"
     assert plan_removal(with_runs, "run-0002").effects == ()
+
+
+def test_features_by_its_models_and_what_a_killed_process_left_go_with_a_run(with_runs, now):
+    features = with_runs.cache_dir / "embeddings" / "run-0001"
+    left = with_runs.runs_dir / ".run-0009.0a1b2c3d.removed"
+    for folder in (features, left):
+        folder.mkdir(parents=True)
+        (folder / "embeddings.npy").write_bytes(bytes(1000))
+    before = plan_removal(with_runs, "run-0001").n_bytes
+    (features / "embeddings.npy").write_bytes(bytes(3000))
+    assert plan_removal(with_runs, "run-0001").n_bytes == before + 2000
+    remove_run(with_runs, "run-0001", annotator="ada", now=now)
+    assert not features.exists()
+    assert not list(with_runs.runs_dir.glob(".*"))
+
+
+def test_where_a_run_was_the_labels_from_the_source_are_settled(project, add_run, now):
+    assert is_untouched(project)
+    add_run(project, "run-0001", PROBS)
+    (project.runs_dir / "run-0001" / "run.json").write_text("{", encoding="utf-8")
+    assert not is_untouched(project)
+    remove_run(project, "run-0001", annotator="ada", now=now)
+    assert not is_untouched(project)
 
 
 def test_a_run_that_is_kept_or_may_be_in_use_by_a_job_is_not_removed(with_runs, now):
