@@ -127,7 +127,7 @@ OPTIONS: dict[str, Option] = {
     ),
     "planted": Option(
         float,
-        "share of each fold model's training labels swapped on purpose, in its training alone, to learn how wrong "
+        "share of each fold model's training labels changed on purpose, in its training alone, to learn how wrong "
         "labels look; 0 = none",
         0.0,
         0.2,

@@ -33,7 +33,7 @@ class Plan:
     folds : (n_items,), -1 for what no model holds out
     copies : (n_items,), how often an item stands among those that a model is trained on
     evaluated : per model the positions behind valid_loss and accuracy; held_out : their name
-    planted : per model the labels that are swapped in its training; none if one model is trained on all items
+    planted : per model the labels that are changed in its training; none if one model is trained on all items
     """
 
     items: pd.DataFrame
@@ -176,7 +176,7 @@ def notes_of(plan: Plan, config: TrainConfig) -> list[str]:
     n_planted = sum(len(planted.positions) for planted in plan.planted)
     if n_planted:
         notes.append(
-            f"{n_planted} labels were swapped on purpose, each in the training of one model alone, to learn how wrong "
+            f"{n_planted} labels were changed on purpose, each in the training of one model alone, to learn how wrong "
             "labels look; the data keep their own."
         )
     if (config.keep_best or config.early_stopping_patience) and plan.held_out != VALIDATION:

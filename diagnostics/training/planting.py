@@ -13,7 +13,7 @@ from diagnostics.task import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class PlantedLabels:
-    """The swapped labels of one model.
+    """The changed labels of one model.
 
     positions : (n,), of the plan's items; codes : (n,), what it learns of them instead
     classes : (n,), the class that is swapped in; of several labels an item, the one that is added or taken away

@@ -588,7 +588,7 @@ def test_planted_labels_are_in_no_table_of_the_run(planted_run, items):
     assert (dynamics.planted_codes != own_codes[dynamics.planted_rows]).all()
     assert (items["split"].to_numpy()[dynamics.planted_rows] == "train").all()
     assert (planted_run.predictions.folds[dynamics.planted_rows] != dynamics.planted_models).all()
-    assert "15 labels were swapped on purpose" in planted_run.info.notes[0]
+    assert "15 labels were changed on purpose" in planted_run.info.notes[0]
 
 
 def test_what_models_say_in_training_is_kept_of_the_items_that_they_were_trained_on(planted_run):
