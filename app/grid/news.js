@@ -32,6 +32,7 @@ export class News {
     this.text.textContent = news.text;
     this.text.title = news.text;
     this.state.textContent = stateText(news);
+    this.state.title = news.problem;
     this.state.classList.toggle("problem", Boolean(news.problem));
     this.show.hidden = !news.newer;
     this.update.disabled = news.n_since === 0;
