@@ -54,7 +54,8 @@ def main() -> None:
         st.error(escape(problem), icon=":material/error:")
     try:
         for became in context.forget_lost_runs():
-            st.info(f"{escape(became)} The newest run is shown instead.", icon=":material/history:")
+            instead = "The newest run is shown instead." if context.finished_runs() else "There is no other."
+            st.info(f"{escape(became)} {instead}", icon=":material/history:")
         sidebar(context.current_project())
         page.run()
     except WinnowError as error:

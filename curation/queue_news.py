@@ -11,7 +11,7 @@ from curation.jobs import FAILED, LIVE, LOST, QUICK, JobRow, latest_job
 from curation.project import Project
 from curation.queues import Queue, QueueQuery, open_queue
 from curation.quick_rounds import OFFER_AFTER, event_of, moved_text, n_moved_up
-from curation.run_folders import newest_run_id
+from curation.run_folders import newest_run_id, read_run
 from curation.yield_meter import hint, queue_yield
 
 MAX_KEPT = 64
@@ -21,9 +21,11 @@ LONGEST_UNTOLD = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class NewerQueue:
-    """A run that was finished after the one that the queue is of, and what it changes in words."""
+    """A run that was finished after the one that the queue is of, the last decision that it learned from, and what it
+    changes in words."""
 
     run_id: str
+    event: int
     text: str
 
 
@@ -32,7 +34,8 @@ class QueueNews:
     """What a reviewer should know about the queue.
 
     text : what it has still to give, in words; "" where nothing can be said
-    n_since : items decided on since its run learned its labels; offer_at : from so many on a quick round pays
+    n_since : items decided on since the newest run, which need not be the queue's, learned its labels
+    offer_at : from so many on a quick round pays
     job : how far the quick round is that is under way, "" if none is
     newer : the newest run's queue, None if this is it
     problem : why the last quick round failed, "" if it did not
@@ -114,7 +117,7 @@ def read_news(project: Project, queue: Queue, now: datetime) -> QueueNews:
     job = latest_job(project, now=now)
     return QueueNews(
         text=told.text,
-        n_since=project.decisions.n_changed_since(event_of(run)),
+        n_since=project.decisions.n_changed_since(newer.event if newer else event_of(run)),
         offer_at=OFFER_AFTER,
         job=_under_way(job),
         newer=newer,
@@ -123,7 +126,8 @@ def read_news(project: Project, queue: Queue, now: datetime) -> QueueNews:
 
 
 def _newer_queue(project: Project, queue: Queue, newest: str) -> NewerQueue:
-    return NewerQueue(newest, moved_text(n_moved_up(project, queue.query, newest)))
+    event = event_of(read_run(project, newest).info)
+    return NewerQueue(newest, event, moved_text(n_moved_up(project, queue.query, newest)))
 
 
 def _yield_text(project: Project, queue: Queue) -> str:

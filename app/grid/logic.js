@@ -258,9 +258,15 @@ export function problemsOf(result, isBulk) {
   return [result.error, left, ...result.conflicts].filter(Boolean);
 }
 
-/** Whether enough was decided since the queue was ranked that ranking it anew pays, and nothing is under way yet. */
-export function wantsUpdate({ n_since: nSince, offer_at: offerAt, job, newer, problem }) {
-  return !job && !newer && !problem && nSince >= offerAt;
+/** Whether enough was decided since the newest ranking that ranking anew pays, and nothing is under way yet. */
+export function wantsUpdate({ n_since: nSince, offer_at: offerAt, job, problem }) {
+  return !job && !problem && nSince >= offerAt;
+}
+
+/** Whether to rank anew without being told to; what was refused is tried again only after as many decisions again.
+ *  askedAt: how many decisions there were when it was asked for last, 0 if never since the newest ranking. */
+export function asksByItself(news, askedAt) {
+  return wantsUpdate(news) && (askedAt === 0 || news.n_since >= askedAt + news.offer_at);
 }
 
 /** Bytes of `GET /api/thumbs`: a little-endian uint32 count, that many uint32 lengths, then the JPEG bytes. */

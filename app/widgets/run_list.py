@@ -52,7 +52,7 @@ def _table(runs: list[RunInfo], kept: frozenset[str]) -> RunInfo | None:
     config = st.column_config
     event = st.dataframe(
         pd.DataFrame(rows),
-        key=TABLE_KEY,
+        key=f"{TABLE_KEY}_{runs[0].run_id}_{len(runs)}",  # what is picked is a place, which other runs make another's
         hide_index=True,
         placeholder=EM_DASH,
         height=table_height(len(rows)),
@@ -91,7 +91,7 @@ def _actions(project: Project, run_id: str, *, is_kept: bool) -> None:
 def _removal(project: Project, run_id: str) -> None:
     """A button that says what would go, with one that does it."""
     removal = plan_removal(project, run_id)
-    with st.popover(f"Remove {run_id}", icon=":material/delete:"):
+    with st.popover(f"Remove {run_id}", icon=":material/delete:", key=f"ask_to_remove_{run_id}"):
         st.markdown(
             f"**Remove {escape(removal.name)}?** {removal.n_bytes / 1e6:,.1f} MB are deleted, which cannot be undone."
         )

@@ -36,7 +36,8 @@ def _run_picker() -> None:
         st.caption("No finished run yet")
         return
     titles = {info.run_id: f"{info.name} · version {info.dataset_version['number']}" for info in runs}
-    titles = {context.NEWEST: f"Newest: {runs[0].name}"} | titles
+    # The newest run is named below the picker, which would go on showing the name that it had before.
+    titles = {context.NEWEST: "Newest"} | titles
     picked = st.selectbox(
         "Run shown",
         list(titles),
@@ -45,8 +46,9 @@ def _run_picker() -> None:
         persist_state="session",
         help="Performance, Review and Export use the predictions of this run.",
     )
-    if len(titles[picked]) > N_SHOWN:
-        st.caption(escape(titles[picked]))
+    name = runs[0].name if picked == context.NEWEST else titles[picked]
+    if picked == context.NEWEST or len(name) > N_SHOWN:
+        st.caption(escape(name))
 
 
 def _who() -> None:

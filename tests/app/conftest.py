@@ -113,7 +113,7 @@ def text_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def add_run():
-    """add_run(project, run_id, seed=, in_sample=, number=) adds a finished run."""
+    """add_run(project, run_id, seed=, in_sample=, number=, event=) adds a finished run."""
     return write_run
 
 
@@ -149,6 +149,7 @@ def write_run(
     seed: int = 0,
     in_sample: bool = False,
     number: int = 0,
+    event: int = 0,
     pred_probs: np.ndarray | None = None,
 ) -> None:
     """A run folder as training leaves it, with random probabilities that lean to the given label if none are given."""
@@ -192,7 +193,7 @@ def write_run(
         dataset_version={
             "number": number,
             "fingerprint": "f",
-            "event": 0,
+            "event": event,
             "class_change": project.classes.number,
         },
         device="cpu",

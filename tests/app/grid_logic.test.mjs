@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  afterAct, bulkDone, bulkQuestion, clickTile, commandOf, conflictOf, decisionsFor, durationText, emptySelection, explanationNote, moveCursor, keySheet, nameOf, nextOpen, optimisticState,
+  afterAct, asksByItself, bulkDone, bulkQuestion, clickTile, commandOf, conflictOf, decisionsFor, durationText, emptySelection, explanationNote, moveCursor, keySheet, nameOf, nextOpen, optimisticState,
   percent, piecesOf, problemsOf, progressText, quoted, searchIn, selectAll, splitThumbnails, targetsOf, toggleTile,
   wantsUpdate,
 } from "../../app/grid/logic.js";
@@ -182,12 +182,21 @@ test("progress says how far, how many changes, how fast and how long to go; what
   assert.deepEqual([0, 89, 600, 3600, 7265].map(durationText), ["1 s", "89 s", "10 min", "1 h 0 min", "2 h 1 min"]);
 });
 
-test("a queue is worth ranking anew once enough was decided, unless that is under way, done or failed", () => {
+test("a queue is worth ranking anew once enough was decided, unless that is under way or failed", () => {
   const news = { n_since: 25, offer_at: 25, job: "", newer: null, problem: "" };
   assert.ok(wantsUpdate(news));
-  for (const change of [{ n_since: 24 }, { job: "heads" }, { newer: { run_id: "run-0002" } }, { problem: "no" }]) {
+  assert.ok(wantsUpdate({ ...news, newer: { run_id: "run-0002" } }), "decisions are counted from the newest run on");
+  for (const change of [{ n_since: 24 }, { job: "heads" }, { problem: "no" }]) {
     assert.ok(!wantsUpdate({ ...news, ...change }), JSON.stringify(change));
   }
+});
+
+test("it is ranked anew by itself once it is worth it; what was refused is tried again only after as many again", () => {
+  const news = { n_since: 25, offer_at: 25, job: "", newer: null, problem: "" };
+  assert.ok(asksByItself(news, 0));
+  assert.ok(!asksByItself({ ...news, n_since: 24 }, 0));
+  assert.ok(!asksByItself({ ...news, n_since: 49 }, 25));
+  assert.ok(asksByItself({ ...news, n_since: 50 }, 25));
 });
 
 const shown = (pieces) => pieces.map(({ text, effect, found }) => `${text}${effect ? `(${effect})` : ""}${found ? "!" : ""}`).join("|");

@@ -81,6 +81,8 @@ def test_where_a_run_was_shown_that_is_removed_the_newest_is_shown_and_a_sentenc
     assert "The newest run is shown instead" in at.info[0].value
     assert at.session_state["reviewed_run"] == "run-0001"
     assert not at.run().info
+    remove_run(project, "run-0001", annotator="ada", now=context.now())
+    assert "There is no other" in at.run().info[0].value
 
 
 def test_a_run_that_cannot_be_read_is_named_on_the_train_page_and_can_be_removed(project, add_run):

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from curation.dataset.intake import IntakeSpec, take_in
+from curation.decisions.events import Decision
 from curation.project import Project
 from diagnostics.progress import ignore_progress
 
@@ -133,6 +134,13 @@ def ids_shown(page) -> list[str]:
     """The items on the page, in order; their paths are their ids."""
     titles = page.locator(".tile").evaluate_all("tiles => tiles.map((tile) => tile.title)")
     return [title.partition("\n")[0] for title in titles]
+
+
+def framed(page) -> tuple[int, str, dict]:
+    """Which tile is framed, its item, and where on the screen."""
+    tile = page.locator(".tile.cursor")
+    title = tile.get_attribute("title")
+    return int(tile.get_attribute("data-index")), title.partition("\n")[0], tile.bounding_box()
 
 
 def said(project: Project, item_ids: list[str]) -> list[tuple[str | None, str | None]]:
@@ -397,3 +405,27 @@ def test_a_newer_run_changes_nothing_on_the_page_until_it_is_asked_for(open_revi
         page.locator(".news button", has_text="Show it").click()
     page.locator(".ranked", has_text="Queue updated").wait_for(state="hidden")
     assert "decided=open" in page.url
+
+
+def test_kept_updated_the_queue_is_ranked_anew_by_itself_after_every_25_decisions(
+    open_review, project, add_run
+):
+    page = open_review(given="ant")
+    rounds = []
+    page.on("request", lambda request: "/api/quick_round" in request.url and rounds.append(request))
+    page.route("**/api/quick_round", lambda route: route.fulfill(json={"job": "job-0001"}))
+    project.decisions.decide(
+        [Decision(item_id, "label_right") for item_id in ids_shown(page)[-25:]], annotator="bob", now=NOW
+    )
+    page.locator(".ranked", has_text="since it was ranked").wait_for()
+    before = framed(page)
+    with page.expect_response("**/api/quick_round"):
+        page.locator("button", has_text="Keep updated").click()
+    add_run(project, "run-0003", seed=6, event=project.decisions.last_event())
+    page.locator(".ranked", has_text="Queue updated").wait_for()
+    assert framed(page) == before
+
+    with page.expect_response("**/api/quick_round"):
+        type_keys(page, *"q" * 25)
+    assert framed(page)[0] == 25, "the newer queue need not be shown for the next round"
+    assert len(rounds) == 2

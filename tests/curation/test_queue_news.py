@@ -51,6 +51,14 @@ def test_a_newer_run_is_told_with_what_it_moved_up(project, queue, add_run, now)
     assert read_news(project, after, now).newer is None
 
 
+def test_decisions_are_counted_from_the_newest_run_on(project, queue, add_run, now):
+    project.decisions.decide([Decision(item_id, "label_right") for item_id in "ab"], annotator="ada", now=now)
+    add_run(project, "run-0002", probs_of(project), event=project.decisions.last_event())
+    assert read_news(project, queue, now).n_since == 0
+    project.decisions.decide([Decision("c", "label_right")], annotator="ada", now=now)
+    assert read_news(project, queue, now).n_since == 1
+
+
 def test_what_was_decided_has_not_moved_up(project, queue, add_run, now):
     add_run(project, "run-0002", probs_of(project, c=WRONG, d=TORN))
     project.decisions.decide([Decision("c", "label_right")], annotator="ada", now=now)
