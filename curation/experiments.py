@@ -330,7 +330,7 @@ def experiment_data(project: Project, version: DatasetVersion | None = None) -> 
         ruler=ruler_of(items, task, rule=config.thresholds),
         task=task,
         config=config,
-        single=replace(config, folds=0, planted=0.0, lr=lr),
+        single=replace(config, folds=0, planted=0.0, lr=lr, keep_best=False, early_stopping_patience=0),
         known_seeds=tuple(sorted(info.config.seed for info in _replicates(project, version))),
     )
 

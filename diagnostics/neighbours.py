@@ -3,10 +3,12 @@
 Which items are near depends on the features alone and is kept with the run; what they are labelled as is looked up.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -180,15 +182,17 @@ class _SharedNear:
 
 
 def _read_shared(path: Path) -> _SharedNear | None:
-    if not path.is_file():
+    """What is kept there; None if there is nothing, or nothing that can be read: it is sought anew then."""
+    try:
+        with np.load(path) as kept:
+            near = NearItems(kept["rows"].astype(np.int64), kept["cosines"])
+            return _SharedNear(kept["item_ids"], kept["learnt"], near)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
-    with np.load(path) as kept:
-        near = NearItems(kept["rows"].astype(np.int64), kept["cosines"])
-        return _SharedNear(kept["item_ids"], kept["learnt"], near)
 
 
 def _write_shared(path: Path, kept: _SharedNear) -> None:
-    beside = path.with_name(f".{path.name}.partial")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with beside.open("wb") as file:
         rows, cosines = _as_kept(kept.near)
         np.savez(file, item_ids=kept.item_ids, learnt=kept.learnt, rows=rows, cosines=cosines)

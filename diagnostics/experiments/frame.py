@@ -140,8 +140,9 @@ class ExperimentData:
 
     train_items : labelled train items as a training now would take them, columns TRAIN_COLUMNS
     config : how the project trains, folds and all
-    single : the same for one model on all items with nothing planted and a fixed learning rate, so that trainings
-        differ in nothing but their items and their seed; what a full trainer uses if not told otherwise
+    single : the same for one model on all items with nothing planted, a fixed learning rate and all its epochs, so that
+        trainings differ in nothing but their items and their seed, and none is chosen by the ruler; what a full trainer
+        uses if not told otherwise
     known_seeds : of full trainings on all train items with `config`, those that are there already
     about : what single experiments need beside this, by name
     spare_items : labelled train items that are not trained on now and that an experiment may take in again, columns

@@ -347,6 +347,12 @@ def _notes(data: ExperimentData, table: pd.DataFrame, trainers: Trainers, option
             f"{': their intervals are the wider for it' if fewer else ''}. In both the items that are left of a class "
             "weigh more: networks are shown them more often, so that they take as many steps as on all items."
         )
+        if trainers.quick is not None and not options["classes"]:
+            notes.append(
+                "Whole models were trained for the classes that gain most by heads on the same validation items: "
+                "chance has helped to choose them, so that their gain comes out rather too large. Classes that are "
+                "named are free of that."
+            )
     return [*notes, *_not_judged(table)]
 
 

@@ -135,6 +135,17 @@ def test_what_is_near_in_shared_features_is_sought_once_and_again_when_many_item
     assert sought == [100, 3, 110]
 
 
+@pytest.mark.parametrize("damaged", [b"", b"half a file"])
+def test_what_is_near_is_sought_anew_where_the_kept_file_cannot_be_read(tmp_path, damaged):
+    predictions = shared_predictions(tmp_path, 20)
+    contents = predictions.item_ids.tolist()
+    wanted = nearest_of_shared(predictions, contents)
+    (kept,) = tmp_path.glob("near_items-*.npz")
+    kept.write_bytes(damaged)
+    np.testing.assert_array_equal(nearest_of_shared(predictions, contents).rows, wanted.rows)
+    np.testing.assert_array_equal(nearest_of_shared(predictions, contents).rows, wanted.rows)
+
+
 def test_an_embedding_without_direction_has_no_neighbours():
     predictions = predictions_of([[0, 0], [1, 0], [0, 1]], ["cat", "dog", "cat"], folds=[0, 1, 1])
     signals = signals_of(predictions, near=nearest_items(predictions, None))
