@@ -233,6 +233,7 @@ class Pairs(NamedTuple):
 
 @_compiled()
 def offer_predicted(
+    rows: IntArray,
     is_mine: BoolArray,
     codes: IntArray,
     predicted: IntArray,
@@ -240,13 +241,14 @@ def offer_predicted(
     p_given: FloatArray,
     pairs: Pairs,
 ) -> None:
-    """Offer all rows of some given classes to the pair of their given and their predicted class.
+    """Offer those of the rows that have some given classes to the pair of their given and their predicted class.
 
-    is_mine : (n_classes + 1,), which given classes; the last is that of rows without one (-1)
+    rows : with a code, and predicted as another class
+    is_mine : (n_classes,), which given classes
     """
-    for row in range(len(codes)):
+    for row in rows:
         code = codes[row]
-        if is_mine[code] and predicted[row] != code:
+        if is_mine[code]:
             margin = p_predicted[row] - p_given[row]
             for pair in range(pairs.starts[code], pairs.starts[code + 1]):
                 if pairs.others[pair] == predicted[row]:
@@ -260,8 +262,7 @@ def offer_predicted(
 @_compiled()
 def rows_that_may_enter(
     start: int,
-    is_wanted: BoolArray,
-    wanted: bool,
+    candidates: IntArray,
     is_mine: BoolArray,
     codes: IntArray,
     p_second: FloatArray,
@@ -271,20 +272,20 @@ def rows_that_may_enter(
 ) -> tuple[int, int]:
     """The next rows of some given classes whose margin to any class but the predicted one may enter a heap.
 
-    start : the first row looked at
-    is_wanted, wanted : only rows where the first, of all rows, is the second
+    start : the first candidate looked at
+    candidates : rows with a code
+    is_mine : (n_classes,), which given classes
     rows : filled with what was found, until it is full
     returns : how many were found, and where to go on
     """
     n_found = 0
-    for row in range(start, len(codes)):
-        code = codes[row]
-        may_enter = p_second[row] - p_given[row] >= pairs.floors[code]
+    for place in range(start, len(candidates)):
+        row = candidates[place]
         rows[n_found] = row
-        n_found += is_mine[code] & (is_wanted[row] == wanted) & may_enter
+        n_found += is_mine[codes[row]] & (p_second[row] - p_given[row] >= pairs.floors[codes[row]])
         if n_found == len(rows):
-            return n_found, row + 1
-    return n_found, len(codes)
+            return n_found, place + 1
+    return n_found, len(candidates)
 
 
 @_compiled()

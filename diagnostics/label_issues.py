@@ -96,8 +96,22 @@ def find_label_issues(
         counts = count_wrong_by_pair(by_guess, n_items_of, min_examples_per_class)
         suspects &= _largest_margins(scores, pred_probs, counts, likely=suspects)
     rows = np.flatnonzero(suspects)
-    order = np.argsort(RANKERS[rank_by](scores, pred_probs, rows), kind="stable")
+    order = _stable_order(RANKERS[rank_by](scores, pred_probs, rows))
     return LabelIssues(rows[order], thresholds, by_guess.T)
+
+
+def _stable_order(values: FloatArray) -> IntArray:
+    """As a stable argsort of values of at least 0, which have the order of their bits: those of float32 are sorted with
+    their place behind them as one number each, which takes a tenth of the time.
+
+    >>> _stable_order(np.array([0.5, 0.25, 0.5], dtype=np.float32))
+    array([1, 0, 2])
+    """
+    if values.dtype != np.float32:
+        return np.argsort(values, kind="stable")
+    numbered = ((values + np.float32(0)).view(np.int32).astype(np.int64) << 32) | np.arange(len(values))
+    numbered.sort()
+    return numbered & np.iinfo(np.uint32).max
 
 
 def _check_names(filter_by: str, rank_by: str) -> None:
@@ -155,31 +169,49 @@ def calibrated_joint(counts: CountArray, n_items_of: IntArray) -> IntArray:
     counts : (n_classes, n_classes), how many items are confidently each class, by given class
     returns : (n_classes, n_classes) of int64
     """
-    scaled = counts.astype(np.float64)
-    np.fill_diagonal(scaled, scaled.diagonal().clip(min=1))
-    scaled /= scaled.sum(axis=0)
-    scaled *= n_items_of
-    scaled /= max(float(np.sum(scaled)), SMALLEST_SUM)
+    n_classes = len(counts)
+    own = counts.copy()
+    np.fill_diagonal(own, own.diagonal().clip(min=1))
+    places = np.flatnonzero(own)
+    columns = places % n_classes
+    scaled = own.ravel()[places].astype(np.float64)
+    scaled /= np.bincount(columns, scaled, n_classes)[columns]
+    scaled *= n_items_of[columns]
+    scaled /= max(float(np.sum(_spread_out(scaled, places, n_classes))), SMALLEST_SUM)
     scaled *= n_items_of.sum()
-    return _rounded_columns(scaled)
+    return _rounded_columns(scaled, places, n_classes)
 
 
-def _rounded_columns(counts: FloatArray) -> IntArray:
+def _spread_out(values: np.ndarray, places: IntArray, n_classes: int) -> np.ndarray:
+    """(n_classes, n_classes), zeros but for these values at these places, counted row by row."""
+    table: np.ndarray = np.zeros((n_classes, n_classes), dtype=values.dtype)
+    table.ravel()[places] = values
+    return table
+
+
+def _rounded_columns(counts: FloatArray, places: IntArray, n_classes: int) -> IntArray:
     """Round to whole numbers, then move those nearest to the next number by one until each column has its sum again.
 
-    >>> _rounded_columns(np.array([[0.4, 2.0], [0.35, 0.0], [0.25, 1.0]]))
-    array([[1, 2],
-           [0, 0],
-           [0, 1]])
+    counts : (n_places,), the counts that are not 0; places : (n_places,), where they stand, row by row, ascending
+    returns : (n_classes, n_classes) of int64
+
+    >>> _rounded_columns(np.array([0.4, 2.0, 0.6, 1.0]), np.arange(4), 2)
+    array([[0, 2],
+           [1, 1]])
     """
+    rows, columns = np.divmod(places, n_classes)
     rounded = counts.round()
-    missing = (counts.sum(axis=0).round() - rounded.sum(axis=0)).astype(np.int64)
-    columns = np.flatnonzero(missing)
-    orders = np.argsort(counts[:, columns] - rounded[:, columns], axis=0).T
-    for column, order, n_missing in zip(columns, orders, missing[columns], strict=True):
+    sums, rounded_sums = (np.bincount(columns, values, n_classes) for values in (counts, rounded))
+    missing = (sums.round() - rounded_sums).astype(np.int64)
+    table: IntArray = _spread_out(rounded.astype(np.int64), places, n_classes)
+    off = np.flatnonzero(missing)
+    is_off = missing[columns] != 0
+    rests = np.zeros((n_classes, len(off)))
+    rests[rows[is_off], np.searchsorted(off, columns[is_off])] = (counts - rounded)[is_off]
+    for column, order, n_missing in zip(off, np.argsort(rests, axis=0).T, missing[off], strict=True):
         moved = order[-n_missing:] if n_missing > 0 else order[:-n_missing]
-        rounded[moved, column] += np.sign(n_missing)
-    return rounded.astype(np.int64)
+        table[moved, column] += np.sign(n_missing)
+    return table
 
 
 def count_wrong(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
@@ -235,26 +267,34 @@ def _largest_margins(
 
     The margin to the predicted class is known from the scores, and no other margin is larger than that to the second.
     So once the pairs have had their offers of predicted items, most rows need not be read. Of the others the `likely`
-    ones come first. Each thread looks for the pairs of its own given classes.
+    ones come first; no margin of the rest is above TOLERANCE, so that they can enter only where a heap is not full, or
+    holds as small ones. Each thread looks for the pairs of its own given classes.
     """
     from diagnostics.kernels import offer_predicted, offer_rows, rows_that_may_enter
 
     n_items, n_classes = pred_probs.shape
     pairs = _empty_pairs(counts, scores.p_given.dtype, NO_LABEL)
     codes, predicted = scores.codes, scores.predicted
+    of_others = np.flatnonzero((predicted != codes) & (codes != NO_LABEL))
+    suspects, rest = np.flatnonzero(likely), ~likely
 
     def offer(turn: int) -> None:
-        is_mine = np.append(np.arange(n_classes) % n_cores() == turn, False)
-        offer_predicted(is_mine, codes, predicted, scores.p_predicted, scores.p_given, pairs)
+        is_mine = np.arange(n_classes) % n_cores() == turn
+        offer_predicted(of_others, is_mine, codes, predicted, scores.p_predicted, scores.p_given, pairs)
+        offer_all(suspects, is_mine)
+        is_open = is_mine & (pairs.floors <= TOLERANCE)
+        if is_open.any():
+            offer_all(np.flatnonzero(rest & np.append(is_open, False)[codes]), is_open)
+
+    def offer_all(candidates: IntArray, is_mine: BoolArray) -> None:
         rows = np.empty(min(n_items, rows_in_chunk(n_classes)), dtype=np.int64)
-        for wanted in (True, False):
-            start = 0
-            while start < n_items:
-                n_found, start = rows_that_may_enter(
-                    start, likely, wanted, is_mine, codes, scores.p_second, scores.p_given, pairs, rows
-                )
-                found = rows[:n_found]
-                offer_rows(native_rows(pred_probs, found), found, codes, predicted, pairs)
+        start = 0
+        while start < len(candidates):
+            n_found, start = rows_that_may_enter(
+                start, candidates, is_mine, codes, scores.p_second, scores.p_given, pairs, rows
+            )
+            found = rows[:n_found]
+            offer_rows(native_rows(pred_probs, found), found, codes, predicted, pairs)
 
     with ThreadPoolExecutor(n_cores()) as pool:
         list(pool.map(offer, range(n_cores())))

@@ -43,7 +43,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--shapes", nargs="+", default=["1000000x100", "50000x1000"], help="items x classes")
-    parser.add_argument("--repeats", type=int, default=5, help="of Winnow; the median counts")
+    parser.add_argument("--repeats", type=int, default=5, help="of each; the median counts")
     parser.add_argument("--from-disk", action="store_true", help="map the file instead of loading it")
     parser.add_argument("--without-cleanlab", action="store_true")
     parser.add_argument("--device", help="score by torch on this device; cpu:0 is torch on the processor")
@@ -77,7 +77,7 @@ def report(shape: str, folder: Path, options: argparse.Namespace) -> None:
     )
     if options.without_cleanlab:
         return
-    theirs = measured("cleanlab", folder, 1, options.from_disk)
+    theirs = measured("cleanlab", folder, options.repeats, options.from_disk)
     print(
         f"  cleanlab, issues          {theirs['seconds']:8.3f} s{'':31}"
         f"  {theirs['memory'] / MILLION:6.0f} MB above the input  {theirs['n_issues']:,} issues"
