@@ -85,7 +85,8 @@ def find_label_issues(
     thresholds = mean_per_class(codes, scores.p_given, n_classes)
     guesses = _confident_classes(scores, pred_probs, thresholds)
     by_guess = calibrated_joint(_counted_pairs(codes, guesses, n_classes), n_items_of)
-    suspects = _contradicted(scores)
+    contradicted = _contradicted(scores)
+    suspects = contradicted.copy()
     if filter_by == "confident_learning":
         suspects &= (guesses != NO_LABEL) & (guesses != codes)
     if filter_by in ("prune_by_class", "both"):
@@ -94,7 +95,7 @@ def find_label_issues(
         )
     if filter_by in ("prune_by_noise_rate", "both"):
         counts = count_wrong_by_pair(by_guess, n_items_of, min_examples_per_class)
-        suspects &= _largest_margins(scores, pred_probs, counts, likely=suspects)
+        suspects &= _largest_margins(scores, pred_probs, counts, contradicted)
     rows = np.flatnonzero(suspects)
     order = _stable_order(RANKERS[rank_by](scores, pred_probs, rows))
     return LabelIssues(rows[order], thresholds, by_guess.T)
@@ -261,14 +262,14 @@ def _lowest_of_class(scores: ItemScores, n_items_of: IntArray, n_lowest: IntArra
 
 
 def _largest_margins(
-    scores: ItemScores, pred_probs: FloatArray, counts: IntArray, *, likely: BoolArray
+    scores: ItemScores, pred_probs: FloatArray, counts: IntArray, contradicted: BoolArray
 ) -> BoolArray:
     """For each pair of classes, as many items of the given class as counts[other, given], by p(other) - p(given).
 
     The margin to the predicted class is known from the scores, and no other margin is larger than that to the second.
-    So once the pairs have had their offers of predicted items, most rows need not be read. Of the others the `likely`
-    ones come first; no margin of the rest is above TOLERANCE, so that they can enter only where a heap is not full, or
-    holds as small ones. Each thread looks for the pairs of its own given classes.
+    So once the pairs have had their offers of predicted items, most rows need not be read. Of the others the
+    `contradicted` ones come first; no margin of the rest is above TOLERANCE but by rounding, so that they can enter only
+    where a heap is not full, or holds as small ones. Each thread looks for the pairs of its own given classes.
     """
     from diagnostics.kernels import offer_predicted, offer_rows, rows_that_may_enter
 
@@ -276,13 +277,13 @@ def _largest_margins(
     pairs = _empty_pairs(counts, scores.p_given.dtype, NO_LABEL)
     codes, predicted = scores.codes, scores.predicted
     of_others = np.flatnonzero((predicted != codes) & (codes != NO_LABEL))
-    suspects, rest = np.flatnonzero(likely), ~likely
+    first, rest = np.flatnonzero(contradicted), ~contradicted
 
     def offer(turn: int) -> None:
         is_mine = np.arange(n_classes) % n_cores() == turn
         offer_predicted(of_others, is_mine, codes, predicted, scores.p_predicted, scores.p_given, pairs)
-        offer_all(suspects, is_mine)
-        is_open = is_mine & (pairs.floors <= TOLERANCE)
+        offer_all(first, is_mine)
+        is_open = is_mine & (pairs.floors <= 2 * TOLERANCE)
         if is_open.any():
             offer_all(np.flatnonzero(rest & np.append(is_open, False)[codes]), is_open)
 
