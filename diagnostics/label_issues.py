@@ -268,8 +268,8 @@ def _largest_margins(
 
     The margin to the predicted class is known from the scores, and no other margin is larger than that to the second.
     So once the pairs have had their offers of predicted items, most rows need not be read. Of the others the
-    `contradicted` ones come first; no margin of the rest is above TOLERANCE but by rounding, so that they can enter only
-    where a heap is not full, or holds as small ones. Each thread looks for the pairs of its own given classes.
+    `contradicted` ones come first; no margin of the rest is above TOLERANCE but by rounding, so that they can enter
+    only where a heap is not full, or holds as small ones. Each thread looks for the pairs of its own given classes.
     """
     from diagnostics.kernels import offer_predicted, offer_rows, rows_that_may_enter
 
