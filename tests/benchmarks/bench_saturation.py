@@ -3,9 +3,8 @@
     python tests/benchmarks/bench_saturation.py --worlds 20
 
 Each world is a set of made-up classes, every one a mixture of Gaussian clouds, some labels perhaps drawn by lot. The
-experiment sees the train labels and 400 validation items, and trains as in a project: heads on parts of the labels
-begin where those on all ended. The truth is what training anew with so many more labels of one class does to its F1 on
-8,000 other items, for each of several draws of those labels.
+experiment sees the train labels and 400 validation items, and trains as a project does. The truth is what training anew
+with so many more labels of one class does to its F1 on 8,000 other items, for each of several draws of those labels.
 """
 
 import argparse
