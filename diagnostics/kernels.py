@@ -154,6 +154,20 @@ def _log2_in_steps(value: np.float32, bits: np.int32) -> np.float32:
 
 
 @_compiled()
+def best_other(p_given: FloatArray, p_predicted: FloatArray, p_second: FloatArray, best: FloatArray) -> None:
+    """The largest probability of any class but the given one: the second where the given one is the largest."""
+    for row in range(len(best)):
+        best[row] = p_second[row] if p_given[row] == p_predicted[row] else p_predicted[row]
+
+
+@_compiled()
+def count_codes(codes: IntArray, counts: IntArray) -> None:
+    """Add the number of items of each code to counts[code]; of those without one (-1) to the last."""
+    for code in codes:
+        counts[code] += 1
+
+
+@_compiled()
 def group_by_code(codes: IntArray, values: FloatArray, starts: IntArray, grouped: FloatArray) -> None:
     """Move the values of code k, in their order, to grouped[starts[k] : starts[k + 1]]; codes below 0 are left out."""
     ends = starts.copy()
@@ -175,13 +189,33 @@ def guess_classes(
 ) -> None:
     """The predicted class of each row with a code where it reaches its limit; else UNCLEAR where the second largest
     probability reaches the lowest limit, so that other classes may reach theirs; else NO_CLASS.
+
+    Computed instead of chosen: nobody can foresee which way a row goes, and a processor loses more by guessing wrong.
     """
+    whole: Any = guesses.dtype.type
     lowest = limits.min()
     for row in range(len(codes)):
-        guess, is_sure = predicted[row], p_predicted[row] >= limits[predicted[row]]
-        other = UNCLEAR if p_second[row] >= lowest else NO_CLASS
-        guess = guess if is_sure else other
-        guesses[row] = guess if codes[row] >= 0 else NO_CLASS
+        guess = predicted[row]
+        is_given, is_sure = codes[row] >= 0, p_predicted[row] >= limits[guess]
+        is_unclear = ~is_sure & (p_second[row] >= lowest)
+        above = whole(is_sure) * (guess - whole(NO_CLASS)) + whole(is_unclear) * whole(UNCLEAR - NO_CLASS)
+        guesses[row] = whole(NO_CLASS) + whole(is_given) * above
+
+
+@_compiled()
+def find_contradicted(
+    codes: IntArray,
+    predicted: IntArray,
+    p_predicted: FloatArray,
+    p_given: FloatArray,
+    tolerance: np.floating[Any],
+    contradicted: BoolArray,
+) -> None:
+    """Where another class is more probable than the given one by the tolerance, or by it exactly and comes first."""
+    for row in range(len(codes)):
+        raised = p_given[row] + tolerance
+        is_level = (raised == p_predicted[row]) & (predicted[row] < codes[row])
+        contradicted[row] = (predicted[row] != codes[row]) & ((raised < p_predicted[row]) | is_level)
 
 
 @_compiled()
@@ -209,16 +243,17 @@ def first_two_above(probs: FloatArray, limits: FloatArray, first: IntArray, n_ab
 class Pairs(NamedTuple):
     """The pairs of a given and another class that look for their largest margins, p(other class) - p(given class).
 
-    What a pair has found it keeps as a heap, the smallest margin at the top; of equal margins the earlier row is the
-    larger, in whatever order they are offered.
+    What a pair has found it keeps, once all its places are taken as a heap with the smallest margin at the top; of
+    equal margins the earlier row is the larger, in whatever order they are offered. A kernel takes the arrays out once:
+    to do so in a loop counts references, which takes longer than all else.
 
     starts : (n_classes + 1,), where the pairs of each given class start in the arrays of pairs
     others : (n_pairs,), the other class, in ascending order within a given class
     heap_starts : (n_pairs + 1,), where the heap of each pair starts in the arrays of places; it has at least one place
     n_kept : (n_pairs,), how many places of the heap are taken
-    entries : (n_pairs,), the smallest margin that the pair still takes: -inf until its heap is full
+    entries : (n_pairs,), the smallest margin that the pair still takes: -inf until its places are taken
     floors : (n_classes,), the smallest entry of each given class; inf where it has no pair
-    margins, rows : (n_places,), the heaps
+    margins, kept : (n_places,), the margins of the heaps, and their rows
     """
 
     starts: IntArray
@@ -228,7 +263,7 @@ class Pairs(NamedTuple):
     entries: FloatArray
     floors: FloatArray
     margins: FloatArray
-    rows: IntArray
+    kept: IntArray
 
 
 @_compiled()
@@ -246,115 +281,122 @@ def offer_predicted(
     rows : with a code, and predicted as another class
     is_mine : (n_classes,), which given classes
     """
+    starts, others, heap_starts, n_kept, entries, floors, margins, kept = pairs
     for row in rows:
         code = codes[row]
         if is_mine[code]:
             margin = p_predicted[row] - p_given[row]
-            for pair in range(pairs.starts[code], pairs.starts[code + 1]):
-                if pairs.others[pair] == predicted[row]:
-                    _offer(margin, row, pair, pairs)
+            for pair in range(starts[code], starts[code + 1]):
+                if others[pair] == predicted[row]:
+                    _offer(margin, row, pair, heap_starts, n_kept, entries, margins, kept)
                     break
-    for code in range(len(pairs.floors)):
-        if is_mine[code]:
-            _raise_floor(code, pairs)
+    for code in range(len(floors)):
+        if is_mine[code] and starts[code] < starts[code + 1]:
+            floors[code] = entries[starts[code] : starts[code + 1]].min()
 
 
 @_compiled()
 def rows_that_may_enter(
     start: int,
-    candidates: IntArray,
+    is_candidate: BoolArray,
     is_mine: BoolArray,
     codes: IntArray,
     p_second: FloatArray,
     p_given: FloatArray,
-    pairs: Pairs,
+    floors: FloatArray,
     rows: IntArray,
 ) -> tuple[int, int]:
     """The next rows of some given classes whose margin to any class but the predicted one may enter a heap.
 
-    start : the first candidate looked at
-    candidates : rows with a code
-    is_mine : (n_classes,), which given classes
+    start : the first row looked at
+    is_candidate : (n_items,), which rows
+    is_mine : (n_classes + 1,), which given classes; not the last, which stands for none
+    floors : (n_classes,), those of `Pairs`
     rows : filled with what was found, until it is full
     returns : how many were found, and where to go on
     """
     n_found = 0
-    for place in range(start, len(candidates)):
-        row = candidates[place]
+    for row in range(start, len(codes)):
         rows[n_found] = row
-        n_found += is_mine[codes[row]] & (p_second[row] - p_given[row] >= pairs.floors[codes[row]])
+        may_enter = p_second[row] - p_given[row] >= floors[codes[row]]
+        n_found += is_candidate[row] & is_mine[codes[row]] & may_enter
         if n_found == len(rows):
-            return n_found, place + 1
-    return n_found, len(candidates)
+            return n_found, row + 1
+    return n_found, len(codes)
 
 
 @_compiled()
-def offer_rows(probs: FloatArray, rows: IntArray, codes: IntArray, predicted: IntArray, pairs: Pairs) -> None:
+def offer_rows(
+    probs: FloatArray,
+    places: IntArray,
+    rows: IntArray,
+    codes: IntArray,
+    predicted: IntArray,
+    p_given: FloatArray,
+    pairs: Pairs,
+) -> None:
     """Offer rows to all pairs of their given class but that with the predicted one, which has had its offer.
 
-    probs : of the rows offered
-    codes, predicted : of all rows
+    probs, places : where the probabilities of the rows stand
+    rows : which rows of codes, predicted and p_given they are
     """
+    starts, others, heap_starts, n_kept, entries, floors, margins, kept = pairs
     for offered in range(len(rows)):
-        row = rows[offered]
+        row, place = rows[offered], places[offered]
         code = codes[row]
         has_entered = False
-        for pair in range(pairs.starts[code], pairs.starts[code + 1]):
-            margin = probs[offered, pairs.others[pair]] - probs[offered, code]
-            if margin >= pairs.entries[pair] and pairs.others[pair] != predicted[row]:
-                _offer(margin, row, pair, pairs)
+        for pair in range(starts[code], starts[code + 1]):
+            margin = probs[place, others[pair]] - p_given[row]
+            if margin >= entries[pair] and others[pair] != predicted[row]:
+                _offer(margin, row, pair, heap_starts, n_kept, entries, margins, kept)
                 has_entered = True
         if has_entered:
-            _raise_floor(code, pairs)
+            floors[code] = entries[starts[code] : starts[code + 1]].min()
 
 
-@_compiled()
-def _raise_floor(code: int, pairs: Pairs) -> None:
-    for pair in range(pairs.starts[code], pairs.starts[code + 1]):
-        if pair == pairs.starts[code] or pairs.entries[pair] < pairs.floors[code]:
-            pairs.floors[code] = pairs.entries[pair]
+@_compiled(inline=True)
+def _offer(
+    margin: float,
+    row: int,
+    pair: int,
+    heap_starts: IntArray,
+    n_kept: IntArray,
+    entries: FloatArray,
+    margins: FloatArray,
+    kept: IntArray,
+) -> None:
+    start, size = heap_starts[pair], heap_starts[pair + 1] - heap_starts[pair]
+    if n_kept[pair] < size:
+        margins[start + n_kept[pair]], kept[start + n_kept[pair]] = margin, row
+        n_kept[pair] += 1
+        if n_kept[pair] == size:
+            for place in range(size // 2 - 1, -1, -1):
+                _sift_down(margins, kept, start, size, place, margins[start + place], kept[start + place])
+            entries[pair] = margins[start]
+    elif _is_smaller(margins[start], kept[start], margin, row):
+        _sift_down(margins, kept, start, size, 0, margin, row)
+        entries[pair] = margins[start]
 
 
-@_compiled()
-def _offer(margin: float, row: int, pair: int, pairs: Pairs) -> None:
-    start, size = pairs.heap_starts[pair], pairs.heap_starts[pair + 1] - pairs.heap_starts[pair]
-    if pairs.n_kept[pair] < size:
-        _sift_up(pairs.margins, pairs.rows, start, pairs.n_kept[pair], margin, row)
-        pairs.n_kept[pair] += 1
-    elif _is_smaller(pairs.margins[start], pairs.rows[start], margin, row):
-        _sift_down(pairs.margins, pairs.rows, start, size, margin, row)
-    if pairs.n_kept[pair] == size:
-        pairs.entries[pair] = pairs.margins[start]
-
-
-@_compiled()
+@_compiled(inline=True)
 def _is_smaller(margin: float, row: int, other_margin: float, other_row: int) -> bool:
     return margin < other_margin or (margin == other_margin and row > other_row)
 
 
-@_compiled()
-def _sift_up(margins: FloatArray, rows: IntArray, start: int, place: int, margin: float, row: int) -> None:
-    while place > 0:
-        parent = (place - 1) // 2
-        if not _is_smaller(margin, row, margins[start + parent], rows[start + parent]):
-            break
-        margins[start + place], rows[start + place] = margins[start + parent], rows[start + parent]
-        place = parent
-    margins[start + place], rows[start + place] = margin, row
-
-
-@_compiled()
-def _sift_down(margins: FloatArray, rows: IntArray, start: int, size: int, margin: float, row: int) -> None:
-    place = 0
+@_compiled(inline=True)
+def _sift_down(
+    margins: FloatArray, kept: IntArray, start: int, size: int, place: int, margin: float, row: int
+) -> None:
+    """Put a margin where it belongs at a place of a heap, or below it."""
     while 2 * place + 1 < size:
         child = 2 * place + 1
         right = child + 1
         if right < size and _is_smaller(
-            margins[start + right], rows[start + right], margins[start + child], rows[start + child]
+            margins[start + right], kept[start + right], margins[start + child], kept[start + child]
         ):
             child = right
-        if not _is_smaller(margins[start + child], rows[start + child], margin, row):
+        if not _is_smaller(margins[start + child], kept[start + child], margin, row):
             break
-        margins[start + place], rows[start + place] = margins[start + child], rows[start + child]
+        margins[start + place], kept[start + place] = margins[start + child], kept[start + child]
         place = child
-    margins[start + place], rows[start + place] = margin, row
+    margins[start + place], kept[start + place] = margin, row

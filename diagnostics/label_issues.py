@@ -13,14 +13,21 @@ and their order are those of `cleanlab.filter.find_label_issues`, its rounding o
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from diagnostics.chunks import chunks_of, for_each_chunk, n_cores, native_rows, rows_in_chunk
+from diagnostics.chunks import (
+    chunks_of,
+    for_each_chunk,
+    n_cores,
+    native_rows,
+    place_of_rows,
+    rows_in_chunk,
+)
 from diagnostics.errors import DataError
-from diagnostics.scores import ItemScores, class_counts, mean_per_class, score_items
+from diagnostics.scores import ItemScores, class_counts, score_items
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -50,6 +57,17 @@ class LabelIssues:
     rows: IntArray
     thresholds: FloatArray
     confident_joint: IntArray
+
+
+class WrongPairs(NamedTuple):
+    """The pairs of a given and another class of which at least one item is wrong, by given class, then by the other.
+
+    others, given, counts : (n_pairs,), the two classes, and how many items of the given class are of the other
+    """
+
+    others: IntArray
+    given: IntArray
+    counts: IntArray
 
 
 def find_label_issues(
@@ -82,7 +100,7 @@ def find_label_issues(
         )
     codes, n_classes = scores.codes, pred_probs.shape[1]
     n_items_of = class_counts(codes, n_classes)
-    thresholds = mean_per_class(codes, scores.p_given, n_classes)
+    thresholds = scores.class_means
     guesses = _confident_classes(scores, pred_probs, thresholds)
     by_guess = calibrated_joint(_counted_pairs(codes, guesses, n_classes), n_items_of)
     contradicted = _contradicted(scores)
@@ -94,8 +112,8 @@ def find_label_issues(
             scores, n_items_of, count_wrong(by_guess, n_items_of, min_examples_per_class)
         )
     if filter_by in ("prune_by_noise_rate", "both"):
-        counts = count_wrong_by_pair(by_guess, n_items_of, min_examples_per_class)
-        suspects &= _largest_margins(scores, pred_probs, counts, contradicted)
+        wrong = count_wrong_by_pair(by_guess, n_items_of, min_examples_per_class)
+        suspects &= _largest_margins(scores, pred_probs, wrong, contradicted)
     rows = np.flatnonzero(suspects)
     order = _stable_order(RANKERS[rank_by](scores, pred_probs, rows))
     return LabelIssues(rows[order], thresholds, by_guess.T)
@@ -171,48 +189,46 @@ def calibrated_joint(counts: CountArray, n_items_of: IntArray) -> IntArray:
     returns : (n_classes, n_classes) of int64
     """
     n_classes = len(counts)
-    own = counts.copy()
-    np.fill_diagonal(own, own.diagonal().clip(min=1))
-    places = np.flatnonzero(own)
-    columns = places % n_classes
-    scaled = own.ravel()[places].astype(np.float64)
+    is_counted = counts != 0
+    np.fill_diagonal(is_counted, True)
+    places = np.flatnonzero(is_counted)
+    rows, columns = np.divmod(places, n_classes)
+    scaled = np.maximum(counts.ravel()[places], rows == columns).astype(np.float64)
     scaled /= np.bincount(columns, scaled, n_classes)[columns]
     scaled *= n_items_of[columns]
-    scaled /= max(float(np.sum(_spread_out(scaled, places, n_classes))), SMALLEST_SUM)
+    table: FloatArray = np.zeros((n_classes, n_classes))
+    table[rows, columns] = scaled
+    scaled /= max(float(np.sum(table)), SMALLEST_SUM)
     scaled *= n_items_of.sum()
-    return _rounded_columns(scaled, places, n_classes)
+    joint: IntArray = table.view(np.int64)
+    joint[rows, columns] = scaled.round()
+    _make_up_sums(joint, scaled, rows, columns)
+    return joint
 
 
-def _spread_out(values: np.ndarray, places: IntArray, n_classes: int) -> np.ndarray:
-    """(n_classes, n_classes), zeros but for these values at these places, counted row by row."""
-    table: np.ndarray = np.zeros((n_classes, n_classes), dtype=values.dtype)
-    table.ravel()[places] = values
-    return table
+def _make_up_sums(joint: IntArray, counts: FloatArray, rows: IntArray, columns: IntArray) -> None:
+    """Move the numbers nearest to the next one by one until each column has the sum again that it had before rounding.
 
+    joint : (n_classes, n_classes), rounded
+    counts, rows, columns : (n_places,), what it was before where it was not 0, and where, row by row, ascending
 
-def _rounded_columns(counts: FloatArray, places: IntArray, n_classes: int) -> IntArray:
-    """Round to whole numbers, then move those nearest to the next number by one until each column has its sum again.
-
-    counts : (n_places,), the counts that are not 0; places : (n_places,), where they stand, row by row, ascending
-    returns : (n_classes, n_classes) of int64
-
-    >>> _rounded_columns(np.array([0.4, 2.0, 0.6, 1.0]), np.arange(4), 2)
-    array([[0, 2],
+    >>> joint = np.array([[0, 2], [1, 1]])
+    >>> _make_up_sums(joint, np.array([0.4, 2.0, 1.3, 1.4]), *np.divmod(np.arange(4), 2))
+    >>> joint
+    array([[1, 2],
            [1, 1]])
     """
-    rows, columns = np.divmod(places, n_classes)
-    rounded = counts.round()
+    n_classes = len(joint)
+    rounded = joint[rows, columns]
     sums, rounded_sums = (np.bincount(columns, values, n_classes) for values in (counts, rounded))
     missing = (sums.round() - rounded_sums).astype(np.int64)
-    table: IntArray = _spread_out(rounded.astype(np.int64), places, n_classes)
     off = np.flatnonzero(missing)
     is_off = missing[columns] != 0
-    rests = np.zeros((n_classes, len(off)))
-    rests[rows[is_off], np.searchsorted(off, columns[is_off])] = (counts - rounded)[is_off]
-    for column, order, n_missing in zip(off, np.argsort(rests, axis=0).T, missing[off], strict=True):
+    rests = np.zeros((len(off), n_classes))
+    rests[np.searchsorted(off, columns[is_off]), rows[is_off]] = (counts - rounded)[is_off]
+    for column, order, n_missing in zip(off, np.argsort(rests, axis=1), missing[off], strict=True):
         moved = order[-n_missing:] if n_missing > 0 else order[:-n_missing]
-        table[moved, column] += np.sign(n_missing)
-    return table
+        joint[moved, column] += np.sign(n_missing)
 
 
 def count_wrong(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
@@ -223,19 +239,18 @@ def count_wrong(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class
     return n_wrong
 
 
-def count_wrong_by_pair(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> IntArray:
-    """How many items of each given class are of each other class, (other class, given class); 0 on the diagonal.
+def count_wrong_by_pair(by_guess: IntArray, n_items_of: IntArray, min_examples_per_class: int) -> WrongPairs:
+    """How many items of each given class are of each other class.
 
     What a class lacks to `min_examples_per_class` right items is taken from all its pairs alike, rounded down.
     """
-    counts = by_guess.copy()
+    others, given = np.divmod(np.flatnonzero(by_guess != 0), len(by_guess))
     n_short = np.maximum(min_examples_per_class - by_guess.diagonal(), 0)
-    short = np.flatnonzero(n_short)
-    n_pairs = np.maximum(np.count_nonzero(by_guess[:, short], axis=0) - 1, 1)
-    counts[:, short] = np.maximum(by_guess[:, short] - n_short[short] / n_pairs, 0).astype(np.int64)
-    np.fill_diagonal(counts, 0)
-    counts[:, np.flatnonzero(~_can_lose(n_items_of, min_examples_per_class))] = 0
-    return counts
+    n_pairs = np.maximum(np.bincount(given, minlength=len(by_guess)) - 1, 1)
+    counts = (by_guess[others, given] - (n_short / n_pairs)[given]).astype(np.int64)
+    wanted = (others != given) & (counts > 0) & _can_lose(n_items_of, min_examples_per_class)[given]
+    by_given = np.flatnonzero(wanted)[np.argsort(given[wanted], kind="stable")]
+    return WrongPairs(others[by_given], given[by_given], counts[by_given])
 
 
 def _can_lose(n_items_of: IntArray, min_examples_per_class: int) -> BoolArray:
@@ -245,11 +260,14 @@ def _can_lose(n_items_of: IntArray, min_examples_per_class: int) -> BoolArray:
 
 def _contradicted(scores: ItemScores) -> BoolArray:
     """Where another class is clearly more probable than the given one; only such an item can be an issue."""
-    raised = scores.p_given + TOLERANCE
-    ahead = raised < scores.p_predicted
-    ahead |= (raised == scores.p_predicted) & (scores.predicted < scores.codes)
-    ahead &= scores.predicted != scores.codes
-    return ahead
+    from diagnostics.kernels import find_contradicted
+
+    contradicted = np.empty(len(scores.codes), dtype=bool)
+    tolerance = scores.p_given.dtype.type(TOLERANCE)
+    find_contradicted(
+        scores.codes, scores.predicted, scores.p_predicted, scores.p_given, tolerance, contradicted
+    )
+    return contradicted
 
 
 def _lowest_of_class(scores: ItemScores, n_items_of: IntArray, n_lowest: IntArray) -> BoolArray:
@@ -262,9 +280,9 @@ def _lowest_of_class(scores: ItemScores, n_items_of: IntArray, n_lowest: IntArra
 
 
 def _largest_margins(
-    scores: ItemScores, pred_probs: FloatArray, counts: IntArray, contradicted: BoolArray
+    scores: ItemScores, pred_probs: FloatArray, wrong: WrongPairs, contradicted: BoolArray
 ) -> BoolArray:
-    """For each pair of classes, as many items of the given class as counts[other, given], by p(other) - p(given).
+    """For each pair of classes, as many items of the given class as are wrong, by p(other) - p(given).
 
     The margin to the predicted class is known from the scores, and no other margin is larger than that to the second.
     So once the pairs have had their offers of predicted items, most rows need not be read. Of the others the
@@ -274,54 +292,49 @@ def _largest_margins(
     from diagnostics.kernels import offer_predicted, offer_rows, rows_that_may_enter
 
     n_items, n_classes = pred_probs.shape
-    pairs = _empty_pairs(counts, scores.p_given.dtype, NO_LABEL)
+    pairs = _empty_pairs(wrong, n_classes, scores.p_given.dtype)
     codes, predicted = scores.codes, scores.predicted
     of_others = np.flatnonzero((predicted != codes) & (codes != NO_LABEL))
-    first, rest = np.flatnonzero(contradicted), ~contradicted
 
     def offer(turn: int) -> None:
-        is_mine = np.arange(n_classes) % n_cores() == turn
+        is_mine = np.append(np.arange(n_classes) % n_cores() == turn, False)
         offer_predicted(of_others, is_mine, codes, predicted, scores.p_predicted, scores.p_given, pairs)
-        offer_all(first, is_mine)
-        is_open = is_mine & (pairs.floors <= 2 * TOLERANCE)
-        if is_open.any():
-            offer_all(np.flatnonzero(rest & np.append(is_open, False)[codes]), is_open)
+        offer_all(contradicted, is_mine)
+        is_mine[:-1] &= pairs.floors <= 2 * TOLERANCE
+        if is_mine.any():
+            offer_all(~contradicted, is_mine)
 
-    def offer_all(candidates: IntArray, is_mine: BoolArray) -> None:
+    def offer_all(is_candidate: BoolArray, is_mine: BoolArray) -> None:
         rows = np.empty(min(n_items, rows_in_chunk(n_classes)), dtype=np.int64)
         start = 0
-        while start < len(candidates):
+        while start < n_items:
             n_found, start = rows_that_may_enter(
-                start, candidates, is_mine, codes, scores.p_second, scores.p_given, pairs, rows
+                start, is_candidate, is_mine, codes, scores.p_second, scores.p_given, pairs.floors, rows
             )
             found = rows[:n_found]
-            offer_rows(native_rows(pred_probs, found), found, codes, predicted, pairs)
+            offer_rows(*place_of_rows(pred_probs, found), found, codes, predicted, scores.p_given, pairs)
 
     with ThreadPoolExecutor(n_cores()) as pool:
         list(pool.map(offer, range(n_cores())))
     largest = np.zeros(n_items, dtype=bool)
-    largest[pairs.rows[pairs.rows != NO_LABEL]] = True
+    largest[pairs.kept[pairs.kept != NO_LABEL]] = True
     return largest
 
 
-def _empty_pairs(counts: IntArray, dtype: np.dtype[np.floating], no_row: int) -> "Pairs":
-    """The pairs that look for at least one item, those of one given class after the other."""
+def _empty_pairs(wrong: WrongPairs, n_classes: int, dtype: np.dtype[np.floating]) -> "Pairs":
     from diagnostics.kernels import Pairs
 
-    others, given = np.divmod(np.flatnonzero(counts > 0), len(counts))
-    order = np.argsort(given, kind="stable")
-    others, given = others[order], given[order]
-    n_places = counts[others, given]
-    has_pair = np.isin(np.arange(len(counts)), given)
+    n_places = wrong.counts
+    has_pair = np.bincount(wrong.given, minlength=n_classes) > 0
     return Pairs(
-        starts=np.searchsorted(given, np.arange(len(counts) + 1)),
-        others=others,
+        starts=np.searchsorted(wrong.given, np.arange(n_classes + 1)),
+        others=wrong.others,
         heap_starts=np.concatenate([[0], np.cumsum(n_places)]),
-        n_kept=np.zeros(len(others), dtype=np.int64),
-        entries=np.full(len(others), -np.inf, dtype=dtype),
+        n_kept=np.zeros(len(n_places), dtype=np.int64),
+        entries=np.full(len(n_places), -np.inf, dtype=dtype),
         floors=np.where(has_pair, -np.inf, np.inf).astype(dtype),
         margins=np.empty(n_places.sum(), dtype=dtype),
-        rows=np.full(n_places.sum(), no_row),
+        kept=np.full(n_places.sum(), NO_LABEL),
     )
 
 

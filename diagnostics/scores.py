@@ -41,6 +41,7 @@ class ItemScores:
     kept is computed when it is asked for, so that ten million items fit into memory.
 
     codes : positions of the given labels, -1 where there is none
+    class_means : (n_classes,), the mean of p_given over the items given each class; NaN for a class nobody has
     thresholds : (n_classes,), those of `label_quality`
     predicted, second : positions of the two largest probabilities, the first of equals (second = predicted where there
         is one class)
@@ -50,6 +51,7 @@ class ItemScores:
     """
 
     codes: IntArray
+    class_means: FloatArray
     thresholds: FloatArray
     predicted: IntArray
     second: IntArray
@@ -81,7 +83,11 @@ class ItemScores:
         """The largest probability of any class but the given one, in [0, 1]; 0 where there is one class."""
         if len(self.thresholds) == 1:
             return np.zeros_like(self.p_given)
-        return np.where(self.predicted == self.codes, self.p_second, self.p_predicted)
+        from diagnostics.kernels import best_other
+
+        best = np.empty_like(self.p_given)
+        best_other(self.p_given, self.p_predicted, self.p_second, best)
+        return best
 
     @property
     def label_quality(self) -> FloatArray:
@@ -128,7 +134,8 @@ def score_items(
     p_second = np.empty(n_items, dtype=dtype)
     scores = ItemScores(
         codes=np.ascontiguousarray(codes, dtype=np.int64),
-        thresholds=np.empty(0) if thresholds is None else thresholds,
+        class_means=np.empty(0),
+        thresholds=np.empty(0),
         predicted=np.empty(n_items, dtype=_position_type(n_classes)),
         second=np.empty(n_items, dtype=_position_type(n_classes)),
         p_given=np.empty(n_items, dtype=dtype),
@@ -150,9 +157,8 @@ def score_items(
         from diagnostics.torch_scores import named_device, score_on
 
         score_on(named_device(device), pred_probs, scores, k=k, chunk_rows=chunk_rows)
-    if thresholds is None:
-        scores = replace(scores, thresholds=mean_per_class(codes, scores.p_given, n_classes))
-    return scores
+    means = mean_per_class(scores.codes, scores.p_given, n_classes)
+    return replace(scores, class_means=means, thresholds=means if thresholds is None else thresholds)
 
 
 def confident_thresholds(
@@ -197,10 +203,11 @@ def class_counts(codes: IntArray, n_classes: int) -> IntArray:
     >>> class_counts(np.array([1, -1, 1]), 3)
     array([0, 2, 0])
     """
+    from diagnostics.kernels import count_codes
+
     counts = np.zeros(n_classes + 1, dtype=np.int64)
-    for rows in chunks_of(len(codes), 1):
-        counts += np.bincount(codes[rows] + 1, minlength=n_classes + 1)
-    return counts[1:]
+    count_codes(codes, counts)
+    return counts[:-1]
 
 
 def largest_first(pred_probs: FloatArray, *, n: int) -> IntArray:

@@ -83,7 +83,9 @@ def find_pair_issues(
 
 def _n_wanted(by_guess: IntArray, n_items_of: IntArray, filter_by: str) -> IntArray:
     """(2,), how many pairs of one class given 0, and given 1, are to be found."""
-    by_pair = count_wrong_by_pair(by_guess, n_items_of, 1)[[1, 0], [0, 1]]
+    by_pair = np.zeros(2, dtype=np.int64)
+    wrong = count_wrong_by_pair(by_guess, n_items_of, 1)
+    by_pair[wrong.given] = wrong.counts
     by_class = count_wrong(by_guess, n_items_of, 1)
     choices = {
         "prune_by_noise_rate": by_pair,
