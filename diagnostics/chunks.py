@@ -11,8 +11,6 @@ from diagnostics.errors import DataError
 from diagnostics.task import FloatArray, IntArray
 
 CHUNK_CELLS = 1_000_000
-LONG_ROW = 500
-"""From how many classes on a row is read where it stands; measured with 100 and with 1,000."""
 NUMBER_KINDS = "biuf"
 
 Rows = slice | npt.NDArray[np.integer]
@@ -59,16 +57,16 @@ def native_rows(pred_probs: FloatArray, rows: Rows) -> FloatArray:
     return values
 
 
-def place_of_rows(pred_probs: FloatArray, rows: IntArray) -> tuple[FloatArray, IntArray]:
-    """An array as the kernels take it, and at which of its rows some rows stand.
+def copy_rows(pred_probs: FloatArray, rows: IntArray, copied: FloatArray) -> None:
+    """Write some rows, as `native_rows` gives them, into the first ones of an array that is used again and again.
 
-    Where a kernel reads a few cells of a row, long rows are better read where they are, if they are as the kernels take
-    them; of short ones, which lie in the memory's next lines anyhow, a copy is faster.
+    Most of the time that a fresh array takes goes into getting its memory.
     """
-    is_native = isinstance(pred_probs, np.ndarray) and pred_probs.dtype == native_type(pred_probs)
-    if is_native and pred_probs.flags.c_contiguous and pred_probs.shape[1] >= LONG_ROW:
-        return np.asarray(pred_probs), rows
-    return native_rows(pred_probs, rows), np.arange(len(rows))
+    is_native = isinstance(pred_probs, np.ndarray) and pred_probs.dtype == copied.dtype
+    if is_native and pred_probs.flags.c_contiguous:
+        np.take(pred_probs, rows, axis=0, out=copied[: len(rows)], mode="clip")
+    else:
+        copied[: len(rows)] = pred_probs[rows]
 
 
 def native_type(pred_probs: FloatArray) -> type[np.floating]:

@@ -328,7 +328,6 @@ def rows_that_may_enter(
 @_compiled()
 def offer_rows(
     probs: FloatArray,
-    places: IntArray,
     rows: IntArray,
     codes: IntArray,
     predicted: IntArray,
@@ -337,16 +336,16 @@ def offer_rows(
 ) -> None:
     """Offer rows to all pairs of their given class but that with the predicted one, which has had its offer.
 
-    probs, places : where the probabilities of the rows stand
-    rows : which rows of codes, predicted and p_given they are
+    probs : of the rows offered
+    rows : which rows of codes, predicted and p_given these are
     """
     starts, others, heap_starts, n_kept, entries, floors, margins, kept = pairs
     for offered in range(len(rows)):
-        row, place = rows[offered], places[offered]
+        row = rows[offered]
         code = codes[row]
         has_entered = False
         for pair in range(starts[code], starts[code + 1]):
-            margin = probs[place, others[pair]] - p_given[row]
+            margin = probs[offered, others[pair]] - p_given[row]
             if margin >= entries[pair] and others[pair] != predicted[row]:
                 _offer(margin, row, pair, heap_starts, n_kept, entries, margins, kept)
                 has_entered = True

@@ -18,14 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from diagnostics.chunks import (
-    chunks_of,
-    for_each_chunk,
-    n_cores,
-    native_rows,
-    place_of_rows,
-    rows_in_chunk,
-)
+from diagnostics.chunks import chunks_of, copy_rows, for_each_chunk, n_cores, native_rows
 from diagnostics.errors import DataError
 from diagnostics.scores import ItemScores, class_counts, score_items
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
@@ -36,6 +29,9 @@ if TYPE_CHECKING:
 CountArray = npt.NDArray[np.signedinteger]
 
 FILTERS = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning")
+
+CACHED_CELLS = 120_000
+"""Probabilities that a core's second cache holds."""
 
 OUT_OF_REACH = 2.0
 SMALLEST_SUM = 1e-100
@@ -305,14 +301,16 @@ def _largest_margins(
             offer_all(~contradicted, is_mine)
 
     def offer_all(is_candidate: BoolArray, is_mine: BoolArray) -> None:
-        rows = np.empty(min(n_items, rows_in_chunk(n_classes)), dtype=np.int64)
+        rows = np.empty(min(n_items, max(1, CACHED_CELLS // n_classes)), dtype=np.int64)
+        probs = np.empty((len(rows), n_classes), dtype=pairs.margins.dtype)
         start = 0
         while start < n_items:
             n_found, start = rows_that_may_enter(
                 start, is_candidate, is_mine, codes, scores.p_second, scores.p_given, pairs.floors, rows
             )
             found = rows[:n_found]
-            offer_rows(*place_of_rows(pred_probs, found), found, codes, predicted, scores.p_given, pairs)
+            copy_rows(pred_probs, found, probs)
+            offer_rows(probs, found, codes, predicted, scores.p_given, pairs)
 
     with ThreadPoolExecutor(n_cores()) as pool:
         list(pool.map(offer, range(n_cores())))

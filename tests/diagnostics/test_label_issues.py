@@ -103,17 +103,6 @@ def test_issues_and_their_order_are_those_of_cleanlab(filter_by, predicted, rank
 
 @given(predictions())
 @settings(max_examples=60)
-def test_long_rows_are_read_where_they_stand(predicted):
-    codes, probs = predicted
-    with patch("diagnostics.chunks.LONG_ROW", 1):
-        found = find_label_issues(codes, probs)
-        turned = find_label_issues(codes, np.asfortranarray(probs))
-    np.testing.assert_array_equal(found.rows, cleanlab_rows(codes, probs))
-    np.testing.assert_array_equal(turned.rows, found.rows)
-
-
-@given(predictions())
-@settings(max_examples=60)
 def test_the_joint_and_the_thresholds_are_those_of_cleanlab(predicted):
     codes, probs = predicted
     found = find_label_issues(codes, probs)
