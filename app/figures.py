@@ -296,7 +296,7 @@ def class_cap_figure(table: pd.DataFrame) -> go.Figure:
 OFFSET = 1.2
 WHOLE_NAMES = {
     "accuracy": "Accuracy",
-    "subset_accuracy": "Sets right (subset accuracy)",
+    "subset_accuracy": "Sets right",
     "micro_f1": "Micro F1",
     "macro_f1": "Macro F1",
 }

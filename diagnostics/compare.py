@@ -61,7 +61,7 @@ SOURCE_TEXTS = {
 METRIC_NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
-    "subset_accuracy": "subset accuracy",
+    "subset_accuracy": "share of sets right",
     "micro_f1": "micro F1",
     "hamming_loss": "wrong labels of all",
 }

@@ -157,7 +157,7 @@ several_labels = Result(
     totals={
         "subset_accuracy": (
             "Sets right",
-            "Share of items whose labels are all predicted, and no others.",
+            "Share of items whose labels are all predicted, and no others; elsewhere called subset accuracy.",
         ),
         "micro_f1": (
             "Micro F1",
