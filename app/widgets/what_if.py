@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from app.widgets.jobs import running_job
 from app.widgets.page import escape, table_height
 from curation.project import Project
 from curation.run_folders import read_run
@@ -17,17 +18,30 @@ EXPLANATION = (
 
 
 def what_if_line(project: Project, run_id: str) -> None:
-    """One line, with every class behind it; nothing for a full run."""
+    """One line, with every class behind it; nothing for a full run.
+
+    A quick round can be reviewed a moment before its estimate is there: the line then has its place already, so that
+    the items below do not move under a reviewer's hands.
+    """
     run = read_run(project, run_id)
-    if run.info.quick is None or (table := read_what_if(run)) is None:
+    if run.info.quick is None:
         return
+    table = read_what_if(run)
+    if table is None and not _is_under_way(project, run_id):
+        return
+    text = f"Quick estimate: {'of each class, in a moment …' if table is None else what_if_text(table)}"
     with st.container(key="what_if", horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"Quick estimate: {what_if_text(table)}", width="content")
-        if table.empty:
+        st.caption(text, width="content")
+        if table is None or table.empty:
             return
         with st.popover("Each class", type="tertiary"):
-            st.markdown(EXPLANATION)
+            st.markdown(f"{text}\n\n{EXPLANATION}")
             _classes(table)
+
+
+def _is_under_way(project: Project, run_id: str) -> bool:
+    job = running_job(project)
+    return job is not None and job.run_id == run_id
 
 
 def what_if_text(table: pd.DataFrame) -> str:

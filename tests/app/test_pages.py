@@ -2,12 +2,15 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import app
 from app import context
+from app.widgets import what_if
 from curation.decisions.events import Decision
 from curation.project import LEAKS_FILE
 from curation.queues import QueueQuery, open_queue
@@ -15,6 +18,8 @@ from curation.rounds import current_round
 from curation.run_removal import remove_run
 from curation.runs import read_run
 from curation.test_looks import looks_at_test
+from curation.what_if import write_what_if
+from diagnostics.compare import F1_COLUMNS
 from diagnostics.run_folder import HISTORY_FILE, LOG_FILE, LR_FINDER_FILE, QuickInfo, write_run_info
 from diagnostics.run_folder import INFO_FILE as RUN_FILE
 
@@ -114,6 +119,18 @@ def test_a_page_of_a_quick_run_is_drawn_and_the_train_page_says_what_it_is(proje
             ["run-0002", "quick, from run-0001"],
             ["run-0001", "small_cnn"],
         ]
+
+
+def test_the_quick_estimate_has_its_place_on_review_before_it_is_there(project, add_run, monkeypatch):
+    add_run(project, "run-0002")
+    quick = QuickInfo("the 5 fold models of run-0001 (small_cnn)", "run-0001", 0.1)
+    write_run_info(project.runs_dir / "run-0002", replace(read_run(project).info, quick=quick))
+    assert "Quick estimate" not in texts(opened("review"))
+    under_way = SimpleNamespace(run_id="run-0002")
+    monkeypatch.setattr(what_if, "running_job", lambda _: under_way)
+    assert "Quick estimate: of each class, in a moment" in texts(opened("review"))
+    write_what_if(read_run(project), pd.DataFrame(columns=list(F1_COLUMNS)))
+    assert "Quick estimate: there is no labelled validation item" in texts(opened("review"))
 
 
 def test_a_folder_that_is_no_project_is_one_message_that_says_what_to_do(tmp_path, monkeypatch):
