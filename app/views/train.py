@@ -62,7 +62,7 @@ def _start(project: Project) -> None:
                 "round is closed: a run trains on the version that the last closed round fixed.",
                 icon=":material/info:",
             )
-        with st.expander("Options", icon=":material/tune:"):
+        with st.expander("Options", icon=":material/tune:", key="train_options"):
             options = train_options(project.info.modality, project.info.label_kind)
             n_seeds = seeds_field()
         config = TrainConfig.from_json(options)

@@ -7,21 +7,25 @@ from tempfile import TemporaryDirectory
 import streamlit as st
 
 from app import context
+from app.widgets.page import escape
 from app.widgets.train_options import option_field
 from curation.imported_predictions import ImportSpec, import_predictions, row_text
 from curation.project import Project
+from diagnostics.errors import WinnowError
 from diagnostics.progress import Progress
 from diagnostics.training.config import TrainConfig, options_for
 
 KEY = "imported"
-FILE, OUT_OF_FOLD, MODEL, DONE = (f"{KEY}_{name}" for name in ("file", "out_of_fold", "model", "done"))
+FILE, OUT_OF_FOLD, PARTLY, MODEL, DONE = (
+    f"{KEY}_{name}" for name in ("file", "out_of_fold", "partly", "model", "done")
+)
 THRESHOLDS = "thresholds"  # an option of training that predictions have, too
 TABLE_KINDS = ["csv", "parquet"]
 
 
 def import_section(project: Project) -> None:
     """Folded: what other models need to bring, as a command and as a form for tables."""
-    with st.expander("Predictions of another model", icon=":material/upload_file:"):
+    with st.expander("Predictions of another model", icon=":material/upload_file:", key=f"{KEY}_section"):
         st.markdown(
             "A model of any other framework can take the place of a training here: queues, performance, comparison "
             "and advice work with its predictions. Export the dataset on the Export page, train elsewhere, predict "
@@ -61,20 +65,26 @@ def _upload(project: Project) -> None:
         help="Leave it off if one model was trained on all of them: its predictions are then marked in sample "
         "wherever they are shown, because memorised errors look right.",
     )
-    st.button(
+    st.checkbox(
+        "Some items have no prediction",
+        key=PARTLY,
+        help="They are then left out of the run: they are in no queue and in no number.",
+    )
+    asked = st.button(
         "Import",
         key=f"{KEY}_start",
         icon=":material/download:",
         disabled=st.session_state.get(FILE) is None,
-        on_click=_import,
-        args=(project,),
     )
+    if asked:
+        _import(project)
     if done := st.session_state.pop(DONE, ""):
         st.success(done, icon=":material/check:")
 
 
-@context.telling
 def _import(project: Project) -> None:
+    """Import below the button, where the person looks, and draw the page anew with the run; or say what stands in the
+    way."""
     uploaded = st.session_state[FILE]
     bar = st.progress(0.0, "Reading the table")
 
@@ -83,15 +93,26 @@ def _import(project: Project) -> None:
             progress.done / max(1, progress.total), f"{progress.stage.capitalize()} {progress.detail}"
         )
 
-    with TemporaryDirectory(dir=project.cache_dir, prefix=".upload.") as folder:
-        path = Path(folder) / Path(uploaded.name).name
-        path.write_bytes(uploaded.getbuffer())
-        spec = ImportSpec(
-            probs=path,
-            out_of_fold=bool(st.session_state.get(OUT_OF_FOLD)),
-            name=str(st.session_state.get(MODEL) or ""),
-            thresholds=str(st.session_state.get(f"{KEY}_{THRESHOLDS}") or TrainConfig().thresholds),
-        )
-        run_id = import_predictions(project, spec, now=context.now(), on_progress=show)
-    bar.empty()
+    try:
+        with TemporaryDirectory(dir=project.cache_dir, prefix=".upload.") as folder:
+            path = Path(folder) / Path(uploaded.name).name
+            path.write_bytes(uploaded.getbuffer())
+            run_id = import_predictions(project, _spec(path), now=context.now(), on_progress=show)
+    except WinnowError as error:
+        bar.empty()
+        st.error(escape(str(error)), icon=":material/error:")
+        return
     st.session_state[DONE] = f"{run_id} is there; it is the newest run now."
+    st.rerun()
+
+
+def _spec(path: Path) -> ImportSpec:
+    """What the form asks for, of a table at this path."""
+    state = st.session_state
+    return ImportSpec(
+        probs=path,
+        out_of_fold=bool(state.get(OUT_OF_FOLD)),
+        name=str(state.get(MODEL) or ""),
+        partly=bool(state.get(PARTLY)),
+        thresholds=str(state.get(f"{KEY}_{THRESHOLDS}") or TrainConfig().thresholds),
+    )

@@ -13,10 +13,6 @@ def page():
     from app.widgets.import_predictions import import_section
 
     import_section(context.current_project())
-    if problem := context.take_problem():
-        import streamlit as st
-
-        st.error(problem)
 
 
 def table_of(project, n_items=None) -> bytes:
@@ -44,8 +40,17 @@ def test_an_uploaded_table_becomes_a_run(empty_project):
 def test_a_table_that_does_not_fit_says_why_and_leaves_nothing(empty_project):
     at = imported(empty_project, table_of(empty_project, 5))
     assert "items have no prediction" in at.error[0].value
+    assert not at.success
     assert not list_runs(empty_project)
     assert not [path for path in empty_project.cache_dir.iterdir() if path.name.startswith(".upload")]
+
+
+def test_items_without_a_prediction_are_left_out_if_that_is_asked_for(empty_project):
+    at = imported(empty_project, table_of(empty_project, 30))
+    at.checkbox(key="imported_partly").check().run()
+    at.button(key="imported_start").click().run()
+    assert "run-0001 is there" in at.success[0].value
+    assert not at.error
 
 
 def test_the_command_names_the_classes_in_their_order(empty_project):
