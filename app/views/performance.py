@@ -136,7 +136,10 @@ def _class_table(report: ClassReport, split: str, thresholds: ClassThresholds | 
 
 
 def _with_intervals(table: pd.DataFrame) -> pd.DataFrame:
-    shown: dict[str, Any] = {"label": table["label"], "mark": table["mark"].replace(MARKS)}
+    """The columns of the table; that of the marks only where a class has one."""
+    shown: dict[str, Any] = {"label": table["label"]}
+    if table["mark"].astype(bool).any():
+        shown["mark"] = table["mark"].replace(MARKS)
     for name in ("f1", "precision", "recall"):
         shown[name] = table[name]
         shown[f"{name}_interval"] = [

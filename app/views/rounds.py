@@ -77,9 +77,7 @@ def _rounds(project: Project) -> None:
         column_order=["round", "version", "opened", "closed", "decisions", *verdicts.columns, "runs"],
         column_config={
             "round": config.NumberColumn("Round"),
-            "version": config.NumberColumn(
-                "Starts from version", help="Closing round n fixes dataset version n."
-            ),
+            "version": config.NumberColumn("From version", help="Closing round n fixes dataset version n."),
             "opened": config.DatetimeColumn("Opened (UTC)", format="YYYY-MM-DD HH:mm"),
             "closed": config.TextColumn("Closed (UTC)"),
             "decisions": config.NumberColumn("Decisions"),

@@ -61,8 +61,8 @@ def whole_cards(comparison: Comparison) -> None:
 
 
 def class_differences(comparison: Comparison) -> None:
-    """The difference of one metric in every class with its interval, as a figure, and all of them as a table."""
-    metric = st.segmented_control(
+    """The difference of one metric in every class with its interval, as a figure and as a table."""
+    picked = st.segmented_control(
         "Metric",
         list(METRIC_NAMES),
         format_func=METRIC_NAMES.__getitem__,
@@ -70,40 +70,45 @@ def class_differences(comparison: Comparison) -> None:
         required=True,
         label_visibility="collapsed",
     )
+    metric = str(picked)
     st.plotly_chart(
-        class_difference_figure(comparison.classes, str(metric)),
+        class_difference_figure(comparison.classes, metric),
         config={"displayModeBar": False},
         key="differences",
         alt="Difference of every class with its 95 % interval",
     )
-    class_table(comparison)
+    class_table(comparison, metric)
     st.caption(VERDICT_RULE)
 
 
-def class_table(comparison: Comparison) -> None:
-    """Every class with its verdict, the largest gain of F1 first."""
+def class_table(comparison: Comparison, metric: str) -> None:
+    """Every class with its verdict and one metric, the largest gain of F1 first."""
     classes = comparison.classes.sort_values("f1_difference", ascending=False, na_position="last")
     shown: dict[str, Any] = {
         "label": classes["label"],
         "support": classes["support"],
         "verdict": classes["verdict"],
         "p_adjusted": classes["p_adjusted"],
-        "f1": [
+        "both": [
             EM_DASH if before != before or after != after else f"{before:.2f} → {after:.2f}"
-            for before, after in zip(classes["f1_before"], classes["f1_after"], strict=True)
+            for before, after in zip(classes[f"{metric}_before"], classes[f"{metric}_after"], strict=True)
         ],
+        "difference": [
+            difference_text(*row)
+            for row in zip(
+                *(classes[f"{metric}_{part}"] for part in ("difference", "low", "high")), strict=True
+            )
+        ],
+        "n_needed": classes["n_needed"].where(classes["verdict"] == CANNOT_TELL),
     }
-    for metric in METRIC_NAMES:
-        parts = (classes[f"{metric}_{part}"] for part in ("difference", "low", "high"))
-        shown[f"{metric}_difference"] = [difference_text(*row) for row in zip(*parts, strict=True)]
-    shown["n_needed"] = classes["n_needed"].where(classes["verdict"] == CANNOT_TELL)
     config = st.column_config
     columns: dict[str, Any] = {
         "label": config.TextColumn("Class"),
         "support": config.NumberColumn("Items"),
         "verdict": config.TextColumn("Verdict on F1"),
         "p_adjusted": config.NumberColumn("p (Holm)", format="%.3f"),
-        "f1": config.TextColumn("F1"),
+        "both": config.TextColumn(METRIC_NAMES[metric]),
+        "difference": config.TextColumn("Difference", help="After minus before, with its 95 % interval."),
         "n_needed": config.NumberColumn(
             "Needed for 1 point",
             format="localized",
@@ -111,10 +116,6 @@ def class_table(comparison: Comparison) -> None:
             "Empty where the trainings differ by too much for any number of items.",
         ),
     }
-    for metric, title in METRIC_NAMES.items():
-        columns[f"{metric}_difference"] = config.TextColumn(
-            f"{title}, difference", help="After minus before, with its 95 % interval."
-        )
     st.dataframe(
         pd.DataFrame(shown),
         hide_index=True,

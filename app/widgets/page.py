@@ -7,6 +7,7 @@ import streamlit as st
 
 GAP = "\u2009"
 EM_DASH = "–"
+NO_BREAK = "\u00a0"
 
 
 def heading(title: str, sentence: str) -> None:
@@ -54,7 +55,7 @@ def estimate_metric(label: str, value: float, low: float, high: float, *, help_t
     """One number with its 95 % interval."""
     shown = EM_DASH if value != value else f"{value:.3f}"
     st.metric(label, shown, help=help_text)
-    st.caption(f"95 % interval {interval_text(low, high)}")
+    st.caption(f"95 % interval {interval_text(low, high).replace(' ', NO_BREAK)}")
 
 
 MAX_ROWS_SHOWN = 13

@@ -10,10 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 import app
 from app import context
+from app.views.performance import _with_intervals
 from app.widgets import what_if
 from curation.decisions.events import Decision
 from curation.project import LEAKS_FILE
 from curation.queues import QueueQuery, open_queue
+from curation.reports import labelled_predictions
 from curation.rounds import current_round
 from curation.run_removal import remove_run
 from curation.runs import read_run
@@ -162,6 +164,27 @@ def test_numbers_stand_with_their_interval_and_the_rule_of_the_marks_is_visible(
     shown = texts(opened("performance"))
     assert "95 % interval" in shown
     assert "marked as underperforming when" in shown
+
+
+def test_the_table_of_classes_of_a_comparison_follows_the_metric_that_is_picked(project, add_run):
+    add_run(project, "run-0002", seed=1)
+    at = opened("rounds")
+
+    def differences() -> list[str]:
+        (table,) = [each.value for each in at.dataframe if "difference" in each.value]
+        return table.sort_values("label")["difference"].tolist()
+
+    f1 = differences()
+    picker = next(each for each in at.segmented_control if each.label == "Metric")
+    picker.set_value("recall").run()
+    assert len(f1) == len(differences()) == 3
+    assert f1 != differences()
+
+
+def test_the_classes_have_a_column_of_marks_where_there_is_one(project):
+    table = labelled_predictions(project, "val").class_report().worst_first()
+    assert "mark" in _with_intervals(table)
+    assert "mark" not in _with_intervals(table.assign(mark=""))
 
 
 def test_each_class_has_a_line_that_leads_to_what_to_do_next(project):

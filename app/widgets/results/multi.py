@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.figures import MAX_MATRIX_CLASSES, together_figure
 from app.widgets.page import EM_DASH, escape, table_height
-from app.widgets.results.result import Result
+from app.widgets.results.result import PAIR_PX, Result
 from curation.reports import ClassThresholds, LabelledPredictions
 from diagnostics.multilabel.metrics import confusion_table, exchanged_table, together_table
 from diagnostics.multilabel.run_thresholds import ASKED_FOR, HELD_OUT, NOWHERE, VALIDATION
@@ -137,7 +137,7 @@ def _exchanged(found: LabelledPredictions) -> None:
         on_select="rerun",
         selection_mode="single-cell",
         column_config={
-            "pair": config.TextColumn("Labelled → predicted", width="medium"),
+            "pair": config.TextColumn("Labelled → predicted", width=PAIR_PX),
             "n": config.NumberColumn(
                 "Items", help="Have the first and not the second; predicted the other way."
             ),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from curation.reports import ClassThresholds, LabelledPredictions
 
+PAIR_PX = 120  # of two classes beside their numbers, in a column of a small screen
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

@@ -5,13 +5,15 @@ import streamlit as st
 
 from app.figures import MAX_MATRIX_CLASSES, confusion_matrix_figure
 from app.widgets.page import EM_DASH, SPLIT_NAMES, table_height
-from app.widgets.results.result import Result
+from app.widgets.results.result import PAIR_PX, Result
 from curation.reports import LabelledPredictions
+
+WAY_PX = 36
 
 
 def confusions(found: LabelledPredictions) -> None:
     """The confusion matrix, and beside it the pairs that are confused most."""
-    matrix, pairs = st.columns([3, 2], gap="medium")
+    matrix, pairs = st.columns([4, 3], gap="medium")
     with matrix:
         _confusion_matrix(found)
     with pairs:
@@ -65,13 +67,17 @@ def _confused_pairs(found: LabelledPredictions) -> None:
         on_select="rerun",
         selection_mode="single-cell",
         column_config={
-            "pair": config.TextColumn("Pair", width="medium"),
+            "pair": config.TextColumn("Pair", width=PAIR_PX),
             "n": config.NumberColumn("Items", help="Labelled as one and predicted as the other, both ways."),
             "share": config.NumberColumn(
                 "Share", format="%.1f %%", help="Of all items labelled with either."
             ),
-            "forth": config.NumberColumn("→", help="Labelled as the first, predicted as the second."),
-            "back": config.NumberColumn("←", help="Labelled as the second, predicted as the first."),
+            "forth": config.NumberColumn(
+                "→", width=WAY_PX, help="Labelled as the first, predicted as the second."
+            ),
+            "back": config.NumberColumn(
+                "←", width=WAY_PX, help="Labelled as the second, predicted as the first."
+            ),
         },
     )
     st.caption("Click a pair to review its items.")
