@@ -41,6 +41,15 @@ def experiment_options(
     return chosen
 
 
+def option_title(experiment: str, name: str) -> str:
+    """The name of an experiment's option as a label.
+
+    >>> option_title("seeds", "n"), option_title("imbalance", "full")
+    ('Trainings', 'Train whole models')
+    """
+    return TITLES.get((experiment, name)) or COMMON.get(name) or name.replace("_", " ").capitalize()
+
+
 def _field(
     spec: ExperimentSpec,
     name: str,
@@ -48,7 +57,7 @@ def _field(
     classes: Sequence[str],
     asked_class: str | None,
 ) -> Any:
-    title = TITLES.get((spec.name, name)) or COMMON.get(name) or name.replace("_", " ").capitalize()
+    title = option_title(spec.name, name)
     words: dict[str, Any] = {"help": _help(option), "key": f"experiment_{spec.name}_{name}"}
     if option.many and option.is_class:
         asked = [name for name in classes if name == asked_class]

@@ -16,6 +16,7 @@ from app.figures import (
     saturation_figure,
     seeds_figure,
 )
+from app.widgets.experiment_options import option_title
 from app.widgets.page import EM_DASH, escape, prose, table_height
 from curation.experiments import (
     Experiment,
@@ -108,13 +109,13 @@ def _remove_button(place: DeltaGenerator, project: Project, experiment_id: str) 
 
 def _options_text(info: ExperimentInfo) -> str:
     shown = {name: value for name, value in info.options.items() if value not in (None, [], ())}
-    return ", ".join(f"{name.replace('_', ' ')} {_said(value)}" for name, value in shown.items())
+    return " · ".join(f"{option_title(info.name, name)}: {_said(value)}" for name, value in shown.items())
 
 
 def _said(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _figure(info: ExperimentInfo, table: pd.DataFrame) -> None:

@@ -114,6 +114,7 @@ def test_a_result_shows_its_verdict_first_and_its_recommendation_is_applied_and_
     assert "A cap of 3 train items on “blue” is recommended" in texts(at)
     assert "It does no harm" in texts(at)
     assert "Nine items decide" in texts(at)
+    assert "Class: blue · Left out (%): 25, 50, 75" in texts(at).replace("\\", "")
     at = press(at, "Cap “blue” at 3 train items")
     assert caps_at(recommended) == {"blue": 3}
     assert "3 are only predicted · exp\\-0001" in texts(at)
