@@ -68,7 +68,7 @@ class CardRequest:
             feature_names=explanations.parts,
             labels=labels,
             about=about,
-            say_about=[self.project.label_kind.is_set or each for each in (about != labels).tolist()],
+            say_about=self.project.label_kind.says_about(about, labels).tolist(),
             run_id=source.run.info.run_id,
         )
 

@@ -211,7 +211,7 @@ def write_run(
 
 def _write_scores(run_dir: Path, predictions: Predictions, project: Project) -> None:
     """Of one label an item without its quality, which would be learnt from more than random numbers."""
-    if not project.label_kind.is_set:
+    if project.label_kind.key == "single":
         write_table(run_dir / SCORES_FILE, scores_table(predictions))
         return
     contents = project.items["content_hash"].astype(str).tolist()
