@@ -21,7 +21,7 @@ from curation.project import Project
 from curation.replicates import is_replicate, replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_classes import becomes, names_now
-from curation.run_folders import same_options
+from curation.run_folders import run_number, same_options
 from curation.runs import list_runs, read_run
 from diagnostics.compare import Comparison, compare_sides, noise_of
 from diagnostics.confusion import confused_pairs_table, confusion_matrix_table
@@ -417,7 +417,7 @@ def run_before(project: Project, after: RunInfo) -> str:
 
     raises : RunError if no run finished before it
     """
-    runs = [info for info in list_runs(project) if info.run_id < after.run_id]
+    runs = [info for info in list_runs(project) if run_number(info.run_id) < run_number(after.run_id)]
     alike = [info for info in runs if _kind_of(info) == _kind_of(after)]
     version = _version_of(after)
     earlier = [info for info in alike if _version_of(info) < version]
@@ -427,8 +427,7 @@ def run_before(project: Project, after: RunInfo) -> str:
             f"There is nothing to compare {after.run_id} with: no run finished before it. "
             "Review some items, close the round (winnow rounds PROJECT --close) and train again."
         )
-    newest: str = max(info.run_id for info in candidates)
-    return newest
+    return candidates[-1].run_id
 
 
 def _kind_of(info: RunInfo) -> tuple[bool, bool]:
