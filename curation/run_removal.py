@@ -5,6 +5,7 @@ of it. A process that has its files open keeps reading them.
 """
 
 import json
+import logging
 import shutil
 import uuid
 from collections.abc import Collection, Sequence
@@ -26,6 +27,8 @@ from curation.run_folders import (
 from curation.test_looks import looks_at_test
 from diagnostics.errors import ProjectError, RunError
 from diagnostics.run_folder import RunInfo, write_text
+
+LOG = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 KEPT_FILE = "kept"
@@ -66,14 +69,28 @@ def replaced_quick_runs(
 def remove_replaced_quick_runs(project: Project, *, now: datetime, n_newest: int = N_NEWEST) -> list[str]:
     """Remove them; returns their names. Those that a person keeps, has looked at on the test set, or looks at now stay.
 
-    A full or an imported run is never removed by itself.
+    A full or an imported run is never removed by itself. One that cannot be removed stays, which is said in the log;
+    the next quick round tries again.
     """
     needed = {*kept_runs(project), *_in_use(project, now), *looks_at_test(project).run_ids}
     runs = {info.run_id: info for info in list_runs(project)}
     replaced = replaced_quick_runs(list(runs.values()), needed, n_newest=n_newest)
-    for run_id in replaced:
-        _remove(project, runs[run_id], "because newer quick rounds have taken its place", now)
-    return replaced
+    return [run_id for run_id in replaced if _could_remove(project, runs[run_id], now)]
+
+
+def _could_remove(project: Project, replaced: RunInfo, now: datetime) -> bool:
+    try:
+        _remove(project, replaced, "because newer quick rounds have taken its place", now)
+    except OSError as error:
+        LOG.warning(
+            "%s has been replaced by newer quick rounds and could not be removed: %s. It stays, and the next quick "
+            "round tries again; until then, check that Winnow may write to %s.",
+            replaced.name,
+            error,
+            project.runs_dir,
+        )
+        return False
+    return True
 
 
 def kept_runs(project: Project) -> frozenset[str]:
