@@ -182,9 +182,6 @@ def compare_runs(
     if is_replicate(first.info, second.info):
         sides = [[first], [second]]
     ruler = _ruler(project, split, [run for side in sides for run in side])
-    old, new = ([_probs_on(project, run, ruler) for run in side] for side in sides)
-    lacks_noise = any(len(side) == 1 and side[0].shape[0] == 1 for side in (old, new))
-    made_elsewhere = any(run.info.imported is not None for run in (first, second))
     then = _labels_then(project, first.info, split, ruler.version)
     return RunComparison(
         run_before=first.info.run_id,
@@ -199,17 +196,27 @@ def compare_runs(
         n_corrected=int((ruler.labels != then.reindex(ruler.labels.index)).sum()),
         n_taken_out=int((~then.dropna().index.isin(ruler.all_labelled)).sum()),
         notes=tuple(_notes(first.info, second.info)),
-        comparison=compare_sides(
-            ruler.labels.index.to_numpy(dtype=object),
-            ruler.codes,
-            old,
-            new,
-            ruler.classes.names,
-            typical_noise=_typical_noise(project, ruler) if lacks_noise and not made_elsewhere else None,
-            units=ruler.units,
-            measure=_measure(ruler, second.info),
-            confounded=_confounded(*([run.info for run in side] for side in sides)),
-        ),
+        comparison=_compared(project, ruler, *sides, measure=_measure(ruler, second.info)),
+    )
+
+
+def _compared(
+    project: Project, ruler: "_Ruler", before: Sequence[Run], after: Sequence[Run], *, measure: Measure
+) -> Comparison:
+    """The trainings of one side with those of the other; a side of one model borrows the noise of other runs."""
+    old, new = ([_probs_on(project, run, ruler) for run in side] for side in (before, after))
+    lacks_noise = any(len(side) == 1 and side[0].shape[0] == 1 for side in (old, new))
+    made_elsewhere = any(run.info.imported is not None for run in (*before, *after))
+    return compare_sides(
+        ruler.labels.index.to_numpy(dtype=object),
+        ruler.codes,
+        old,
+        new,
+        ruler.classes.names,
+        typical_noise=_typical_noise(project, ruler) if lacks_noise and not made_elsewhere else None,
+        units=ruler.units,
+        measure=measure,
+        confounded=_confounded(*([run.info for run in side] for side in (before, after))),
     )
 
 
