@@ -81,14 +81,8 @@ def remove_replaced_quick_runs(project: Project, *, now: datetime, n_newest: int
 def _could_remove(project: Project, replaced: RunInfo, now: datetime) -> bool:
     try:
         _remove(project, replaced, "because newer quick rounds have taken its place", now)
-    except OSError as error:
-        LOG.warning(
-            "%s has been replaced by newer quick rounds and could not be removed: %s. It stays, and the next quick "
-            "round tries again; until then, check that Winnow may write to %s.",
-            replaced.name,
-            error,
-            project.runs_dir,
-        )
+    except ProjectError as error:
+        LOG.warning("%s Newer quick rounds have taken its place; the next one tries again.", error)
         return False
     return True
 
@@ -130,7 +124,8 @@ def plan_removal(project: Project, run_id: str) -> Removal:
 def remove_run(project: Project, run_id: str, *, annotator: str, now: datetime) -> Removal:
     """Remove a finished run, whatever its kind; returns what went.
 
-    raises : as `plan_removal`; ProjectError while a job is at work, which may read it, or if nobody is named
+    raises : as `plan_removal`; ProjectError while a job is at work, which may read it, if nobody is named, or if the
+        project's folder does not let it go
     """
     who = annotator.strip()
     if not who:
@@ -175,7 +170,21 @@ def _found(project: Project, run_id: str) -> RunInfo | BrokenRun:
 
 
 def _remove(project: Project, found: RunInfo | BrokenRun, why: str, now: datetime) -> None:
-    """Note what it was, take it out of sight at once, then delete it, and what a process that was killed has left."""
+    """Note what it was, take it out of sight at once, then delete it, and what a process that was killed has left.
+
+    raises : ProjectError if nothing can be written or moved there; then the run stays
+    """
+    try:
+        _put_away(project, found, why, now)
+    except OSError as error:
+        raise ProjectError(
+            f"{found.name} could not be removed: {error}. Check that Winnow may write to {project.runs_dir}."
+        ) from error
+    for gone in (*project.runs_dir.glob(".run-*.removed"), *_cached(project, found.run_id)):
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _put_away(project: Project, found: RunInfo | BrokenRun, why: str, now: datetime) -> None:
     run_id = found.run_id
     values = {
         "format_version": FORMAT_VERSION,
@@ -188,8 +197,6 @@ def _remove(project: Project, found: RunInfo | BrokenRun, why: str, now: datetim
     write_text(note, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
     with suppress(FileNotFoundError):  # another process was first
         (project.runs_dir / run_id).replace(project.runs_dir / f".{run_id}.{uuid.uuid4().hex[:8]}.removed")
-    for gone in (*project.runs_dir.glob(".run-*.removed"), *_cached(project, run_id)):
-        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _cached(project: Project, run_id: str) -> list[Path]:

@@ -50,9 +50,9 @@ def test_a_quick_run_that_cannot_be_removed_stays_and_the_log_says_so(with_runs,
     assert remove_replaced_quick_runs(with_runs, now=now, n_newest=3) == ["run-0002", "run-0004"]
     assert names(with_runs) == ["run-0001", "run-0003", "run-0005", "run-0006", "run-0007"]
     (said,) = caplog.messages
-    assert said.startswith(
-        "run-0003 (quick) has been replaced by newer quick rounds and could not be removed: "
-    )
+    assert said.startswith("run-0003 (quick) could not be removed: ")
+    with pytest.raises(ProjectError, match=r"run-0003 \(quick\) could not be removed: .*Winnow may write to"):
+        remove_run(with_runs, "run-0003", annotator="ada", now=now)
     removed_note(with_runs, "run-0003").rmdir()
     assert remove_replaced_quick_runs(with_runs, now=now, n_newest=3) == ["run-0003"]
 
