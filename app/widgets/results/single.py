@@ -10,7 +10,10 @@ from curation.reports import LabelledPredictions
 
 
 def confusions(found: LabelledPredictions) -> None:
-    """The confusion matrix, and beside it the pairs that are confused most."""
+    """The confusion matrix, and beside it the pairs that are confused most; of many classes the pairs alone."""
+    if len(found.classes) > MAX_MATRIX_CLASSES:
+        _confused_pairs(found)
+        return
     matrix, pairs = st.columns([3, 2], gap="medium")
     with matrix:
         _confusion_matrix(found)
@@ -20,11 +23,6 @@ def confusions(found: LabelledPredictions) -> None:
 
 def _confusion_matrix(found: LabelledPredictions) -> None:
     st.subheader("Confusion matrix", anchor=False)
-    if len(found.classes) > MAX_MATRIX_CLASSES:
-        st.caption(
-            f"With more than {MAX_MATRIX_CLASSES} classes the list of confused pairs says more than a matrix."
-        )
-        return
     event = st.plotly_chart(
         confusion_matrix_figure(found.confusion_matrix(), found.classes),
         on_select="rerun",
