@@ -1,5 +1,7 @@
 """One label an item: which classes are taken for which."""
 
+from typing import Literal
+
 import pandas as pd
 import streamlit as st
 
@@ -12,7 +14,7 @@ from curation.reports import LabelledPredictions
 def confusions(found: LabelledPredictions) -> None:
     """The confusion matrix, and beside it the pairs that are confused most; of many classes the pairs alone."""
     if len(found.classes) > MAX_MATRIX_CLASSES:
-        _confused_pairs(found)
+        _confused_pairs(found, pair_width="large")
         return
     matrix, pairs = st.columns([3, 2], gap="medium")
     with matrix:
@@ -38,7 +40,7 @@ def _confusion_matrix(found: LabelledPredictions) -> None:
         st.switch_page("views/review.py", query_params=params)
 
 
-def _confused_pairs(found: LabelledPredictions) -> None:
+def _confused_pairs(found: LabelledPredictions, *, pair_width: Literal["medium", "large"] = "medium") -> None:
     st.subheader("Confused pairs", anchor=False)
     pairs = found.confused_pairs()
     if pairs.empty:
@@ -63,7 +65,7 @@ def _confused_pairs(found: LabelledPredictions) -> None:
         on_select="rerun",
         selection_mode="single-cell",
         column_config={
-            "pair": config.TextColumn("Pair", width="medium"),
+            "pair": config.TextColumn("Pair", width=pair_width),
             "n": config.NumberColumn("Items", help="Labelled as one and predicted as the other, both ways."),
             "share": config.NumberColumn(
                 "Share", format="%.1f %%", help="Of all items labelled with either."
