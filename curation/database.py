@@ -333,7 +333,7 @@ def explained(url: URL) -> Iterator[None]:
         remedy = None if error.orig is None else backend.remedy_for(error.orig)
         if remedy is None:
             raise
-        said = " ".join(str(error.orig).split()).rstrip(".?")
+        said = str(error.orig).partition("\n")[0].rstrip(".")
         raise StorageError(f"{backend.named(url)}: {said}. Nothing was saved. {remedy}") from error
 
 

@@ -42,6 +42,7 @@ REMEDIES = {
 }
 """By SQLSTATE, see the appendix "PostgreSQL Error Codes" of the PostgreSQL manual."""
 
+CONNECTING = ("connect", "resolve host", "closed the")
 NOT_CONNECTED = (
     ('database "', "Make the database first, for example with createdb, or correct the URL."),
     ("password", "Put the password into PGPASSWORD or ~/.pgpass (host:port:database:user:password)."),
@@ -127,19 +128,20 @@ def check_owner(engine: Engine, place: Place, owner: str) -> None:
     )
     with engine.connect() as connection:
         found = connection.execute(query, {"schema": place.schema}).one_or_none()
-    where = f"{_named(engine.url)}, schema {place.schema}"
+    where = f"{_named(engine.url)}, schema {place.schema},"
     if found is None:
         raise ProjectError(
-            f"{where}: there is no such schema, so the project's decisions are not there. Restore it from a backup, "
-            "or correct database in project.json."
+            f"{where} does not exist, so the project's decisions are not there. Restore it from a backup, or correct "
+            "database in project.json."
         )
-    if found[0] != owner:
+    marked, may_use = found
+    if marked != owner:
         raise ProjectError(
-            f"{where} belongs to another project: {found[0] or 'of which it says nothing'}. This is: {owner}. "
+            f"{where} belongs to another project. It is marked: {marked}. Expected: {owner}. "
             "Correct database in project.json."
         )
-    if not found[1]:
-        raise ProjectError(f"{where}: you may not read it. {REMEDIES['42501']}")
+    if not may_use:
+        raise ProjectError(f"{where} may not be used by you. {REMEDIES['42501']}")
 
 
 def clear(place: Place) -> None:
@@ -179,12 +181,12 @@ def remedy_for(error: BaseException) -> str | None:
     >>> remedy_for(OSError('connection failed: FATAL: database "labels" does not exist'))
     'Make the database first, for example with createdb, or correct the URL.'
     """
-    state = getattr(error, "sqlstate", None)
-    if state is not None:
-        return REMEDIES.get(state)
+    if known := REMEDIES.get(getattr(error, "sqlstate", None) or ""):
+        return known
     text = str(error).lower()
-    known = (remedy for part, remedy in NOT_CONNECTED if part in text)
-    return next(known, UNREACHABLE if "connect" in text or "resolve host" in text else None)
+    if not any(part in text for part in CONNECTING):
+        return None
+    return next((remedy for part, remedy in NOT_CONNECTED if part in text), UNREACHABLE)
 
 
 def _connect_args(url: URL) -> dict[str, Any]:
