@@ -334,9 +334,14 @@ def _labels_then(project: Project, info: RunInfo, split: str, now: DatasetVersio
 
 
 def _confounded(before: Sequence[RunInfo], after: Sequence[RunInfo]) -> str:
-    """That each side has a learning rate of its own, which the finder chose; "" if several trainings a side show what
-    that does, or both have the same."""
+    """That one side is quick and the other is not, or that each has a learning rate of its own, which the finder chose;
+    "" if neither is so, several trainings a side show what the rate does, or both have the same."""
     first, second = before[0], after[0]
+    if (first.quick is None) != (second.quick is None):
+        return (
+            "One run is quick and one is not: most of the difference may be that of the two ways to train, so that no "
+            "verdict is given. Train both in one way to see what the data do."
+        )
     if first.quick or second.quick or not same_options(first.config, second.config):
         return ""
     if first.resolved.lr == second.resolved.lr or None in (first.resolved.lr, second.resolved.lr):
@@ -357,10 +362,6 @@ def _notes(before: RunInfo, after: RunInfo) -> list[str]:
         notes.append(
             f"{' and '.join(quick)}: only heads were trained, on features that were there. How far other features "
             "would have moved the numbers is in no interval; a full training can say something else."
-        )
-    if (before.quick is None) != (after.quick is None):
-        notes.append(
-            "One run is quick and one is not: most of the difference may be that of the two ways to train."
         )
     imported = [info.run_id for info in (before, after) if info.imported is not None]
     if imported:

@@ -21,7 +21,9 @@ METRICS: dict[str, MetricName] = {
     "accuracy": MetricName("accuracy", "Accuracy", "Share of items predicted as labelled."),
     "macro_f1": MetricName("macro F1", "Macro F1", "Mean of the classes' F1, each counting the same."),
     "subset_accuracy": MetricName(
-        "subset accuracy", "Sets right", "Share of items whose labels are all predicted, and no others."
+        "share of sets right",
+        "Sets right",
+        "Share of items whose labels are all predicted, and no others; elsewhere called subset accuracy.",
     ),
     "micro_f1": MetricName(
         "micro F1",

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.figures import METRIC_NAMES, class_difference_figure
+from app.figures import MAX_DIFFERENCES, METRIC_NAMES, class_difference_figure
 from app.widgets.page import EM_DASH, escape, table_height
 from diagnostics.compare import (
     BROKEN,
@@ -71,6 +71,11 @@ def class_differences(comparison: Comparison) -> None:
         key="differences",
         alt="Difference of every class with its 95 % interval",
     )
+    if comparison.classes[f"{metric}_difference"].count() > MAX_DIFFERENCES:
+        half = MAX_DIFFERENCES // 2
+        st.caption(
+            f"Drawn: the {half} largest and the {half} smallest differences. The table has all classes."
+        )
     class_table(comparison)
     st.caption(VERDICT_RULE)
 

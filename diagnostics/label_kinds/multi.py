@@ -30,7 +30,7 @@ class SeveralLabels:
     scoring = "diagnostics.label_kinds.multi_scoring"
     notes: tuple[str, ...] = ()
     words = CheckWords(
-        whole="subset accuracy",
+        whole="share of sets right",
         by_epoch="label-wise accuracy",
         given_back="the models give back the labels they learnt from with a micro F1 of {share}",
         right_on_new="On the validation items it is {share}",

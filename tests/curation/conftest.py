@@ -64,8 +64,8 @@ def clock() -> Callable[[], datetime]:
 
 @pytest.fixture
 def make_project(tmp_path) -> MakeProject:
-    """make_project(rows=(item_id, split, given_label)..., classes=..., contents=, groups=) → an empty project in a
-    folder of its own; contents and groups are by item_id, for items that share them."""
+    """make_project(rows=(item_id, split, given_label)..., classes=..., contents=, groups=, database=URL) → an empty
+    project in a folder of its own; contents and groups are by item_id, for items that share them."""
     numbers = iter(range(1000))
 
     def make(
@@ -74,10 +74,11 @@ def make_project(tmp_path) -> MakeProject:
         contents: Mapping[str, str] = NOTHING_SHARED,
         groups: Mapping[str, str] = NOTHING_SHARED,
         label_form: LabelForm = ONE_CLASS_A_ROW,
+        database: str | None = None,
     ) -> Project:
         folder = tmp_path / f"project-{next(numbers)}"
-        intake = _intake(rows, classes, tmp_path, contents, groups)
-        return Project.create(folder, replace(intake, label_form=label_form), now=NOW)
+        intake = replace(_intake(rows, classes, tmp_path, contents, groups), label_form=label_form)
+        return Project.create(folder, intake, now=NOW, database=database)
 
     return make
 
