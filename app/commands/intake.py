@@ -223,7 +223,7 @@ def _as_json(project: "Project", found: "pd.DataFrame", leaks: "LeakReport") -> 
         "n_items": project.n_items(),
         "counts": project.counts(),
         "fingerprint": project.info.fingerprint,
-        "database": project.database,
+        "database": project.database.to_json(),
         "leaks": {"n_in_training": leaks.n_in_training, "n_left_out": leaks.n_left_out},
         "findings": found,
         "details": project.findings,

@@ -398,7 +398,7 @@ def test_a_password_comes_from_the_environment_and_is_kept_nowhere(make_project,
 
 def test_one_who_may_only_read_is_told_what_to_ask_for(project, server, now):
     schema = project.info.database.schema
-    theirs = replace(project.info.database, url=server.url("bob"))
+    theirs = replace(project.info.database, url=postgresql.checked_url(server.url("bob")))
     with pytest.raises(ProjectError, match=r"may not be used by you. Ask for the right"):
         open_database(theirs, owner=project.info.owner)
     server.run(
@@ -436,10 +436,10 @@ def test_a_failure_half_way_leaves_neither_folder_nor_schema(make_project, serve
     assert not list(tmp_path.glob("*project*"))
 
 
-def test_a_project_opens_again_as_it_was_made(project):
+def test_a_project_opens_again_as_it_was_made(project, server):
     opened = Project.open(project.folder)
     assert opened.info == project.info
     assert json.loads((project.folder / "project.json").read_text())["database"] == {
-        "url": project.info.database.url,
+        "url": server.url(),
         "schema": project.info.database.schema,
     }
