@@ -109,7 +109,11 @@ def test_a_page_of_a_quick_run_is_drawn_and_the_train_page_says_what_it_is(proje
     assert not at.error
     if page == "train":
         assert "only heads were trained" in texts(at)
-        assert at.dataframe[0].value["run"].tolist() == ["run-0002 (quick)", "run-0001"]
+        runs = at.dataframe[0].value
+        assert runs[["run", "model"]].to_numpy().tolist() == [
+            ["run-0002", "quick, from run-0001"],
+            ["run-0001", "small_cnn"],
+        ]
 
 
 def test_a_folder_that_is_no_project_is_one_message_that_says_what_to_do(tmp_path, monkeypatch):
@@ -271,6 +275,13 @@ def test_review_begins_with_the_class_that_has_most_open_suspects_and_leads_to_t
     assert "given" not in at.query_params and at.query_params["mixed"] == "1"
     at.button(key="one_class").click().run()
     assert at.query_params["given"] == suspects[0]
+
+
+def test_a_queue_of_one_predicted_class_is_named_as_that(project):
+    names = project.task.classes
+    name = next(name for name in names if open_queue(project, QueueQuery(predicted=name)).open_suspects())
+    shown = [each.value for each in opened("review", predicted=name).markdown]
+    assert f"Predicted as **{name}**, the most suspect items first" in shown
 
 
 def test_any_given_label_means_all_classes_mixed(project):
