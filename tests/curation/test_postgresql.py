@@ -201,7 +201,9 @@ def test_a_dataset_is_taken_in_decided_on_and_exported_the_same(server, tmp_path
 
 
 def test_init_says_where_the_decisions_are_and_how_they_are_backed_up(server, tmp_path, run_winnow):
-    (tmp_path / "rows.csv").write_text("height,label\n" + "".join(f"{n % 5},{'ab'[n % 2]}\n" for n in range(20)))
+    (tmp_path / "rows.csv").write_text(
+        "height,label\n" + "".join(f"{n % 5},{'ab'[n % 2]}\n" for n in range(20))
+    )
     url = server.url() + "?connect_timeout=5&sslmode=disable"
     data = ["--data", tmp_path / "rows.csv", "--modality", "tabular"]
     told = run_winnow("init", tmp_path / "p", *data, "--database", url).stdout
