@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Dialect, Engine
 
 from curation.backends import BACKENDS
 from curation.backends.backend import WRITES, Backend, Place
@@ -250,7 +250,7 @@ jobs = sa.Table(
 
 def place_of(path: Path) -> Place:
     """The place of an SQLite file."""
-    return Place(URL.create("sqlite", database=str(path)).render_as_string())
+    return Place(URL.create("sqlite", database=str(path)))
 
 
 def open_database(target: Path | Place, *, owner: str = "", now: datetime | None = None) -> Engine:
@@ -263,7 +263,7 @@ def open_database(target: Path | Place, *, owner: str = "", now: datetime | None
         one that cannot be opened
     """
     place = target if isinstance(target, Place) else place_of(target)
-    backend = _backend_of(make_url(place.url))
+    backend = _backend_of(place.url)
     engine = backend.open_engine(place)
     with explained(engine.url):
         backend.check_owner(engine, place, owner)
@@ -277,9 +277,8 @@ def make_database(place: Place, *, owner: str, now: datetime) -> None:
 
     raises : as `open_database`
     """
-    url = make_url(place.url)
-    with explained(url):
-        _backend_of(url).make_room(place, owner)
+    with explained(place.url):
+        _backend_of(place.url).make_room(place, owner)
     try:
         open_database(place, owner=owner, now=now).dispose()
     except BaseException:
@@ -289,9 +288,8 @@ def make_database(place: Place, *, owner: str, now: datetime) -> None:
 
 def remove_database(place: Place) -> None:
     """Take away a project's tables on a server. A file stays: it goes with the folder that it is in."""
-    url = make_url(place.url)
-    with explained(url):
-        _backend_of(url).clear(place)
+    with explained(place.url):
+        _backend_of(place.url).clear(place)
 
 
 def refuse_server(url: str) -> None:
@@ -300,7 +298,7 @@ def refuse_server(url: str) -> None:
     raises : ProjectError for a URL that will not do, without the driver or the right to make a schema; StorageError if
         it cannot be reached or there is no such database
     """
-    with explained(make_url(checked_url(url))):
+    with explained(checked_url(url)):
         refuse_unusable(url)
 
 

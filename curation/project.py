@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -349,13 +349,15 @@ def _info_of(name: str, intake: Intake, now: datetime, database: Place | None) -
 
 
 def _info_to_json(info: ProjectInfo) -> dict[str, Any]:
-    values = asdict(info) | {
+    values = asdict(replace(info, database=None)) | {
         "format_version": FORMAT_VERSION,
         "created_at": info.created_at.isoformat(),
         "roots": [{"kind": root.kind, "path": str(root.path)} for root in info.roots],
     }
     if info.database is None:
         del values["database"]
+    else:
+        values["database"] = info.database.to_json()
     return dict(sorted(values.items()))
 
 

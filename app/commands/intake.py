@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -205,7 +206,7 @@ def _show(project: "Project", *, json: bool) -> None:
     if place := project.info.database:
         print_line(
             f"Decisions, rounds and jobs: {place.url}, schema {place.schema}. Back it up with the folder: "
-            f"pg_dump --schema={place.schema} {place.url}"
+            f"pg_dump --schema={place.schema} {quote(str(place.url))}"
         )
     if not found.empty:
         print_line(f"Every finding, with file and row: winnow app {project.folder}, page Data; or --json.")
@@ -223,7 +224,7 @@ def _as_json(project: "Project", found: "pd.DataFrame", leaks: "LeakReport") -> 
         "n_items": project.n_items(),
         "counts": project.counts(),
         "fingerprint": project.info.fingerprint,
-        "database": project.database,
+        "database": project.database.to_json(),
         "leaks": {"n_in_training": leaks.n_in_training, "n_left_out": leaks.n_left_out},
         "findings": found,
         "details": project.findings,

@@ -16,12 +16,16 @@ LOCKED_REMEDY = (
 class Place:
     """Where a project's tables are.
 
-    url : as SQLAlchemy writes it, without a password
+    url : without a password
     schema : the one that holds this project's tables alone, where a database has several; else ""
     """
 
-    url: str
+    url: URL
     schema: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """As project.json has it."""
+        return {"url": self.url.render_as_string(), "schema": self.schema}
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,11 +61,11 @@ def schema_for(url: str, project: str) -> Place:
     return Place(checked_url(url), f"winnow_{words or 'project'}_{uuid.uuid4().hex[:8]}")
 
 
-def checked_url(url: str) -> str:
+def checked_url(url: str) -> URL:
     """The URL of a PostgreSQL database as a project keeps it.
 
     >>> checked_url("postgres://ada@db.example/labels")
-    'postgresql://ada@db.example/labels'
+    postgresql://ada@db.example/labels
     """
     try:
         found = make_url(url)
@@ -83,7 +83,7 @@ def checked_url(url: str) -> str:
         )
     if not found.database:
         raise ProjectError(f"The URL names no database. It is given as {EXAMPLE}.")
-    return found.set(drivername=BACKEND).render_as_string()
+    return found.set(drivername=BACKEND)
 
 
 def open_engine(place: Place) -> Engine:
@@ -91,7 +91,7 @@ def open_engine(place: Place) -> Engine:
 
     raises : ProjectError if the driver is not installed
     """
-    url = make_url(place.url).set(drivername=DRIVER)
+    url = place.url.set(drivername=DRIVER)
     try:
         engine = sa.create_engine(
             url,

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from curation.backends.backend import BUSY_TIMEOUT_MS, LOCKED_REMEDY, WRITES, Backend, Place
@@ -35,10 +35,9 @@ def open_engine(place: Place) -> Engine:
 
     raises : ProjectError on a network mount, where the write-ahead log does not work
     """
-    url = make_url(place.url)
-    if url.database not in (None, "", ":memory:"):
-        _refuse_network_mount(Path(str(url.database)))
-    engine = sa.create_engine(url)
+    if place.url.database not in (None, "", ":memory:"):
+        _refuse_network_mount(Path(str(place.url.database)))
+    engine = sa.create_engine(place.url)
     sa.event.listen(engine, "connect", _set_pragmas)
     sa.event.listen(engine, "begin", _begin)
     return engine

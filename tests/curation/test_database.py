@@ -51,6 +51,13 @@ def test_a_new_database_has_round_1_open_and_no_events(tmp_path, now):
     assert (row.number, row.opened_at, row.opened_event, row.closed_event) == (1, now, 0, None)
 
 
+@pytest.mark.parametrize("name", ["what?x=1", "a%20b", "a#b@c:d", "two words"])
+def test_a_folder_may_have_any_name(name, tmp_path):
+    (tmp_path / name).mkdir()
+    open_database(tmp_path / name / "project.db")
+    assert (tmp_path / name / "project.db").is_file()
+
+
 def test_the_pragmas_hold_on_every_connection(tmp_path):
     engine = open_database(tmp_path / "project.db")
     with reading(engine) as connection:

@@ -200,6 +200,18 @@ def test_a_dataset_is_taken_in_decided_on_and_exported_the_same(server, tmp_path
     assert not (tmp_path / "server" / "project.db").exists()
 
 
+def test_init_says_where_the_decisions_are_and_how_they_are_backed_up(server, tmp_path, run_winnow):
+    (tmp_path / "rows.csv").write_text(
+        "height,label\n" + "".join(f"{n % 5},{'ab'[n % 2]}\n" for n in range(20))
+    )
+    url = server.url() + "?connect_timeout=5&sslmode=disable"
+    data = ["--data", tmp_path / "rows.csv", "--modality", "tabular"]
+    told = run_winnow("init", tmp_path / "p", *data, "--database", url).stdout
+    schema = Project.open(tmp_path / "p").info.database.schema
+    assert f"{url}, schema {schema}." in told
+    assert f"pg_dump --schema={schema} '{url}'" in told
+
+
 def test_the_steps_make_exactly_the_tables_that_the_code_uses(project):
     with project.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -398,7 +410,7 @@ def test_a_password_comes_from_the_environment_and_is_kept_nowhere(make_project,
 
 def test_one_who_may_only_read_is_told_what_to_ask_for(project, server, now):
     schema = project.info.database.schema
-    theirs = replace(project.info.database, url=server.url("bob"))
+    theirs = replace(project.info.database, url=postgresql.checked_url(server.url("bob")))
     with pytest.raises(ProjectError, match=r"may not be used by you. Ask for the right"):
         open_database(theirs, owner=project.info.owner)
     server.run(
@@ -436,10 +448,10 @@ def test_a_failure_half_way_leaves_neither_folder_nor_schema(make_project, serve
     assert not list(tmp_path.glob("*project*"))
 
 
-def test_a_project_opens_again_as_it_was_made(project):
+def test_a_project_opens_again_as_it_was_made(project, server):
     opened = Project.open(project.folder)
     assert opened.info == project.info
     assert json.loads((project.folder / "project.json").read_text())["database"] == {
-        "url": project.info.database.url,
+        "url": server.url(),
         "schema": project.info.database.schema,
     }
