@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from diagnostics.metric_names import METRICS
+
 MAX_MATRIX_CLASSES = 25
+MAX_DIFFERENCES = 24
 MANY_CLASSES = 60
 MAX_WRITTEN_CELLS = 15
 HEADROOM = 1.6
@@ -194,11 +197,14 @@ def lr_finder_figure(curve: pd.DataFrame) -> go.Figure:
 
 
 def class_difference_figure(table: pd.DataFrame, metric: str) -> go.Figure:
-    """The difference of one metric in every class with its 95 % interval; the biggest gain on top.
+    """The difference of one metric in every class with its 95 % interval; the biggest gain on top. Of more than
+    MAX_DIFFERENCES classes those that lost and those that gained most, as many of each.
 
     table : as `diagnostics.compare.Comparison.classes`. Classes with a verdict, which is on F1, are coloured by it.
     """
     rows = table.dropna(subset=[f"{metric}_difference"]).sort_values(f"{metric}_difference")
+    if len(rows) > MAX_DIFFERENCES:
+        rows = pd.concat([rows.head(MAX_DIFFERENCES // 2), rows.tail(MAX_DIFFERENCES // 2)])
     figure = go.Figure()
     figure.add_vline(x=0, line={"width": 1, "color": NEUTRAL})
     for verdict, colour in VERDICT_COLOURS.items():
@@ -223,7 +229,9 @@ def class_difference_figure(table: pd.DataFrame, metric: str) -> go.Figure:
             "(%{customdata[2]:+.3f} to %{customdata[3]:+.3f})<extra></extra>",
         )
     labels = rows["label"].astype(str).map(html.escape).tolist()
-    figure.update_yaxes(type="category", categoryorder="array", categoryarray=labels)
+    figure.update_yaxes(
+        type="category", categoryorder="array", categoryarray=labels, range=(-0.8, len(labels) - 0.2)
+    )
     figure.update_layout(height=90 + ROW_PX * len(rows))
     title = f"{METRIC_NAMES[metric]}, after minus before, with its 95 % interval"
     return _plain(figure, x_title=title, y_title="", height=None)
@@ -294,12 +302,6 @@ def class_cap_figure(table: pd.DataFrame) -> go.Figure:
 
 
 OFFSET = 1.2
-WHOLE_NAMES = {
-    "accuracy": "Accuracy",
-    "subset_accuracy": "Sets right",
-    "micro_f1": "Micro F1",
-    "macro_f1": "Macro F1",
-}
 
 
 def seeds_figure(table: pd.DataFrame) -> go.Figure:
@@ -307,11 +309,11 @@ def seeds_figure(table: pd.DataFrame) -> go.Figure:
 
     table : as diagnostics.experiments.seeds gives it, one way to train
     """
-    rows = table[table["metric"].isin([*WHOLE_NAMES, "f1"])].dropna(subset=["mean"])
+    rows = table[table["metric"].isin([*METRICS, "f1"])].dropna(subset=["mean"])
     is_class = rows["metric"] == "f1"
     rows = pd.concat([rows[is_class].sort_values("mean"), rows[~is_class].iloc[::-1]])
     titles = [
-        f"<b>{WHOLE_NAMES[metric]}</b>" if metric in WHOLE_NAMES else html.escape(label)
+        f"<b>{METRICS[metric].title}</b>" if metric in METRICS else html.escape(label)
         for metric, label in zip(rows["metric"], rows["label"], strict=True)
     ]
     figure = go.Figure(

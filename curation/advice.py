@@ -80,6 +80,8 @@ class ClassFacts:
     n_unlabelled : unlabelled items of the run on which nobody has decided
     n_near, n_near_open : how many unlabelled items are among the N_NEAREST to the class's known items, and how many of
         these nobody has decided on; None if they were not looked for
+    n_named : undecided unlabelled items in which the class's name is found, as `searched_name` has it; 0 if they were
+        not looked for
     class_filter : the parameter of a queue of what is suspect of one class
     suspects : what the class can be of an item, "missing" and "superfluous"; () with one label an item
     """
@@ -99,6 +101,7 @@ class ClassFacts:
     n_unlabelled: int
     n_near: int | None = None
     n_near_open: int | None = None
+    n_named: int = 0
     class_filter: str = "given"
     suspects: tuple[str, ...] = ()
 
@@ -218,13 +221,14 @@ def _review_predictions(facts: ClassFacts) -> str:
 
 def _find_positives(facts: ClassFacts) -> str:
     near = (
-        f"{facts.n_near_open} of the {facts.n_near} unlabelled items nearest to its known ones are undecided"
+        f"Of the {facts.n_near} unlabelled items nearest to its known ones {facts.n_near_open} are undecided"
         if facts.n_near is not None
         else f"{facts.n_unlabelled:,} unlabelled items are undecided"
     )
+    named = f" Undecided ones with its name: {facts.n_named:,}." if facts.n_named else ""
     return (
         f"{_recall(facts)}: its items are missed, and reviewing predictions cannot find what the model does "
-        f"not predict. {near}: label those that belong to it, or search for it by words.{_unlearnt(facts)}"
+        f"not predict. {near}: label those that belong to it.{named}{_unlearnt(facts)}"
     )
 
 
@@ -284,11 +288,9 @@ def _open_predictions(facts: ClassFacts) -> tuple[Action, ...]:
 
 
 def _open_neighbours(facts: ClassFacts) -> tuple[Action, ...]:
-    return (
-        _review("Nearest unlabelled", split="unlabelled", like=facts.label, decided="open"),
-        _review("Search by words", split="unlabelled", search=facts.label, decided="open"),
-        *_open_missing(facts),
-    )
+    nearest = _review("Nearest unlabelled", split="unlabelled", like=facts.label, decided="open")
+    named = _review("With its name", split="unlabelled", search=searched_name(facts.label), decided="open")
+    return (nearest, *((named,) if facts.n_named else ()), *_open_missing(facts))
 
 
 def _open_missing(facts: ClassFacts) -> tuple[Action, ...]:
@@ -462,10 +464,31 @@ def _gaps(table: pd.DataFrame, name: str) -> list[Estimate]:
     ]
 
 
+def searched_name(label: str) -> str:
+    """A class's name as a text would have it.
+
+    >>> searched_name("top_up_limits")
+    'top up limits'
+    """
+    return " ".join(label.replace("_", " ").split())
+
+
 def _with_neighbours(project: Project, run_id: str, facts: ClassFacts) -> ClassFacts:
-    """The same, with how many of the nearest unlabelled items are undecided; of a large pool only the queue tells."""
+    """The same, with how many of the nearest unlabelled items, and of those with its name, are undecided; of a large
+    pool only the queue tells."""
     if not low_recall(facts) or not 0 < facts.n_unlabelled <= MAX_POOL:
         return facts
+    named = open_queue(
+        project,
+        QueueQuery(
+            run_id=run_id,
+            splits=("unlabelled",),
+            by="confusion",
+            search=searched_name(facts.label),
+            decided="open",
+        ),
+    )
+    facts = replace(facts, n_named=len(named))
     nearest = QueueQuery(run_id=run_id, splits=("unlabelled",), like=facts.label)
     queue = open_queue(project, nearest)
     rows = queue.rows(0, N_NEAREST)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from curation.class_list import listed as names_listed
 from curation.dataset.sources import ID_NAMES, LABEL_NAMES
 from curation.queues import RANKERS
 from diagnostics.errors import DataError
@@ -107,8 +108,13 @@ def read_probs(path: Path) -> FloatArray:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist.") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is not a NumPy array as numpy.save writes it: {error}.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, EOFError) as error:
+        raise DataError(
+            f"{path} is not an array of numbers as numpy.save writes it. Write it with numpy.save, as "
+            "float32 or float64."
+        ) from error
     if not isinstance(found, np.ndarray) or found.ndim != 2 or found.shape[1] == 0:
         shape = found.shape if isinstance(found, np.ndarray) else "of several arrays"
         raise DataError(
@@ -165,7 +171,7 @@ def classes_of_columns(labels: pd.Series, n_classes: int, path: Path, listed: Pa
     if len(given) != n_classes:
         raise DataError(
             f"{path.name} has {len(given)} different labels, and the probabilities have {n_classes} columns. Name the "
-            "classes in the order of the columns with --classes."
+            f"classes in the order of the columns with --classes. The labels are {names_listed(sorted(given))}."
         )
     return tuple(sorted(given, key=int if whole else str))
 

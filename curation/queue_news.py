@@ -36,7 +36,7 @@ class QueueNews:
     text : what it has still to give, in words; "" where nothing can be said
     n_since : items decided on since the newest run, which need not be the queue's, learned its labels
     offer_at : from so many on a quick round pays
-    job : how far the quick round is that is under way, "" if none is
+    job : what the quick round that is under way does, in words, "" if none is
     newer : the newest run's queue, None if this is it
     problem : why the last quick round failed, "" if it did not
     """
@@ -119,7 +119,7 @@ def read_news(project: Project, queue: Queue, now: datetime) -> QueueNews:
         text=told.text,
         n_since=project.decisions.n_changed_since(newer.event if newer else event_of(run)),
         offer_at=OFFER_AFTER,
-        job=_under_way(job),
+        job=_under_way(job, newest),
         newer=newer,
         problem=_problem_of(job, newer),
     )
@@ -143,13 +143,17 @@ def _yield_text(project: Project, queue: Queue) -> str:
             other = open_queue(project, queue.query_of_class(name))
             others[f"Class `{name}`"] = queue_yield(other, learn_from=mixed)
     advice = hint(found, others)
-    return f"{found}." + (f" {advice.text}" if advice.advice in ("switch", "stop") else "")
+    says_more = advice.advice in ("switch", "stop") and advice.text != f"{found}."
+    return f"{found}." + (f" {advice.text}" if says_more else "")
 
 
-def _under_way(job: JobRow | None) -> str:
+def _under_way(job: JobRow | None, newest: str) -> str:
+    """A quick round's run is there, and can be shown, before the estimate of what the edits change is."""
     if job is None or job.state not in LIVE or QUICK not in job.argv:
         return ""
-    return job.progress.get("stage") or "starting"
+    if job.run_id == newest:
+        return "Estimating what your edits change …"
+    return f"Ranking anew with your decisions: {job.progress.get('stage') or 'starting'}"
 
 
 def _problem_of(job: JobRow | None, newer: NewerQueue | None) -> str:

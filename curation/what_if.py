@@ -24,7 +24,7 @@ from diagnostics.errors import RunError
 from diagnostics.label_kinds import label_kind_of, space_of
 from diagnostics.progress import ProgressCallback, ignore_progress
 from diagnostics.run_folder import Run, write_table
-from diagnostics.task import FloatArray
+from diagnostics.task import FloatArray, are_among
 
 FOLDER, FILE = "what_if", "what_if.parquet"
 FILE_FORMAT = 2  # of what is kept of the heads of before
@@ -51,7 +51,7 @@ def what_if(
     now = version_now(project)
     items = training_items(project, now)
     items = items[(items["split"] == "val") & items["label"].notna()]
-    items = items[items["item_id"].isin(run.predictions.item_ids)]
+    items = items[are_among(items["item_id"], run.predictions.item_ids)]
     if items.empty:
         return pd.DataFrame(columns=list(F1_COLUMNS))
     before = _before(project, run, items["item_id"], now, on_progress, should_stop)
@@ -99,7 +99,7 @@ def _before(
     path = _path_of(project, run, then)
     if path.is_file():
         kept = pd.read_parquet(path).set_index("item_id")
-        if item_ids.isin(kept.index).all():
+        if are_among(item_ids, kept.index).all():
             return kept.loc[item_ids].to_numpy()
     probs = _predict_before(project, run, then, now, on_progress, should_stop)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ def _predict_before(
 
     old = training_items(project, then)
     present = training_items(project, now)
-    new_validation = present[(present["split"] == "val") & ~present["item_id"].isin(old["item_id"])]
+    new_validation = present[(present["split"] == "val") & ~are_among(present["item_id"], old["item_id"])]
     items = pd.concat([old, new_validation], ignore_index=True)
     inputs = quick_inputs(
         project, items, project.task, run.info.config, on_progress=on_progress, should_stop=should_stop

@@ -68,6 +68,19 @@ def label_codes(labels: Iterable[object] | pd.Series, classes: Sequence[str]) ->
     return codes
 
 
+def are_among(ids: pd.Series, known: Iterable[object]) -> BoolArray:
+    """Which of some texts are among others, as `isin`, which takes thirty times as long on pandas' own strings.
+
+    ids : (n_items,); known : of any length
+    returns : (n_items,)
+
+    >>> are_among(pd.Series(["a", "b"]), ["b", "c"])
+    array([False,  True])
+    """
+    found: BoolArray = ids.astype(object).isin(list(known)).to_numpy()
+    return found
+
+
 def targets_of(codes: IntArray, n_classes: int) -> BoolArray:
     """Boolean targets, one True per row; a row without a label is all False.
 

@@ -1,6 +1,7 @@
 // Which key names which class, and finding a class by typing part of its name. All functions are pure.
 
 const N_KEYS = 20;
+const SEPARATORS = /[^\p{L}\p{N}]+/u;
 
 /** The class that a digit key names: 1-9 and 0 the first ten in `order`, with Shift the next ten; null if there is none. */
 export function classOfDigit(digit, shift, order) {
@@ -13,6 +14,17 @@ export function keyOfPlace(place) {
   if (place >= N_KEYS) return "";
   const digit = String((place + 1) % 10);
   return place < 10 ? digit : `⇧${digit}`;
+}
+
+/** Whether the keys follow the framed item's probabilities: as the person chose, else once not every class has a key.
+ *  chosen: true, false, or undefined. */
+export function followsProbability(chosen, nClasses) {
+  return chosen ?? nClasses > N_KEYS;
+}
+
+/** How many classes have a key: those that are hardly ever probable enough to be picked need none. */
+export function nKeyed(nClasses, byProbability) {
+  return byProbability && nClasses > N_KEYS ? N_KEYS / 2 : N_KEYS;
 }
 
 /** The classes with the item's most probable ones first, the others after them as they are.
@@ -51,10 +63,16 @@ function fold(text) {
 function fitOf(wanted, name) {
   if (!wanted) return 0;
   if (name === wanted) return 0;
-  if (name.startsWith(wanted)) return 1;
-  if (name.split(/[^\p{L}\p{N}]+/u).some((word) => word.startsWith(wanted))) return 2;
-  if (name.includes(wanted)) return 3;
+  const together = joined(wanted) || wanted;
+  if (name.startsWith(wanted) || joined(name).startsWith(together)) return 1;
+  if (name.split(SEPARATORS).some((word) => word.startsWith(wanted))) return 2;
+  if (name.includes(wanted) || joined(name).includes(together)) return 3;
   return inOrder(wanted, name) ? 4 : null;
+}
+
+/** A name written as one word: "top_up" is found as "topup" and as "top up". */
+function joined(name) {
+  return name.split(SEPARATORS).join("");
 }
 
 function inOrder(wanted, name) {

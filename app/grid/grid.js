@@ -3,7 +3,7 @@
 
 import { Api } from "./api.js";
 import { CARDS } from "./cards.js";
-import { classOfDigit, orderByProbability, withRecent } from "./classes.js";
+import { classOfDigit, followsProbability, nKeyed, orderByProbability, withRecent } from "./classes.js";
 import { Codebook } from "./codebook.js";
 import { ask, holdItem, showKeys } from "./dialogs.js";
 import { afterPaint, el } from "./dom.js";
@@ -344,12 +344,16 @@ class Grid {
   }
 
   paintClasses() {
-    this.toolbar.paintClasses(this.keyOrder(), this.preferences.keysByProbability);
+    this.toolbar.paintClasses(this.keyOrder(), this.keysByProbability);
     this.toolbar.paintPressed(this.labels.pressed(this.framed));
   }
 
+  get keysByProbability() {
+    return followsProbability(this.preferences.keysByProbability, this.data.classes.length);
+  }
+
   keyOrder() {
-    if (!this.preferences.keysByProbability || this.framed?.blind) return this.data.classes;
+    if (!this.keysByProbability || this.framed?.blind) return this.data.classes;
     return orderByProbability(this.data.classes, this.framed?.top);
   }
 
@@ -610,7 +614,7 @@ class Grid {
   }
 
   toggleKeyOrder() {
-    this.preferences.keysByProbability = !this.preferences.keysByProbability;
+    this.preferences.keysByProbability = !this.keysByProbability;
     this.paintClasses();
   }
 
@@ -668,7 +672,8 @@ class Grid {
   }
 
   decideByKey({ digit, shift }) {
-    const name = classOfDigit(digit, shift, this.keyOrder());
+    const keyed = this.keyOrder().slice(0, nKeyed(this.data.classes.length, this.keysByProbability));
+    const name = classOfDigit(digit, shift, keyed);
     if (name !== null) this.decide("class", name);
   }
 

@@ -61,6 +61,6 @@ export class News {
 function stateText({ n_since: nSince, job, newer, problem }) {
   if (problem) return problem;
   if (newer) return newer.text;
-  if (job) return `Ranking anew with your decisions: ${job}`;
+  if (job) return job;
   return nSince ? `${plural(nSince, "decision", "decisions")} since it was ranked` : "";
 }

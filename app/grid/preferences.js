@@ -1,6 +1,6 @@
 // How a person likes the grid, remembered in this browser.
 
-const DEFAULTS = { keysByProbability: false, updatesByItself: false, codebook: undefined };
+const DEFAULTS = { keysByProbability: undefined, updatesByItself: false, codebook: undefined };
 
 export class Preferences {
   /** storage: {getItem, setItem}; project: the classes used last are kept for each project apart; card: the kind of

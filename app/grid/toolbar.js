@@ -1,10 +1,9 @@
 // The bar above the tiles: verdicts, classes with their keys, what is selected, how far the queue is.
 
-import { keyOfPlace } from "./classes.js";
+import { keyOfPlace, nKeyed } from "./classes.js";
 import { el, icon } from "./dom.js";
 import { plural, progressText, quoted } from "./logic.js";
 
-const MAX_CHIPS = 20;
 const PAGE_SIZES = [12, 24, 30, 60, 90, 120, 180, 240, 300];
 const verdictsOf = (words) => [
   ["right", "check", words.right, "Q"],
@@ -101,10 +100,11 @@ export class Toolbar {
 
   /** order: the classes in the order of their keys; byProbability: whether that is the framed item's own. */
   paintClasses(order, byProbability) {
-    const key = `${byProbability} ${order.slice(0, MAX_CHIPS).join("\n")} ${order.length}`;
+    const keyed = order.slice(0, nKeyed(order.length, byProbability));
+    const key = `${byProbability} ${keyed.join("\n")} ${order.length}`;
     if (key === this.paintedClasses) return;
     this.paintedClasses = key;
-    const chips = order.slice(0, MAX_CHIPS).map((name, place) =>
+    const chips = keyed.map((name, place) =>
       this.button([el("kbd", {}, keyOfPlace(place)), el("span", {}, name)], () => this.on.decide("class", name), { class: "chip", title: this.words.pick(name), "data-name": name }));
     const others = order.length - chips.length;
     const find = this.button([icon("find"), el("span", {}, others > 0 ? `${others.toLocaleString("en")} more` : "Find"), el("kbd", {}, "/")], () => this.on.find(), { class: "quiet find", title: "Find a class by its name (/ or any letter)" });

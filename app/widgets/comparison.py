@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.figures import METRIC_NAMES, class_difference_figure
+from app.figures import MAX_DIFFERENCES, METRIC_NAMES, class_difference_figure
 from app.widgets.page import EM_DASH, escape, table_height
 from diagnostics.compare import (
     BROKEN,
@@ -18,18 +18,13 @@ from diagnostics.compare import (
     Comparison,
     verdict_text,
 )
+from diagnostics.metric_names import METRICS
 
 CHANGES = {FIXED: "Fixed", BROKEN: "Broken", STILL_WRONG: "Still wrong"}
 VERDICT_BOXES = {
     IMPROVED: (st.success, ":material/trending_up:"),
     WORSE: (st.error, ":material/trending_down:"),
     CANNOT_TELL: (st.info, ":material/question_mark:"),
-}
-WHOLE_TITLES = {
-    "accuracy": "Accuracy",
-    "subset_accuracy": "Sets right",
-    "micro_f1": "Micro F1",
-    "macro_f1": "Macro F1",
 }
 
 
@@ -48,7 +43,7 @@ def whole_cards(comparison: Comparison) -> None:
         with column.container(border=True, gap="xxsmall", height="stretch"):
             value = EM_DASH if row["after"] != row["after"] else f"{row['after']:.3f}"
             st.metric(
-                WHOLE_TITLES[row["metric"]], value, help="After; the mean over the trainings of that side."
+                METRICS[row["metric"]].title, value, help="After; the mean over the trainings of that side."
             )
             st.caption(
                 f"before {row['before']:.3f}  \n"
@@ -77,6 +72,11 @@ def class_differences(comparison: Comparison) -> None:
         key="differences",
         alt="Difference of every class with its 95 % interval",
     )
+    if comparison.classes[f"{metric}_difference"].count() > MAX_DIFFERENCES:
+        half = MAX_DIFFERENCES // 2
+        st.caption(
+            f"Drawn: the {half} largest and the {half} smallest differences. The table has all classes."
+        )
     class_table(comparison, metric)
     st.caption(VERDICT_RULE)
 

@@ -36,7 +36,7 @@ def class_row(project: Project, query: QueueQuery) -> str:
     shown, suspects = queue.shown_class, queue.open_suspects()
     if shown is None:
         if suspects and query.pair is None and query.given is None:
-            _mixed_row(project)
+            _mixed_row(project, query)
         return ""
     following = _following(shown, suspects)
     with st.container(key="class_row", horizontal=True, vertical_alignment="center", gap="small"):
@@ -59,9 +59,10 @@ def show_class(project: Project, name: str) -> None:
     _go({project.label_kind.class_filter: name})
 
 
-def _mixed_row(project: Project) -> None:
+def _mixed_row(project: Project, query: QueueQuery) -> None:
+    shown = f"Predicted as **{escape(query.predicted)}**" if query.predicted else "All classes mixed"
     with st.container(key="class_row", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown("All classes mixed, the most suspect items first", width="content")
+        st.markdown(f"{shown}, the most suspect items first", width="content")
         st.button("One class at a time", key="one_class", type="tertiary", on_click=_go, args=({},))
         class_editor(project)
 

@@ -55,7 +55,10 @@ COMMON: dict[str, Check] = {
         WARNING, "Classes with fewer than 2 items", "Add examples, or merge the class into another."
     ),
     "similar_labels": Check(
-        WARNING, "Labels that differ only in case or blanks", "Use one spelling if they mean the same."
+        WARNING,
+        "Labels that differ only in case or blanks",
+        "If they mean the same, merge them: Edit classes on page Data, or "
+        "winnow classes PROJECT --merge OLD INTO.",
     ),
     "conflicting_labels": Check(
         WARNING,

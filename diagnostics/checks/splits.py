@@ -62,7 +62,7 @@ def missing_from_validation(facts: TrainingFacts) -> Seen:
         return Seen(NOT_APPLICABLE, "There is no validation set: see WD007.")
     trained = facts.counts[facts.counts["train"] > 0]
     missing, few = trained[trained["val"] == 0], trained[trained["val"].between(1, MIN_SUPPORT - 1)]
-    remedy = "Move some items of these classes to validation, or add new ones."
+    remedy = "Make the project anew with a larger validation set: winnow init --val-fraction, or --val for your own."
     if len(missing):
         return Seen(
             ISSUE,
@@ -151,7 +151,7 @@ CHECKS = (
     ),
     Check(
         "WD008",
-        "Classes missing from validation",
+        "Classes with no or few validation items",
         "What is not measured cannot be seen to get better or worse.",
         missing_from_validation,
     ),

@@ -15,7 +15,7 @@ from diagnostics.modalities import EmbedInputs, NetworkItems, open_trained_of
 from diagnostics.predictions import SharedEmbeddings
 from diagnostics.progress import Progress
 from diagnostics.run_folder import WEIGHTS_FOLDER, Run, write_text
-from diagnostics.task import IntArray
+from diagnostics.task import IntArray, are_among
 from diagnostics.training.device import prepare_torch
 from diagnostics.training.predict import output_sizes, predict
 
@@ -115,7 +115,7 @@ class FeatureStore:
     ) -> None:
         """Embed the items whose contents are not there; `networks` loads one network after the other."""
         items = inputs.items.drop_duplicates("content_hash")
-        items = items[~items["content_hash"].isin(self.contents)].reset_index(drop=True)
+        items = items[~are_among(items["content_hash"], self.contents)].reset_index(drop=True)
         if items.empty:
             return
         prepare_torch(inputs.machine.n_threads)

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diagnostics.chunks import chunks_of
 from diagnostics.errors import Cancelled
 from diagnostics.task import FloatArray, IntArray
 from diagnostics.training.lbfgs import Memory, Point
@@ -38,6 +39,7 @@ SMALLEST_SHARE = 1e-6
 SMALLEST_DEVIATION = 1e-6
 SLOPE_LEFT = 0.1
 MAX_SEARCHES = 4
+ROWS_PER_FEATURE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +203,17 @@ def _read(
 def _standardise(features: Tensor, train: Tensor | slice) -> tuple[Tensor, Tensor]:
     """Bring features, in place, to mean 0 and deviation 1 over the training items, which are these rows.
 
-    returns : the eigenvalues and eigenvectors of their correlations
+    returns : the eigenvalues and eigenvectors of their correlations, over enough of them: where a descent starts and
+        how it is turned hangs on these, where it ends does not
     """
     features.sub_(features[train].mean(dim=0))
     centred = features[train]
-    covariance = (centred.T @ centred).div_(len(centred))
-    deviation = covariance.diagonal().sqrt().clamp_min(SMALLEST_DEVIATION)
-    features.div_(deviation)
-    lengths, directions = torch.linalg.eigh(covariance / torch.outer(deviation, deviation))
+    squares = torch.stack([centred[rows].square().sum(dim=0) for rows in chunks_of(*centred.shape)]).sum(
+        dim=0
+    )
+    features.div_((squares / len(centred)).sqrt().clamp_min(SMALLEST_DEVIATION))
+    some = features[train][:: max(1, len(centred) // (ROWS_PER_FEATURE * features.shape[1]))]
+    lengths, directions = torch.linalg.eigh((some.T @ some).div_(len(some)))
     return lengths.clamp_min(0), directions
 
 

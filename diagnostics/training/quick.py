@@ -36,7 +36,7 @@ from diagnostics.predictions import (
 )
 from diagnostics.progress import Progress, ProgressCallback
 from diagnostics.run_folder import QuickInfo, Run, RunInfo, write_run_info
-from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
+from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task, are_among
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import NO_FOLD, absent_classes, combine_folds
 from diagnostics.training.device import (
@@ -307,7 +307,7 @@ def keep_folds(
     fold_of = fold_of[~fold_of.index.duplicated()]
     units = items["unit"]
     known = fold_of.reindex(pd.Index(units)).fillna(NO_FOLD).to_numpy(dtype=np.int64)
-    held_out = items["item_id"].isin(seen.index) | (items["split"] == "train")
+    held_out = are_among(items["item_id"], seen.index) | (items["split"] == "train").to_numpy()
     folds = np.where(held_out, known, NO_FOLD)
     new = (items["split"] == "train").to_numpy() & (codes != NO_LABEL) & (folds == NO_FOLD)
     folds[new] = [

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { classOfDigit, findClasses, keyOfPlace, orderByProbability, withRecent } from "../../app/grid/classes.js";
+import { classOfDigit, findClasses, followsProbability, keyOfPlace, nKeyed, orderByProbability, withRecent } from "../../app/grid/classes.js";
 
 const names = Array.from({ length: 25 }, (_, place) => `class ${place + 1}`);
 
@@ -24,6 +24,18 @@ test("a class is found by its start, by the start of a word, by letters together
   assert.deepEqual(findClasses("shirt", classes), ["shirt", "long shirt", "t-shirt", "undershirt", "sharp irt"]);
   assert.deepEqual(findClasses("xyz", classes), []);
   assert.deepEqual(findClasses("", classes), classes);
+});
+
+test("a name of several words is found however its parts are written together, its start first", () => {
+  const classes = ["automatic_top_up", "top_up_failed", "topping"];
+  assert.deepEqual(findClasses("topup", classes), ["top_up_failed", "automatic_top_up"]);
+  assert.deepEqual(findClasses("top up", classes), ["top_up_failed", "automatic_top_up"]);
+});
+
+test("keys stay in their places while every class has one, else they go to the ten most probable, unless asked otherwise", () => {
+  assert.deepEqual([20, 21].map((n) => followsProbability(undefined, n)), [false, true]);
+  assert.deepEqual([followsProbability(true, 3), followsProbability(false, 77)], [true, false]);
+  assert.deepEqual([nKeyed(20, true), nKeyed(77, true), nKeyed(77, false)], [20, 10, 20]);
 });
 
 test("accents and case do not matter, and among equal fits the one used last comes first", () => {

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from app.figures import (
+    MAX_DIFFERENCES,
     class_difference_figure,
     confusion_matrix_figure,
     edits_figure,
@@ -92,6 +93,17 @@ def test_the_biggest_gain_stands_on_top_and_bars_are_the_intervals_of_the_differ
     assert list(improved.y) == ["dog"]
     assert list(improved.error_x.array) == pytest.approx([0.3])
     assert list(improved.error_x.arrayminus) == pytest.approx([0.2])
+
+
+def test_of_many_classes_the_largest_and_the_smallest_differences_are_drawn():
+    n = MAX_DIFFERENCES + 6
+    table = pd.DataFrame({"label": [f"c{i:02d}" for i in range(n)], "verdict": "cannot tell"})
+    for part in ("before", "after", "difference", "low", "high"):
+        table[f"f1_{part}"] = np.linspace(-0.3, 0.3, n)
+    drawn = class_difference_figure(table, "f1").layout.yaxis.categoryarray
+    assert len(drawn) == MAX_DIFFERENCES
+    assert (drawn[0], drawn[-1]) == ("c00", f"c{n - 1}")
+    assert "c15" not in drawn
 
 
 def test_images_of_one_size_are_one_point():

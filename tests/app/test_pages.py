@@ -317,6 +317,13 @@ def test_review_begins_with_the_class_that_has_most_open_suspects_and_leads_to_t
     assert at.query_params["given"] == suspects[0]
 
 
+def test_a_queue_of_one_predicted_class_is_named_as_that(project):
+    names = project.task.classes
+    name = next(name for name in names if open_queue(project, QueueQuery(predicted=name)).open_suspects())
+    shown = [each.value for each in opened("review", predicted=name).markdown]
+    assert f"Predicted as **{name}**, the most suspect items first" in shown
+
+
 def test_any_given_label_means_all_classes_mixed(project):
     at = opened("review", given="red")
     at.selectbox(key="review_given").set_value("").run()

@@ -61,8 +61,16 @@ def test_a_low_precision_that_the_interval_does_not_tell_is_no_reason():
 def test_low_recall_leads_to_the_unlabelled_items_nearest_to_the_known_ones():
     advice = advise(facts(recall=(25, 50), n_unlabelled=40, n_near=40, n_near_open=12))
     assert advice.advice == "find more positives"
-    assert "12 of the 40 unlabelled items nearest" in advice.text
-    assert advice.actions[0].params == (("split", "unlabelled"), ("like", "cat"), ("decided", "open"))
+    assert "Of the 40 unlabelled items nearest to its known ones 12 are undecided" in advice.text
+    assert [action.params for action in advice.actions] == [
+        (("split", "unlabelled"), ("like", "cat"), ("decided", "open"))
+    ]
+
+
+def test_a_name_that_unlabelled_items_hold_is_searched_for_as_it_is_written_there():
+    advice = advise(facts(label="top_up", recall=(25, 50), n_unlabelled=40, n_named=3))
+    assert "Undecided ones with its name: 3." in advice.text
+    assert dict(advice.actions[1].params)["search"] == "top up"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +157,7 @@ def zoo(make_project, add_run):
     """Twelve validation items a class; half of the cats are taken for foxes, one fox for a cat; two unlabelled."""
     rows = [(f"v{number:02d}", "val", CLASSES[number % 3]) for number in range(36)]
     rows += [("a", "train", "cat"), ("b", "train", "dog"), ("c", "train", "fox"), ("d", "train", "cat")]
-    rows += [("u", "unlabelled", None), ("w", "unlabelled", None)]
+    rows += [("u", "unlabelled", None), ("wildcat", "unlabelled", None)]
     project = make_project(rows)
     sure = dict(zip(CLASSES, np.eye(3) * 0.7 + 0.1, strict=True))
     probs = {item_id: sure[label or "dog"] for item_id, _, label in rows}
@@ -188,12 +196,13 @@ def test_ambiguous_verdicts_count_for_the_pair_that_the_item_lies_between(zoo, c
 
 
 def test_a_missed_class_is_led_to_its_neighbours_and_to_new_data_once_they_are_decided(zoo, clock):
-    embed(zoo, u=(1, 0.1), w=(0, 1))
+    embed(zoo, u=(1, 0.1), wildcat=(0, 1))
     line = next(line for line in class_advice(zoo) if line.label == "cat")
     assert line.advice == "find more positives"
-    assert "2 of the 2 unlabelled items" in line.text
+    assert "Of the 2 unlabelled items" in line.text
+    assert "Undecided ones with its name: 1." in line.text, "of wildcat"
     zoo.decisions.decide(
-        [Decision("u", "labelled", "dog"), Decision("w", "out_of_scope")], annotator="ada", now=clock()
+        [Decision("u", "labelled", "dog"), Decision("wildcat", "out_of_scope")], annotator="ada", now=clock()
     )
     line = next(line for line in class_advice(zoo) if line.label == "cat")
     assert line.advice == "find more positives: new data"
@@ -213,7 +222,7 @@ def set_zoo(make_project, add_run):
     sets = ("cat", "dog", "cat|dog", "fox")
     rows = [(f"v{number:02d}", "val", sets[number % 4]) for number in range(40)]
     rows += [("a", "train", "cat"), ("b", "train", "cat|dog"), ("c", "train", "fox"), ("d", "train", "dog")]
-    rows += [("u", "unlabelled", None), ("w", "unlabelled", None)]
+    rows += [("u", "unlabelled", None), ("wildcat", "unlabelled", None)]
     project = make_project(rows, label_form=LabelForm(separator="|"))
     says = {item_id: set((label or "dog").split("|")) for item_id, _, label in rows}
     says |= {f"v{number:02d}": {"fox"} for number in range(0, 20, 4)}

@@ -2,7 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curation.other_predictions import RANKED_COLUMNS, rank_other_predictions, read_other_predictions
+from curation.other_predictions import (
+    RANKED_COLUMNS,
+    rank_other_predictions,
+    read_other_predictions,
+    read_probs,
+)
 from diagnostics.errors import DataError
 
 PROBS = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7]], dtype=np.float32)
@@ -121,7 +126,7 @@ def test_a_blank_line_is_a_row_without_a_label(files):
         (
             "label\ncat\ncat\ndog\ncow\ncow\n",
             None,
-            "3 different labels, and the probabilities have 2 columns.*--classes",
+            "3 different labels, and the probabilities have 2 columns.*--classes.*cat, cow, dog",
         ),
         ("label\n0\n0\n0\n1\n2\n", None, "3 different labels"),
         ("label\ncat\ncat\ndgo\ndog\ncow\n", "cat\ndog\n", "row 2: 'dgo' .did you mean 'dog'.*row 4: 'cow'"),
@@ -153,7 +158,7 @@ def test_an_array_of_another_shape_is_refused(files, array):
 def test_what_is_no_array_is_refused(files, tmp_path):
     _, labels = files(PROBS, "label\n0\n")
     for name, content, message in (
-        ("a.npy", b"no array", "is not a NumPy array"),
+        ("a.npy", b"no array", "is not an array of numbers"),
         ("b.npy", None, "does not exist"),
     ):
         if content is not None:
@@ -163,3 +168,10 @@ def test_what_is_no_array_is_refused(files, tmp_path):
     np.savez(tmp_path / "c.npz", PROBS)
     with pytest.raises(DataError, match="of several arrays"):
         read_other_predictions(tmp_path / "c.npz", labels)
+
+
+def test_a_file_that_is_no_array_says_how_to_write_one_and_never_to_load_it_unsafely(tmp_path):
+    (tmp_path / "probs.npy").write_text("label\ncat\n")
+    with pytest.raises(DataError, match="Write it with numpy") as error:
+        read_probs(tmp_path / "probs.npy")
+    assert "pickle" not in str(error.value)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from curation.decisions.events import Decision
-from curation.jobs import latest_job, start_job
+from curation.jobs import QUICK, latest_job, running_job, start_job
 from curation.queue_news import read_news
 from curation.queues import QueueQuery, open_queue
 from curation.quick_rounds import n_moved_up
@@ -92,3 +92,16 @@ def test_what_the_queue_has_brought_is_told_once_the_person_rests(project, queue
     late = clock() + timedelta(seconds=31)
     project.decisions.decide([Decision("d", "label_right")], annotator="ada", now=late)
     assert read_news(project, queue, late).text.startswith("0 of the last 4")
+
+
+def test_a_quick_round_whose_run_is_there_no_longer_ranks(project, queue, add_run, now):
+    with running_job(project, "train", ("train", QUICK)) as job:
+        assert read_news(project, queue, now).job == "Ranking anew with your decisions: starting"
+        job.belongs_to("run-0002")
+        add_run(project, "run-0002", probs_of(project))
+        assert "Estimating what your edits change" in read_news(project, queue, now).job
+
+
+def test_an_empty_queue_is_told_of_once(project, queue, now):
+    nothing = open_queue(project, QueueQuery(run_id="run-0001", by="loss", search="no such path"))
+    assert read_news(project, nothing, now).text == "Nothing with a label is left in this queue."

@@ -3,7 +3,7 @@ import pytest
 from curation.decisions.events import Decision
 from curation.reports import compare_runs, labelled_predictions
 from curation.rounds import close_round
-from diagnostics.compare import BROKEN, CANNOT_TELL, FIXED
+from diagnostics.compare import BROKEN, CANNOT_TELL, FIXED, verdict_text
 from diagnostics.errors import RunError
 from diagnostics.run_folder import QuickInfo
 from diagnostics.training.config import TrainConfig
@@ -87,6 +87,14 @@ def test_the_run_before_is_the_newest_on_an_earlier_version(project, add_run, cl
     assert compare_runs(project, before="run-0001", after="run-0003").run_before == "run-0001"
 
 
+def test_runs_are_in_the_order_of_their_numbers_and_not_of_their_names(project, add_run):
+    for run_id in ("run-9998", "run-9999", "run-10000"):
+        add_run(project, run_id, FIRST)
+    found = compare_runs(project)
+    assert (found.run_before, found.run_after) == ("run-9999", "run-10000")
+    assert compare_runs(project, after="run-9999").run_before == "run-9998"
+
+
 def test_the_first_run_has_nothing_to_be_compared_with(project, add_run):
     add_run(project, "run-0001", FIRST)
     with pytest.raises(RunError, match="nothing to compare run-0001 with"):
@@ -164,9 +172,18 @@ def test_corrected_and_excluded_labels_of_the_ruler_are_counted(make_project, ad
 def test_quick_runs_are_said_to_share_their_features(project, add_run):
     add_run(project, "run-0001", FIRST)
     add_run(project, "run-0002", FIRST, quick=QuickInfo("the models of run-0001", "run-0001", 0.1))
-    notes = compare_runs(project, "val", "run-0001", "run-0002").notes
-    assert "only heads were trained" in notes[0]
-    assert "One run is quick and one is not" in notes[1]
+    assert "only heads were trained" in compare_runs(project, "val", "run-0001", "run-0002").notes[0]
+
+
+def test_a_quick_run_against_a_full_one_gets_no_verdict(make_project, add_run):
+    project = many(make_project)
+    wrong = says(project, *(f"v{i:02d}" for i in range(20)))
+    add_run(project, "run-0001", wrong, models=[wrong] * 2)
+    quick = QuickInfo("the models of run-0001", "run-0001", 0.1)
+    add_run(project, "run-0002", says(project), models=[says(project)] * 2, quick=quick)
+    comparison = compare_runs(project, "val", "run-0001", "run-0002").comparison
+    assert comparison.verdict == CANNOT_TELL
+    assert "One run is quick and one is not" in verdict_text(comparison)
 
 
 def test_items_of_one_group_count_as_one_proof(make_project, add_run):

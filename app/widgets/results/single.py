@@ -1,5 +1,7 @@
 """One label an item: which classes are taken for which."""
 
+from typing import Literal
+
 import pandas as pd
 import streamlit as st
 
@@ -12,7 +14,10 @@ WAY_PX = 36
 
 
 def confusions(found: LabelledPredictions) -> None:
-    """The confusion matrix, and beside it the pairs that are confused most."""
+    """The confusion matrix, and beside it the pairs that are confused most; of many classes the pairs alone."""
+    if len(found.classes) > MAX_MATRIX_CLASSES:
+        _confused_pairs(found, pair_width="large")
+        return
     matrix, pairs = st.columns([4, 3], gap="medium")
     with matrix:
         _confusion_matrix(found)
@@ -22,11 +27,6 @@ def confusions(found: LabelledPredictions) -> None:
 
 def _confusion_matrix(found: LabelledPredictions) -> None:
     st.subheader("Confusion matrix", anchor=False)
-    if len(found.classes) > MAX_MATRIX_CLASSES:
-        st.caption(
-            f"With more than {MAX_MATRIX_CLASSES} classes the list of confused pairs says more than a matrix."
-        )
-        return
     event = st.plotly_chart(
         confusion_matrix_figure(found.confusion_matrix(), found.classes),
         on_select="rerun",
@@ -42,7 +42,7 @@ def _confusion_matrix(found: LabelledPredictions) -> None:
         st.switch_page("views/review.py", query_params=params)
 
 
-def _confused_pairs(found: LabelledPredictions) -> None:
+def _confused_pairs(found: LabelledPredictions, *, pair_width: int | Literal["large"] = PAIR_PX) -> None:
     st.subheader("Confused pairs", anchor=False)
     pairs = found.confused_pairs()
     if pairs.empty:
@@ -67,7 +67,7 @@ def _confused_pairs(found: LabelledPredictions) -> None:
         on_select="rerun",
         selection_mode="single-cell",
         column_config={
-            "pair": config.TextColumn("Pair", width=PAIR_PX),
+            "pair": config.TextColumn("Pair", width=pair_width),
             "n": config.NumberColumn("Items", help="Labelled as one and predicted as the other, both ways."),
             "share": config.NumberColumn(
                 "Share", format="%.1f %%", help="Of all items labelled with either."
@@ -89,10 +89,6 @@ def _confused_pairs(found: LabelledPredictions) -> None:
 
 
 one_label = Result(
-    totals={
-        "accuracy": ("Accuracy", "Share of items predicted as labelled."),
-        "macro_f1": ("Macro F1", "Mean of the classes' F1, each counting the same."),
-    },
     thresholds_text=lambda thresholds: "",
     confusions=confusions,
 )
