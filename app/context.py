@@ -111,7 +111,7 @@ def project_key() -> str:
 
 def finished_runs() -> list[RunInfo]:
     """The finished runs, newest first."""
-    return sorted(list_runs(current_project()), key=lambda info: info.run_id, reverse=True)
+    return list_runs(current_project())[::-1]
 
 
 def newest_run_id() -> str | None:

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from diagnostics.metric_names import METRICS
+
 MAX_MATRIX_CLASSES = 25
 MAX_DIFFERENCES = 24
 MANY_CLASSES = 60
@@ -300,12 +302,6 @@ def class_cap_figure(table: pd.DataFrame) -> go.Figure:
 
 
 OFFSET = 1.2
-WHOLE_NAMES = {
-    "accuracy": "Accuracy",
-    "subset_accuracy": "Sets right (subset accuracy)",
-    "micro_f1": "Micro F1",
-    "macro_f1": "Macro F1",
-}
 
 
 def seeds_figure(table: pd.DataFrame) -> go.Figure:
@@ -313,11 +309,11 @@ def seeds_figure(table: pd.DataFrame) -> go.Figure:
 
     table : as diagnostics.experiments.seeds gives it, one way to train
     """
-    rows = table[table["metric"].isin([*WHOLE_NAMES, "f1"])].dropna(subset=["mean"])
+    rows = table[table["metric"].isin([*METRICS, "f1"])].dropna(subset=["mean"])
     is_class = rows["metric"] == "f1"
     rows = pd.concat([rows[is_class].sort_values("mean"), rows[~is_class].iloc[::-1]])
     titles = [
-        f"<b>{WHOLE_NAMES[metric]}</b>" if metric in WHOLE_NAMES else html.escape(label)
+        f"<b>{METRICS[metric].title}</b>" if metric in METRICS else html.escape(label)
         for metric, label in zip(rows["metric"], rows["label"], strict=True)
     ]
     figure = go.Figure(

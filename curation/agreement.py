@@ -10,7 +10,7 @@ from curation.project import Project
 from curation.reports import compare_runs, labelled_predictions
 from curation.runs import list_runs, read_run
 from diagnostics.agreement import FEWEST_RUNS, Agreement, Alarm, agreement, alarm_of
-from diagnostics.compare import METRIC_NAMES
+from diagnostics.metric_names import METRICS
 
 SPLITS_COMPARED = ("val", "test")
 
@@ -36,7 +36,7 @@ class ProjectAgreement:
         leading, found = next(iter(self.metrics.items()))
         tau = found.rank_correlation
         if np.isnan(tau.value):
-            return f"Too few to tell: the {METRIC_NAMES[leading]} did not move on one of the two."
+            return f"Too few to tell: the {METRICS[leading].name} did not move on one of the two."
         interval = f"rank correlation {tau.value:.2f}, 95 % interval {tau.low:.2f} to {tau.high:.2f}"
         if tau.low > 0:
             return f"Validation and test order the {n} runs alike: {interval}."
@@ -59,7 +59,7 @@ class RunAlarm:
         found = self.alarm
         test = "got worse" if found.test_got_worse else "did not follow"
         return (
-            f"From {self.run_before} to {self.run_after}, {METRIC_NAMES[found.metric]} on validation rose "
+            f"From {self.run_before} to {self.run_after}, {METRICS[found.metric].name} on validation rose "
             f"by {100 * found.val.value:.1f} points ({100 * found.val.low:.1f} to "
             f"{100 * found.val.high:.1f}), and test {test}: {100 * found.test.value:+.1f} points "
             f"({100 * found.test.low:.1f} to {100 * found.test.high:.1f}). {ALARM}"

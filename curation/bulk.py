@@ -262,21 +262,13 @@ def _wanted(
         wanted = str(label)
         labels = labels.with_texts([wanted])
         return labels, np.full_like(present, labels.codes([wanted])[0])
-    if not classes.kind.is_set:
+    change = classes.kind.changes.get(choice)
+    if change is None:
         raise DecisionError(f"An item has one class here; {choice!r} is for items with several labels.")
     different, places = np.unique(present, return_inverse=True)
-    texts = [_changed(choice, label, text, classes) for text in labels.texts(different).tolist()]
+    texts = [change(text, label, classes.names) for text in labels.texts(different).tolist()]
     labels = labels.with_texts([text for text in texts if text is not None])
     return labels, labels.codes(texts).astype(np.int32)[places]
-
-
-def _changed(choice: str, label: str, present: str | None, classes: ClassList) -> str | None:
-    """A label with a class more or less; None if it is so already, which says nothing of the item's other classes."""
-    names = () if present is None else classes.kind.members(present)
-    if (label in names) == (choice == ADD):
-        return None
-    others = [name for name in names if name != label]
-    return classes.kind.text([*others, label] if choice == ADD else others, classes.names)
 
 
 def _positions(names: tuple[str, ...], known: tuple[str, ...]) -> RowArray:

@@ -114,7 +114,7 @@ def caps_at(project: Project, number: int | None = None) -> dict[str, int]:
     if number is not None and not 0 <= number <= len(changes):
         raise ClassError(
             f"There is no change {number} of the caps; the project has {len(changes)}. "
-            "If its project.db came from a backup, restore the runs from the same one."
+            "If its database came from a backup, restore the runs from the same one."
         )
     holding = {change.key: change.keep for change in changes[:number]}
     return {key: keep for key, keep in holding.items() if keep is not None}

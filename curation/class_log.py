@@ -54,7 +54,7 @@ class ClassLog:
             if not 0 <= number <= last:
                 raise ProjectError(
                     f"There is no class change {number}; the project has {last}. "
-                    "If its project.db came from a backup, restore the runs from the same one."
+                    "If its database came from a backup, restore the runs from the same one."
                 )
             return self.known_at(number, connection)
 

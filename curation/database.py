@@ -1,39 +1,24 @@
 """The project's database: its tables, and how it is opened, read and written.
 
-SQLite in WAL mode by default, PostgreSQL by URL. `synchronous=NORMAL`: a commit is in the write-ahead log before the
-call returns, so that killing the process, or all of them, loses nothing that was committed. A power loss or a crash of
-the operating system can cost the last moments of commits that the disk had not yet received; it cannot damage the file.
+SQLite by default, PostgreSQL by URL; what differs between them is in `curation.backends`.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import psutil
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.engine import URL, Connection, Dialect, Engine
 
+from curation.backends import BACKENDS
+from curation.backends.backend import WRITES, Backend, Place
+from curation.backends.postgresql import checked_url, refuse_unusable
 from curation.migrations import HEAD
-from diagnostics.errors import ProjectError, StorageError
-
-BUSY_TIMEOUT_MS = 10_000
-WRITES = "winnow_writes"
-
-NETWORK_FILESYSTEMS = frozenset((
-    "nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "webdav", "davfs", "davfs2", "afs",
-    "ncpfs", "coda", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "orangefs", "pvfs2", "ocfs2", "gfs2",
-    "fuse.sshfs", "fuse.smbnetfs", "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.s3fs", "fuse.goofys",
-    "fuse.gcsfuse", "fuse.davfs2", "fuse.nfs", "fuse.juicefs",
-))  # fmt: skip
-
-OUT_OF_SPACE = ("database or disk is full", "no space left")
-LOCKED = ("database is locked", "database table is locked")
-READ_ONLY = ("readonly database", "unable to open database file")
+from diagnostics.errors import StorageError
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
@@ -60,6 +45,8 @@ def _utc_text(value: datetime) -> str:
 metadata = sa.MetaData()
 _upgrading = threading.Lock()  # alembic keeps the running step in module globals
 _NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+ID_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Sorts by code point in every database, as SQLite and Python do."""
 
 log_head = sa.Table(
     "log_head",
@@ -107,7 +94,7 @@ events = sa.Table(
     sa.Column("event", _NUMBER, primary_key=True, autoincrement=False),
     sa.Column("act", _NUMBER, sa.ForeignKey("acts.act"), nullable=False),
     sa.Column("kind", sa.String(8), nullable=False),
-    sa.Column("item_id", sa.Text, nullable=False),
+    sa.Column("item_id", ID_TEXT, nullable=False),
     sa.Column("verdict", sa.String(16), comment="after the event; null = no decision stands"),
     sa.Column("old_label", sa.Text),
     sa.Column("new_label", sa.Text),
@@ -134,7 +121,7 @@ events = sa.Table(
 item_states = sa.Table(
     "item_states",
     metadata,
-    sa.Column("item_id", sa.Text, primary_key=True),
+    sa.Column("item_id", ID_TEXT, primary_key=True),
     sa.Column("event", _NUMBER, nullable=False, comment="the item's last event"),
     sa.Column("stands", _NUMBER),
     sa.Column("given_label", sa.Text),
@@ -162,7 +149,7 @@ item_notes = sa.Table(
     "item_notes",
     metadata,
     sa.Column("number", _NUMBER, primary_key=True, autoincrement=True),
-    sa.Column("item_id", sa.Text, nullable=False),
+    sa.Column("item_id", ID_TEXT, nullable=False),
     sa.Column("text", sa.Text, nullable=False, comment='"" = taken away'),
     sa.Column("annotator", sa.Text, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
@@ -184,7 +171,7 @@ codebook_entries = sa.Table(
     ),
     sa.Column("kind", sa.String(8), nullable=False, comment="rule, add or remove"),
     sa.Column("rule", sa.Text, nullable=False),
-    sa.Column("item_id", sa.Text, comment="the exemplar that is added or removed"),
+    sa.Column("item_id", ID_TEXT, comment="the exemplar that is added or removed"),
     sa.Column("annotator", sa.Text, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Index("ix_codebook_entries_labels", "first_label", "second_label", "number"),
@@ -261,32 +248,65 @@ jobs = sa.Table(
 )
 
 
-def open_database(target: Path | str, *, now: datetime | None = None) -> Engine:
+def place_of(path: Path) -> Place:
+    """The place of an SQLite file."""
+    return Place(URL.create("sqlite", database=str(path)))
+
+
+def open_database(target: Path | Place, *, owner: str = "", now: datetime | None = None) -> Engine:
     """Open a database and bring its tables up to date.
 
-    target : a SQLite file, or an SQLAlchemy URL such as postgresql+psycopg://…
+    target : an SQLite file, or a place
+    owner : the project that it must be of, in words, where a place can be of another one
     now : when round 1 opens, if the database is new; the present if not given
-    raises : ProjectError on a network mount or for a database of a newer Winnow; StorageError for one that cannot be
-        opened
+    raises : ProjectError on a network mount, for a database of a newer Winnow or of another project; StorageError for
+        one that cannot be opened
     """
-    url = _url_of(target)
-    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
-        _refuse_network_mount(Path(str(url.database)))
-    engine = sa.create_engine(url)
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _set_pragmas)
-        sa.event.listen(engine, "begin", _begin)
-    with explained(url):
+    place = target if isinstance(target, Place) else place_of(target)
+    backend = _backend_of(place.url)
+    engine = backend.open_engine(place)
+    with explained(engine.url):
+        backend.check_owner(engine, place, owner)
         if _revision(engine) != HEAD:
             _upgrade(engine, now or datetime.now(UTC))
     return engine
 
 
+def make_database(place: Place, *, owner: str, now: datetime) -> None:
+    """Make the tables of a new project; if that fails, nothing of them stays.
+
+    raises : as `open_database`
+    """
+    with explained(place.url):
+        _backend_of(place.url).make_room(place, owner)
+    try:
+        open_database(place, owner=owner, now=now).dispose()
+    except BaseException:
+        remove_database(place)
+        raise
+
+
+def remove_database(place: Place) -> None:
+    """Take away a project's tables on a server. A file stays: it goes with the folder that it is in."""
+    with explained(place.url):
+        _backend_of(place.url).clear(place)
+
+
+def refuse_server(url: str) -> None:
+    """Raise if no project can be made in the PostgreSQL database of this URL now.
+
+    raises : ProjectError for a URL that will not do, without the driver or the right to make a schema; StorageError if
+        it cannot be reached or there is no such database
+    """
+    with explained(checked_url(url)):
+        refuse_unusable(url)
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that writes; committed when the block ends, and only then is anything done.
+    """One transaction that writes, alone; committed when the block ends, and only then is anything done.
 
-    raises : StorageError if the database is locked, full or read-only; then nothing was written
+    raises : StorageError if the database is locked, full, read-only or cannot be reached; then nothing was written
     """
     with explained(engine.url), engine.connect() as connection:
         connection.execution_options(**{WRITES: True})
@@ -307,83 +327,16 @@ def explained(url: URL) -> Iterator[None]:
     try:
         yield
     except sa.exc.DBAPIError as error:
-        remedy = remedy_for(str(error.orig))
+        backend = _backend_of(url)
+        remedy = None if error.orig is None else backend.remedy_for(error.orig)
         if remedy is None:
             raise
-        name = url.database or url.render_as_string(hide_password=True)
-        raise StorageError(f"{name}: {error.orig}. Nothing was saved. {remedy}") from error
+        said = str(error.orig).partition("\n")[0].rstrip(".")
+        raise StorageError(f"{backend.named(url)}: {said}. Nothing was saved. {remedy}") from error
 
 
-def remedy_for(message: str) -> str | None:
-    """What to do about a database error, None if it is not one that a person can put right.
-
-    >>> remedy_for("database is locked")
-    'Another process has held it for over 10 s; try again, or end that process.'
-    """
-    text = message.lower()
-    if any(part in text for part in LOCKED):
-        return f"Another process has held it for over {BUSY_TIMEOUT_MS // 1000} s; try again, or end that process."
-    if any(part in text for part in OUT_OF_SPACE):
-        return "Free some space on that disk, then try again."
-    if any(part in text for part in READ_ONLY):
-        return "Make the file and its folder writable for you."
-    if "disk i/o error" in text:
-        return "The disk does not take the data; check it and its free space."
-    if "file is not a database" in text or "malformed" in text:
-        return "The file is damaged or is no SQLite file; restore it from a backup."
-    return None
-
-
-def network_filesystem(path: Path, mounts: Iterable[tuple[str, str]]) -> str | None:
-    """The kind of network file system that `path` lies on, None if it is local.
-
-    mounts : (mount point, file system type) of everything mounted
-
-    >>> network_filesystem(Path("/home/ada/p/project.db"), [("/", "ext4"), ("/home", "nfs4")])
-    'nfs4'
-    """
-    best, kind = Path("/"), ""
-    for point, filesystem in mounts:
-        mount = Path(point)
-        if path.is_relative_to(mount) and len(mount.parts) >= len(best.parts):
-            best, kind = mount, filesystem.lower()
-    return kind if kind in NETWORK_FILESYSTEMS else None
-
-
-def _refuse_network_mount(path: Path) -> None:
-    mounts = [(part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True)]
-    kind = network_filesystem(path.resolve(), mounts)
-    if kind is not None:
-        raise ProjectError(
-            f"{path} lies on a network mount ({kind}), where SQLite cannot keep decisions safe. Put the project on a "
-            "local disk, or give a PostgreSQL URL (postgresql+psycopg://user@host/database)."
-        )
-
-
-def _url_of(target: Path | str) -> URL:
-    if isinstance(target, str) and "://" in target:
-        return make_url(target)
-    return URL.create("sqlite", database=str(target))
-
-
-def _set_pragmas(connection: Any, _entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    mode = cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-    if mode not in ("wal", "memory"):
-        raise ProjectError(
-            f"SQLite cannot use its write-ahead log here (it answered {mode!r}). Put the project on a local disk, "
-            "or give a PostgreSQL URL."
-        )
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+def _backend_of(url: URL) -> Backend:
+    return BACKENDS[url.get_backend_name()]
 
 
 def _revision(engine: Engine) -> str | None:

@@ -48,6 +48,7 @@ from diagnostics.experiments.frame import (
     ruler_of,
 )
 from diagnostics.experiments.options import ExperimentSpec, Options, checked_options, joined_values
+from diagnostics.formats import refuse_newer
 from diagnostics.progress import ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo, write_table, write_text
 from diagnostics.task import FloatArray
@@ -526,11 +527,7 @@ def _read(folder: Path) -> Experiment:
         raise RunError(f"{path} is missing. Remove the experiment ({folder.name}) and make it again.")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        if values["format_version"] > FORMAT_VERSION:
-            raise RunError(
-                f"{path} has format {values['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
-                "Install a newer Winnow."
-            )
+        refuse_newer(path, values["format_version"], FORMAT_VERSION)
         return Experiment(_info_from(values), folder)
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise RunError(

@@ -115,10 +115,8 @@ class RunNames:
         return self._text_of(self._table.given, row)
 
     def predicted(self, row: int, probabilities: list[tuple[str, float]]) -> str | None:
-        """What the run says of this row: the set that it says, else the first of these probabilities."""
-        if self._classes.kind.is_set:
-            return self._text_of(self._table.predicted, row)
-        return probabilities[0][0]
+        """What the run says of this row, which is shown beside these probabilities, most probable first."""
+        return self._classes.kind.prediction(self._text_of(self._table.predicted, row), probabilities[0][0])
 
     def _text_of(self, codes: Callable[[RowArray], RowArray], row: int) -> str | None:
         found = self._table.labels.texts(codes(np.array([row], dtype=np.int32)))[0]

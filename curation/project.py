@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
+from curation.backends.backend import Place
+from curation.backends.postgresql import checked_url, schema_for
 from curation.class_list import ClassList
 from curation.class_log import ClassLog
-from curation.database import open_database
+from curation.database import make_database, open_database, place_of, remove_database
 from curation.dataset.duplicates import barred_by, leaks_of
 from curation.dataset.findings import RENAMED, Check, checks_of
 from curation.dataset.intake import ONE_CLASS_A_ROW, Intake
@@ -50,6 +52,7 @@ class ProjectInfo:
     fingerprint : of the source data, see `curation.dataset.intake.fingerprint_of`
     columns : which columns of the source table were used; content : those that hold the content, in order
     label_form : how the source writes labels
+    database : where the decisions, rounds and jobs are; None = in an SQLite file in the folder
     """
 
     name: str
@@ -64,10 +67,17 @@ class ProjectInfo:
     columns: dict[str, str]
     content: tuple[str, ...] = ()
     label_form: LabelForm = ONE_CLASS_A_ROW
+    database: Place | None = None
+
+    @property
+    def owner(self) -> str:
+        """What its place on a database server is marked with."""
+        return f"Winnow project {self.name}, made {self.created_at.isoformat()}, data {self.fingerprint[:16]}"
 
 
 class Project:
-    """A project on disk. Source data is only read; runs, decisions and caches live in the folder."""
+    """A project on disk. Source data is only read; runs, decisions and caches live in the folder, the decisions perhaps
+    on a database server instead."""
 
     def __init__(self, folder: Path, info: ProjectInfo) -> None:
         self.folder = folder
@@ -79,20 +89,22 @@ class Project:
         self.cache_dir = folder / "cache"
 
     @classmethod
-    def create(cls, folder: Path, intake: Intake, *, now: datetime) -> "Project":
+    def create(cls, folder: Path, intake: Intake, *, now: datetime, database: str | None = None) -> "Project":
         """Make a project: built beside, then renamed, so that a folder either is a project or does not exist.
 
-        raises : ProjectError if the folder exists and is not empty
+        database : URL of the PostgreSQL database for the decisions; None = an SQLite file in the folder
+        raises : ProjectError if the folder exists and is not empty, or for a URL that will not do; StorageError if
+            the database cannot be reached or written to
         """
         refuse_occupied(folder)
         folder = folder.resolve()
+        place = None if database is None else schema_for(database, folder.name)
         staging = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
+        project = cls(staging, _info_of(folder.name, intake, now, place))
         try:
             staging.mkdir(parents=True)
-            _write_parts(cls(staging, _info_of(folder.name, intake, now)), intake)
-            if folder.exists():
-                folder.rmdir()
-            staging.replace(folder)
+            _write_parts(project, intake)
+            _move_into_place(project, folder)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         return cls.open(folder)
@@ -120,7 +132,8 @@ class Project:
                 f"{path} has format {values['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
                 "Install a newer Winnow."
             )
-        lost = [name for name in (ITEMS_FILE, FINDINGS_FILE, DATABASE_FILE) if not (folder / name).is_file()]
+        parts = (ITEMS_FILE, FINDINGS_FILE, *([] if values.get("database") else [DATABASE_FILE]))
+        lost = [name for name in parts if not (folder / name).is_file()]
         if lost:
             raise ProjectError(f"{folder} lacks {' and '.join(lost)}. Restore the project from a backup.")
         return cls(folder.resolve(), _info_from_json(values, path))
@@ -187,9 +200,14 @@ class Project:
         """Whether nearly the same items were looked for when the data was taken in; an older Winnow did not."""
         return (self.folder / LEAKS_FILE).is_file()
 
+    @property
+    def database(self) -> Place:
+        """Where the decisions, rounds and jobs are."""
+        return self.info.database or place_of(self.database_path)
+
     @cached_property
     def engine(self) -> Engine:
-        return open_database(self.database_path)
+        return open_database(self.database, owner=self.info.owner)
 
     @cached_property
     def class_log(self) -> ClassLog:
@@ -296,12 +314,23 @@ def _write_parts(project: Project, intake: Intake) -> None:
     intake.leaks.to_parquet(project.folder / LEAKS_FILE, index=False)
     for name, text in intake.files.items():
         (project.folder / name).write_text(text, encoding="utf-8")
-    open_database(project.database_path, now=project.info.created_at).dispose()
     info = json.dumps(_info_to_json(project.info), indent=1, ensure_ascii=False)
     (project.folder / INFO_FILE).write_text(info + "\n", encoding="utf-8")
 
 
-def _info_of(name: str, intake: Intake, now: datetime) -> ProjectInfo:
+def _move_into_place(project: Project, folder: Path) -> None:
+    """Make the tables and, if that goes well, the folder what it is to be; if one fails, neither stays."""
+    make_database(project.database, owner=project.info.owner, now=project.info.created_at)
+    try:
+        if folder.exists():
+            folder.rmdir()
+        project.folder.replace(folder)
+    except OSError:
+        remove_database(project.database)
+        raise
+
+
+def _info_of(name: str, intake: Intake, now: datetime, database: Place | None) -> ProjectInfo:
     return ProjectInfo(
         name=name,
         created_at=now,
@@ -315,15 +344,20 @@ def _info_of(name: str, intake: Intake, now: datetime) -> ProjectInfo:
         columns=intake.columns.named,
         content=intake.content,
         label_form=intake.label_form,
+        database=database,
     )
 
 
 def _info_to_json(info: ProjectInfo) -> dict[str, Any]:
-    values = asdict(info) | {
+    values = asdict(replace(info, database=None)) | {
         "format_version": FORMAT_VERSION,
         "created_at": info.created_at.isoformat(),
         "roots": [{"kind": root.kind, "path": str(root.path)} for root in info.roots],
     }
+    if info.database is None:
+        del values["database"]
+    else:
+        values["database"] = info.database.to_json()
     return dict(sorted(values.items()))
 
 
@@ -337,8 +371,13 @@ def _info_from_json(values: dict[str, Any], path: Path) -> ProjectInfo:
                 "classes": tuple(values["classes"]),
                 "content": tuple(values.get("content", ())),
                 "label_form": form_from_json(values.get("label_form", {})),
+                "database": _place_from_json(values.get("database")),
                 "roots": tuple(ImageRoot(root["kind"], Path(root["path"])) for root in values["roots"]),
             }
         )
     except (KeyError, TypeError) as error:
         raise ProjectError(f"{path} does not have the fields of a project: {error}.") from error
+
+
+def _place_from_json(values: dict[str, str] | None) -> Place | None:
+    return None if values is None else Place(checked_url(values["url"]), values["schema"])

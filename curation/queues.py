@@ -15,6 +15,7 @@ from curation.class_list import ClassList, listed
 from curation.decisions.events import VERDICTS
 from curation.decisions.store import DecisionStore
 from curation.item_index import CodeArray
+from curation.label_kinds import LABEL_KINDS
 from curation.label_kinds.kind import LabelKind
 from curation.members import BitArray, Members
 from curation.project import Project
@@ -33,10 +34,9 @@ RANKED_COLUMNS = (
     "rank", "item_id", "path", "split", "given_label", "predicted_label", "p_given", "p_predicted",
     "second_label", "p_second", "loss", "confusion", "margin", "entropy", "label_quality",
 )  # fmt: skip
-SET_COLUMNS = ("suspect", "suspect_label")  # of several labels an item
 PAGE_COLUMNS = (
     *RANKED_COLUMNS,
-    *SET_COLUMNS,
+    *(name for kind in LABEL_KINDS.values() for name in kind.own_columns),
     "kind",
     "label",
     "verdict",
@@ -254,9 +254,8 @@ class Queue:
         return top
 
     def ranked_table(self) -> pd.DataFrame:
-        """The whole queue: RANKED_COLUMNS, and SET_COLUMNS where an item can have several labels."""
-        names = (*RANKED_COLUMNS, *SET_COLUMNS) if self._kind.is_set else RANKED_COLUMNS
-        return _frame(self._columns(0, len(self)), names)
+        """The whole queue: RANKED_COLUMNS, and those that only this kind of label has."""
+        return _frame(self._columns(0, len(self)), (*RANKED_COLUMNS, *self._kind.own_columns))
 
     def item_ids(self, start: int = 0, stop: int | None = None) -> list[str]:
         """The ids of the items from rank start + 1 to rank stop."""

@@ -7,7 +7,7 @@ from time import monotonic
 
 from curation.project import Project
 from curation.rounds import dataset_version
-from curation.run_folders import list_partial_runs, list_runs, same_options
+from curation.run_folders import list_partial_runs, list_runs, run_number, same_options
 from curation.runs import WatchedJob, train_project
 from diagnostics.progress import Progress, ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo
@@ -24,7 +24,7 @@ def replicates_of(project: Project, info: RunInfo) -> list[RunInfo]:
         return [info]
     of_seed = {other.config.seed: other for other in list_runs(project) if is_replicate(info, other)}
     of_seed[info.config.seed] = info
-    return sorted(of_seed.values(), key=lambda other: other.run_id)
+    return sorted(of_seed.values(), key=lambda other: run_number(other.run_id))
 
 
 def is_replicate(info: RunInfo, other: RunInfo) -> bool:

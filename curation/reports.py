@@ -21,7 +21,7 @@ from curation.project import Project
 from curation.replicates import is_replicate, replicates_of
 from curation.rounds import DatasetVersion, dataset_version, training_items
 from curation.run_classes import becomes, names_now
-from curation.run_folders import same_options
+from curation.run_folders import run_number, same_options
 from curation.runs import list_runs, read_run
 from diagnostics.compare import Comparison, compare_sides, noise_of
 from diagnostics.confusion import confused_pairs_table, confusion_matrix_table
@@ -182,9 +182,6 @@ def compare_runs(
     if is_replicate(first.info, second.info):
         sides = [[first], [second]]
     ruler = _ruler(project, split, [run for side in sides for run in side])
-    old, new = ([_probs_on(project, run, ruler) for run in side] for side in sides)
-    lacks_noise = any(len(side) == 1 and side[0].shape[0] == 1 for side in (old, new))
-    made_elsewhere = any(run.info.imported is not None for run in (first, second))
     then = _labels_then(project, first.info, split, ruler.version)
     return RunComparison(
         run_before=first.info.run_id,
@@ -199,17 +196,27 @@ def compare_runs(
         n_corrected=int((ruler.labels != then.reindex(ruler.labels.index)).sum()),
         n_taken_out=int((~then.dropna().index.isin(ruler.all_labelled)).sum()),
         notes=tuple(_notes(first.info, second.info)),
-        comparison=compare_sides(
-            ruler.labels.index.to_numpy(dtype=object),
-            ruler.codes,
-            old,
-            new,
-            ruler.classes.names,
-            typical_noise=_typical_noise(project, ruler) if lacks_noise and not made_elsewhere else None,
-            units=ruler.units,
-            measure=_measure(ruler, second.info),
-            confounded=_confounded(*([run.info for run in side] for side in sides)),
-        ),
+        comparison=_compared(project, ruler, *sides, measure=_measure(ruler, second.info)),
+    )
+
+
+def _compared(
+    project: Project, ruler: "_Ruler", before: Sequence[Run], after: Sequence[Run], *, measure: Measure
+) -> Comparison:
+    """The trainings of one side with those of the other; a side of one model borrows the noise of other runs."""
+    old, new = ([_probs_on(project, run, ruler) for run in side] for side in (before, after))
+    lacks_noise = any(len(side) == 1 and side[0].shape[0] == 1 for side in (old, new))
+    made_elsewhere = any(run.info.imported is not None for run in (*before, *after))
+    return compare_sides(
+        ruler.labels.index.to_numpy(dtype=object),
+        ruler.codes,
+        old,
+        new,
+        ruler.classes.names,
+        typical_noise=_typical_noise(project, ruler) if lacks_noise and not made_elsewhere else None,
+        units=ruler.units,
+        measure=measure,
+        confounded=_confounded(*([run.info for run in side] for side in (before, after))),
     )
 
 
@@ -418,7 +425,7 @@ def run_before(project: Project, after: RunInfo) -> str:
 
     raises : RunError if no run finished before it
     """
-    runs = [info for info in list_runs(project) if info.run_id < after.run_id]
+    runs = [info for info in list_runs(project) if run_number(info.run_id) < run_number(after.run_id)]
     alike = [info for info in runs if _kind_of(info) == _kind_of(after)]
     version = _version_of(after)
     earlier = [info for info in alike if _version_of(info) < version]
@@ -428,8 +435,7 @@ def run_before(project: Project, after: RunInfo) -> str:
             f"There is nothing to compare {after.run_id} with: no run finished before it. "
             "Review some items, close the round (winnow rounds PROJECT --close) and train again."
         )
-    newest: str = max(info.run_id for info in candidates)
-    return newest
+    return candidates[-1].run_id
 
 
 def _kind_of(info: RunInfo) -> tuple[bool, bool]:

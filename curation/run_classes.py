@@ -21,7 +21,7 @@ def names_now(project: Project, run: RunInfo, classes: ClassList) -> tuple[str, 
     if strange:
         raise RunError(
             f"{run.run_id} knows classes that {project.info.name} does not have: {', '.join(strange)}. "
-            "Train again, or restore project.db and the runs from the same backup."
+            "Train again, or restore the project's database and the runs from the same backup."
         )
     return tuple(classes.shown[str(key)] for key in keys)
 

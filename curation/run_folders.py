@@ -75,6 +75,20 @@ def broken_runs(project: Project) -> list[BrokenRun]:
     return [found for found in _all_runs(project) if isinstance(found, BrokenRun)]
 
 
+def run_number(run_id: str) -> int:
+    """What runs are in order by: their names are not, as texts.
+
+    >>> run_number("run-9999") < run_number("run-10000")
+    True
+    """
+    return int(run_id.removeprefix("run-"))
+
+
+def finished_run_ids(project: Project) -> list[str]:
+    """The names of the finished runs, oldest first, also of those that cannot be read; no file is opened."""
+    return [folder.name for folder in _folders(project.runs_dir)]
+
+
 def newest_run_id(project: Project) -> str | None:
     """The name of the newest finished run that can be read, reading no other; None before the first."""
     for folder in reversed(_folders(project.runs_dir)):
@@ -257,7 +271,7 @@ def _open_folder(folder: Path) -> Run | BrokenRun | None:
 
 
 def _folders(parent: Path) -> list[Path]:
-    return sorted(_run_folders(parent), key=_number)
+    return sorted(_run_folders(parent), key=lambda folder: run_number(folder.name))
 
 
 def _run_folders(parent: Path) -> Iterator[Path]:
@@ -268,8 +282,5 @@ def _run_folders(parent: Path) -> Iterator[Path]:
 def _numbers(project: Project) -> list[int]:
     """Of all runs that there are or were; none of them is given again."""
     folders = [*_folders(project.partial_runs_dir), *_folders(project.runs_dir)]
-    return [_number(path) for path in (*folders, *(project.runs_dir / REMOVED).glob("run-*.json"))]
-
-
-def _number(folder: Path) -> int:
-    return int(folder.stem.removeprefix("run-"))
+    names = [path.stem for path in (*folders, *(project.runs_dir / REMOVED).glob("run-*.json"))]
+    return [run_number(name) for name in names]

@@ -261,7 +261,7 @@ def _build(folder: Path, project: Project, run: Run) -> None:
     row_of_item[item_rows] = np.arange(len(item_rows), dtype=np.int32)
     np.save(folder / "item_rows.npy", item_rows)
     np.save(folder / "row_of_item.npy", row_of_item)
-    labels = _labels(scores, run) if project.label_kind.is_set else _space(run, ())
+    labels = _labels(scores, run, project.label_kind.occurring_in)
     (folder / LABELS).write_text(json.dumps(labels.names, ensure_ascii=False), encoding="utf-8")
     codes = {name: positions_in(_column(scores, column), labels.names) for name, column in CODES.items()}
     codes["split"] = positions_in(_column(scores, "split"), SPLITS)
@@ -282,9 +282,9 @@ def _build(folder: Path, project: Project, run: Run) -> None:
             np.save(folder / f"{name}.npy", _seen(_column(scores, name), classes))
 
 
-def _labels(scores: Path, run: Run) -> LabelSpace:
-    """What the labels of a run can be: the sets that occur."""
-    texts = [_column(scores, column).unique().drop_null().to_pylist() for column in CODES.values()]
+def _labels(scores: Path, run: Run, columns: Sequence[str]) -> LabelSpace:
+    """What the labels of a run can be: its classes, and what occurs in these columns."""
+    texts = [_column(scores, column).unique().drop_null().to_pylist() for column in columns]
     return _space(run, [text for found in texts for text in found])
 
 

@@ -5,6 +5,7 @@ of it. A process that has its files open keeps reading them.
 """
 
 import json
+import logging
 import shutil
 import uuid
 from collections.abc import Collection, Sequence
@@ -26,6 +27,8 @@ from curation.run_folders import (
 from curation.test_looks import looks_at_test
 from diagnostics.errors import ProjectError, RunError
 from diagnostics.run_folder import RunInfo, write_text
+
+LOG = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 KEPT_FILE = "kept"
@@ -66,14 +69,22 @@ def replaced_quick_runs(
 def remove_replaced_quick_runs(project: Project, *, now: datetime, n_newest: int = N_NEWEST) -> list[str]:
     """Remove them; returns their names. Those that a person keeps, has looked at on the test set, or looks at now stay.
 
-    A full or an imported run is never removed by itself.
+    A full or an imported run is never removed by itself. One that cannot be removed stays, which is said in the log;
+    the next quick round tries again.
     """
     needed = {*kept_runs(project), *_in_use(project, now), *looks_at_test(project).run_ids}
     runs = {info.run_id: info for info in list_runs(project)}
     replaced = replaced_quick_runs(list(runs.values()), needed, n_newest=n_newest)
-    for run_id in replaced:
-        _remove(project, runs[run_id], "because newer quick rounds have taken its place", now)
-    return replaced
+    return [run_id for run_id in replaced if _could_remove(project, runs[run_id], now)]
+
+
+def _could_remove(project: Project, replaced: RunInfo, now: datetime) -> bool:
+    try:
+        _remove(project, replaced, "because newer quick rounds have taken its place", now)
+    except ProjectError as error:
+        LOG.warning("%s Newer quick rounds have taken its place; the next one tries again.", error)
+        return False
+    return True
 
 
 def kept_runs(project: Project) -> frozenset[str]:
@@ -113,7 +124,8 @@ def plan_removal(project: Project, run_id: str) -> Removal:
 def remove_run(project: Project, run_id: str, *, annotator: str, now: datetime) -> Removal:
     """Remove a finished run, whatever its kind; returns what went.
 
-    raises : as `plan_removal`; ProjectError while a job is at work, which may read it, or if nobody is named
+    raises : as `plan_removal`; ProjectError while a job is at work, which may read it, if nobody is named, or if the
+        project's folder does not let it go
     """
     who = annotator.strip()
     if not who:
@@ -158,7 +170,21 @@ def _found(project: Project, run_id: str) -> RunInfo | BrokenRun:
 
 
 def _remove(project: Project, found: RunInfo | BrokenRun, why: str, now: datetime) -> None:
-    """Note what it was, take it out of sight at once, then delete it, and what a process that was killed has left."""
+    """Note what it was, take it out of sight at once, then delete it, and what a process that was killed has left.
+
+    raises : ProjectError if nothing can be written or moved there; then the run stays
+    """
+    try:
+        _put_away(project, found, why, now)
+    except OSError as error:
+        raise ProjectError(
+            f"{found.name} could not be removed: {error}. Check that Winnow may write to {project.runs_dir}."
+        ) from error
+    for gone in (*project.runs_dir.glob(".run-*.removed"), *_cached(project, found.run_id)):
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _put_away(project: Project, found: RunInfo | BrokenRun, why: str, now: datetime) -> None:
     run_id = found.run_id
     values = {
         "format_version": FORMAT_VERSION,
@@ -171,8 +197,6 @@ def _remove(project: Project, found: RunInfo | BrokenRun, why: str, now: datetim
     write_text(note, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
     with suppress(FileNotFoundError):  # another process was first
         (project.runs_dir / run_id).replace(project.runs_dir / f".{run_id}.{uuid.uuid4().hex[:8]}.removed")
-    for gone in (*project.runs_dir.glob(".run-*.removed"), *_cached(project, run_id)):
-        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _cached(project: Project, run_id: str) -> list[Path]:

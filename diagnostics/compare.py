@@ -19,6 +19,7 @@ from diagnostics.errors import DataError
 from diagnostics.fold_arrays import FoldArray
 from diagnostics.influence import CLASS_METRICS, Ratios, divide, mean_of_parts, squares
 from diagnostics.measures import AnyMetrics, Measure, classes_measure
+from diagnostics.metric_names import METRICS
 from diagnostics.metrics import CONFIDENCE
 from diagnostics.task import NO_LABEL, FloatArray, IntArray
 from diagnostics.training_noise import (
@@ -57,13 +58,6 @@ SOURCE_TEXTS = {
     FOLDS: "how far the models of the folds are apart",
     SEEDS: "how far the trainings are apart",
     TYPICAL: "how far models are apart in another run, because one model alone does not say",
-}
-METRIC_NAMES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "subset_accuracy": "subset accuracy",
-    "micro_f1": "micro F1",
-    "hamming_loss": "wrong labels of all",
 }
 
 
@@ -310,9 +304,9 @@ def needed_text(n_needed: float, comparison: Comparison, *, n_items: int | None 
 
 def _row_text(row: Mapping[Hashable, Any] | pd.Series) -> str:
     if np.isnan(row["difference"]):
-        return f"{METRIC_NAMES[row['metric']]} is not defined"
+        return f"{METRICS[row['metric']].name} is not defined"
     return (
-        f"{METRIC_NAMES[row['metric']]} {row['before']:.3f} → {row['after']:.3f}, {row['difference']:+.3f} "
+        f"{METRICS[row['metric']].name} {row['before']:.3f} → {row['after']:.3f}, {row['difference']:+.3f} "
         f"({row['low']:+.3f} to {row['high']:+.3f})"
     )
 

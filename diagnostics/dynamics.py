@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from diagnostics.errors import RunError
+from diagnostics.formats import refuse_newer
 from diagnostics.task import FloatArray, IntArray
 
 FOLDER = "dynamics"
@@ -78,10 +79,7 @@ def read_dynamics(run_dir: Path) -> Dynamics | None:
         return None
     try:
         version = json.loads((folder / "dynamics.json").read_text(encoding="utf-8"))["format_version"]
-        if version > FORMAT_VERSION:
-            raise RunError(
-                f"{folder} has format {version}, this Winnow reads up to {FORMAT_VERSION}. Install a newer Winnow."
-            )
+        refuse_newer(folder, version, FORMAT_VERSION)
         probs = np.load(folder / "probs.npy", mmap_mode="r")
         with np.load(folder / "planted.npz") as planted:
             parts = [planted[name] for name in ("rows", "codes", "models", "probs")]

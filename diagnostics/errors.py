@@ -5,7 +5,7 @@
     │   └── ImageError     one file is not a usable image
     ├── ProjectError       a folder is not a project, or the project cannot do this now
     │   ├── StaleTextError a text that a person wants to change was changed by someone else since they read it
-    │   └── StorageError   the project's database cannot be read or written: locked, full, read-only or damaged
+    │   └── StorageError   the project's database cannot be read or written: locked, full, read-only, damaged or away
     ├── DecisionError      a decision names an unknown item or class, or a locked item
     ├── ClassError         a class cannot be added, renamed or merged in this way
     ├── RunError           a run is missing, unfinished or unreadable

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from diagnostics.errors import RunError
+from diagnostics.formats import refuse_newer
 from diagnostics.task import FloatArray, IntArray
 
 FOLDER = "explanations"
@@ -132,11 +133,7 @@ def read_explanations(run_dir: Path) -> Explanations | None:
         return None
     try:
         about = json.loads((folder / "explanations.json").read_text(encoding="utf-8"))
-        if about["format_version"] > FORMAT_VERSION:
-            raise RunError(
-                f"{folder} has format {about['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
-                "Install a newer Winnow."
-            )
+        refuse_newer(folder, about["format_version"], FORMAT_VERSION)
         begins, start, end, effect = (
             np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("begins", "start", "end", "effect")
         )

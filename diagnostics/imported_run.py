@@ -26,7 +26,7 @@ from diagnostics.progress import Progress, ProgressCallback
 from diagnostics.run_folder import ImportInfo, RunInfo, write_run_info
 from diagnostics.run_scores import write_scores
 from diagnostics.signals import DYNAMICS, HELD_OUT, NEIGHBOURS, TRAINED
-from diagnostics.task import NO_LABEL, FloatArray, IntArray
+from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.plan import HELD_BACK
 
@@ -123,9 +123,7 @@ def write_imported_run(
     """
     started_s = time.monotonic()
     run_dir.mkdir(parents=True)
-    learnt = (items["split"] == "train").to_numpy() & (space.codes(items["label"]) != NO_LABEL)
-    if HELD_BACK in items:
-        learnt &= ~items[HELD_BACK].to_numpy(dtype=np.bool_)
+    learnt = _is_learnt(items, space)
     kinds = np.where(learnt, OUT_OF_FOLD if model.out_of_fold else IN_SAMPLE, SINGLE_MODEL)
     on_progress(Progress("writing", 0, 2, "predictions"))
     _write_predictions(run_dir, items, kinds.astype(object), arrays, space.classes, label_kind)
@@ -156,6 +154,12 @@ def write_imported_run(
     )
     write_run_info(run_dir, info)
     return info
+
+
+def _is_learnt(items: pd.DataFrame, space: LabelSpace) -> BoolArray:
+    """(n_items,), which items a model learns: the labelled ones of train that nothing holds back."""
+    learnt: BoolArray = (items["split"] == "train").to_numpy() & (space.codes(items["label"]) != NO_LABEL)
+    return learnt & ~items[HELD_BACK].to_numpy(dtype=np.bool_) if HELD_BACK in items else learnt
 
 
 def _write_predictions(

@@ -18,6 +18,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from diagnostics.errors import DataError, RunError
+from diagnostics.formats import refuse_newer
 from diagnostics.predictions import OUT_OF_FOLD
 from diagnostics.scores import confident_thresholds
 from diagnostics.signals import DYNAMICS, HELD_OUT, MOVED_BY_LABEL, NEIGHBOURS, TRAINED, Signals
@@ -450,11 +451,7 @@ def read_label_quality(run_dir: Path) -> LabelQuality | None:
         return None
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        if values["format_version"] > FORMAT_VERSION:
-            raise RunError(
-                f"{path} has format {values['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
-                "Install a newer Winnow."
-            )
+        refuse_newer(path, values["format_version"], FORMAT_VERSION)
         return LabelQuality.from_json(values)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(

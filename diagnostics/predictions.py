@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from diagnostics.errors import RunError
 from diagnostics.fold_arrays import FoldArray, FoldRows, PickedRows, write_fold_array
+from diagnostics.formats import refuse_newer
 from diagnostics.task import BoolArray, FloatArray, IntArray
 
 FORMAT_VERSION = 2
@@ -257,11 +258,7 @@ def _read_about(run_dir: Path) -> dict[str, Any]:
         raise RunError(f"{run_dir.name} has no predictions ({path} is missing). Train again.")
     with _told_unreadable(path.parent):
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if about["format_version"] > FORMAT_VERSION:
-        raise RunError(
-            f"{path} has format {about['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
-            "Install a newer Winnow."
-        )
+    refuse_newer(path, about["format_version"], FORMAT_VERSION)
     return about
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from diagnostics.errors import RunError
+from diagnostics.formats import refuse_newer
 from diagnostics.predictions import ONE_LABEL, Predictions, read_predictions
 from diagnostics.training.config import TrainConfig
 
@@ -209,11 +210,7 @@ def read_run_folder(run_dir: Path) -> Run:
         raise RunError(f"{path} is not readable JSON: {error}.") from error
     if not isinstance(values, dict):
         raise RunError(f"{path} is not readable: it holds no fields.")
-    if values.get("format_version", 0) > FORMAT_VERSION:
-        raise RunError(
-            f"{path} has format {values['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
-            "Install a newer Winnow."
-        )
+    refuse_newer(path, values.get("format_version", 0), FORMAT_VERSION)
     try:
         return Run(RunInfo.from_json(values), run_dir)
     except KeyError as error:

@@ -17,7 +17,7 @@ def agreement(
     """Do validation and the gold test set move together over all full runs? A look at test, and counted as one."""
     from curation.agreement import validation_against_test, validation_alarm
     from curation.project import Project
-    from diagnostics.compare import METRIC_NAMES
+    from diagnostics.metric_names import METRICS
 
     opened = Project.open(project)
     found, alarm = validation_against_test(opened), validation_alarm(opened)
@@ -34,7 +34,7 @@ def agreement(
         )
     if alarm is not None:
         print_line(f"ALARM: validation rises and test does not. {alarm.text}")
-    names = {metric: METRIC_NAMES[metric] for metric in found.metrics}
+    names = {metric: METRICS[metric].name for metric in found.metrics}
     titles = {metric: f"{name[0].upper()}{name[1:]}" for metric, name in names.items()}
     headings = {"run": "left", "version": "right"} | {
         f"{title} {split}": "right" for title in titles.values() for split in ("val", "test")

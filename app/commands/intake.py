@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -155,18 +156,31 @@ def init(
         ),
     ] = Leaks.leave_out,
     annotator: Annotated[str, typer.Option("--as", help="Who leaves them out. Default: you.")] = "",
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Keep decisions, rounds and jobs in this PostgreSQL database, postgresql://user@host/name, instead of "
+            "an SQLite file in the folder. Each project makes a schema of its own there, so that many can share one. "
+            "No password goes into the URL: it is read from PGPASSWORD or ~/.pgpass. Back up, and remove, the schema "
+            "with the folder (pg_dump --schema, DROP SCHEMA … CASCADE). A copy of the folder opens the same decisions.",
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Make a project: take a dataset in, check every item, set broken ones aside and say why."""
+    from curation.database import refuse_server
     from curation.dataset.intake import take_in
     from curation.leaks import leave_out_at_import
     from curation.project import Project, refuse_occupied
 
     refuse_occupied(project)
+    if database is not None:
+        refuse_server(database)
     spec = dataset.spec()
     with progress_bar(quiet=json) as show:
         intake = take_in(spec, on_progress=show)
-    made = Project.create(project, intake, now=now())
+    made = Project.create(project, intake, now=now(), database=database)
     if leaks == Leaks.leave_out:
         leave_out_at_import(made, annotator=annotator or login_name(), now=now())
     if intake.taken_as and not json:
@@ -189,6 +203,11 @@ def _show(project: "Project", *, json: bool) -> None:
     for row in found.to_dict("records"):
         print_line(f"{row['severity']}: {row['n']} × {row['title']}. {row['remedy']}")
     _print_leaks(project, leaks)
+    if place := project.info.database:
+        print_line(
+            f"Decisions, rounds and jobs: {place.url}, schema {place.schema}. Back it up with the folder: "
+            f"pg_dump --schema={place.schema} {quote(str(place.url))}"
+        )
     if not found.empty:
         print_line(f"Every finding, with file and row: winnow app {project.folder}, page Data; or --json.")
     return print_line(f"Next: winnow train {project.folder}")
@@ -205,6 +224,7 @@ def _as_json(project: "Project", found: "pd.DataFrame", leaks: "LeakReport") -> 
         "n_items": project.n_items(),
         "counts": project.counts(),
         "fingerprint": project.info.fingerprint,
+        "database": project.database.to_json(),
         "leaks": {"n_in_training": leaks.n_in_training, "n_left_out": leaks.n_left_out},
         "findings": found,
         "details": project.findings,

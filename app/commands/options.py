@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from diagnostics.training.config import LABELS_OF, NETWORK_OPTIONS, OPTIONS, Option, TrainConfig
+from diagnostics.training.config import NETWORK_OPTIONS, OPTIONS, Option, TrainConfig
 
 ProjectFolder = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
@@ -126,7 +126,7 @@ def _annotation(name: str, option: Option) -> Any:
 
 def _help(name: str, option: Option) -> str:
     only = [f"{modality} items" for modality in option.modalities]
-    only += [LABELS_OF[kind] for kind in option.label_kinds]
+    only += option.labels
     only += ["models with epochs"] if name in NETWORK_OPTIONS else []
     items = f" (only {', '.join(only)})" if only else ""
     if option.none_means:

@@ -97,7 +97,7 @@ def _report_json(
 def _print_report(
     found: "LabelledPredictions", advice: "list[ClassAdvice] | None", looks: "LooksAtTest | None"
 ) -> None:
-    from diagnostics.compare import METRIC_NAMES
+    from diagnostics.metric_names import METRICS
     from diagnostics.metrics import UNDERPERFORMING_RULE
 
     measured = found.class_report()
@@ -106,7 +106,7 @@ def _print_report(
         + (IN_SAMPLE_NOTE if found.in_sample else "")
     )
     for name, estimate in found.totals().items():
-        print_line(f"{METRIC_NAMES[name]}: {with_interval(estimate.value, estimate.low, estimate.high)}")
+        print_line(f"{METRICS[name].name}: {with_interval(estimate.value, estimate.low, estimate.high)}")
     columns = {
         "class": "left",
         "precision": "right",
@@ -211,11 +211,11 @@ def _advice_row(line: "ClassAdvice") -> dict[str, object]:
 
 
 def _whole_rows(whole: Any) -> list[dict[str, object]]:
-    from diagnostics.compare import METRIC_NAMES
+    from diagnostics.metric_names import METRICS
 
     return [
         {
-            "": METRIC_NAMES[row["metric"]],
+            "": METRICS[row["metric"]].name,
             "before": share(row["before"]),
             "after": share(row["after"]),
             "points": difference_with_interval(row["difference"], row["low"], row["high"]),

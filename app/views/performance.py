@@ -16,9 +16,9 @@ from app.widgets.page import (
     table_height,
 )
 from app.widgets.results import RESULTS
-from app.widgets.results.result import Result
 from app.widgets.test_looks import TEST, looks_line, note_picked_test
 from curation.reports import ClassThresholds, LabelledPredictions, class_thresholds, labelled_predictions
+from diagnostics.metric_names import METRICS
 from diagnostics.metrics import UNDERPERFORMING, UNDERPERFORMING_RULE, ClassReport
 
 MARKS = {UNDERPERFORMING: "▼ underperforming"}
@@ -50,7 +50,7 @@ def show() -> None:
     report, result = found.class_report(), RESULTS[project.label_kind.key]
     if split == TEST:
         looks_line(project)
-    _totals(report, found, result)
+    _totals(report, found)
     advice_section(project, run_id)
     thresholds = class_thresholds(project, run_id)
     _class_table(report, split, thresholds)
@@ -94,14 +94,14 @@ def _warnings(found: LabelledPredictions) -> None:
         st.caption(f"{found.n_without_prediction:,} labelled items came after this run and are not counted.")
 
 
-def _totals(report: ClassReport, found: LabelledPredictions, result: Result) -> None:
+def _totals(report: ClassReport, found: LabelledPredictions) -> None:
     n_under = int((report.table["mark"] == UNDERPERFORMING).sum())
-    *measured, items, under = st.columns(len(result.totals) + 2)
+    *measured, items, under = st.columns(len(found.kind.compared) + 2)
     estimates = found.totals()
-    for column, (metric, (title, meaning)) in zip(measured, result.totals.items(), strict=True):
+    for column, metric in zip(measured, found.kind.compared, strict=True):
         with column.container(border=True, gap="xxsmall", height="stretch"):
-            estimate = estimates[metric]
-            estimate_metric(title, estimate.value, estimate.low, estimate.high, help_text=meaning)
+            estimate, names = estimates[metric], METRICS[metric]
+            estimate_metric(names.title, estimate.value, estimate.low, estimate.high, help_text=names.meaning)
     with items.container(border=True, gap="xxsmall", height="stretch"):
         st.metric("Items", f"{report.n_items:,}")
         st.caption("with a label and a prediction")

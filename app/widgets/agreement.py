@@ -1,17 +1,15 @@
 """Validation against the gold test set, shown when a person asks for it: it is a look at test."""
 
-from collections.abc import Mapping
-
 import streamlit as st
 
 from app import context
 from app.figures import agreement_figure
 from app.widgets.page import interval_text, prose
-from app.widgets.results import RESULTS
 from app.widgets.test_looks import looks_line
 from curation.agreement import ProjectAgreement, validation_against_test
 from curation.project import Project
 from curation.test_looks import note_look
+from diagnostics.metric_names import METRICS
 from diagnostics.metrics import Estimate
 
 SHOWN_KEY, PLACE = "agreement_shown", "agreement"
@@ -45,8 +43,7 @@ def agreement_section(project: Project) -> None:
         )
         return
     looks_line(project)
-    titles = {metric: title for metric, (title, _) in RESULTS[project.label_kind.key].totals.items()}
-    _agreement(validation_against_test(project), titles)
+    _agreement(validation_against_test(project))
 
 
 @context.telling
@@ -55,7 +52,7 @@ def _show(project: Project, run_ids: list[str]) -> None:
     st.session_state[SHOWN_KEY] = run_ids
 
 
-def _agreement(found: ProjectAgreement, titles: Mapping[str, str]) -> None:
+def _agreement(found: ProjectAgreement) -> None:
     st.markdown(prose(found.verdict))
     if found.runs.empty:
         st.caption("No full run has predictions for labelled items of both validation and test.")
@@ -63,12 +60,13 @@ def _agreement(found: ProjectAgreement, titles: Mapping[str, str]) -> None:
     for column, (metric, of_metric) in zip(
         st.columns(len(found.metrics)), found.metrics.items(), strict=True
     ):
+        title = METRICS[metric].title
         with column:
             st.plotly_chart(
-                agreement_figure(found.runs, metric, titles[metric]),
+                agreement_figure(found.runs, metric, title),
                 config={"displayModeBar": False},
                 key=f"agreement_{metric}",
-                alt=f"{titles[metric]} of every full run on validation and on test",
+                alt=f"{title} of every full run on validation and on test",
             )
             if of_metric.enough:
                 _numbers(of_metric.same_way, of_metric.rank_correlation, of_metric.gap_trend)

@@ -18,18 +18,13 @@ from diagnostics.compare import (
     Comparison,
     verdict_text,
 )
+from diagnostics.metric_names import METRICS
 
 CHANGES = {FIXED: "Fixed", BROKEN: "Broken", STILL_WRONG: "Still wrong"}
 VERDICT_BOXES = {
     IMPROVED: (st.success, ":material/trending_up:"),
     WORSE: (st.error, ":material/trending_down:"),
     CANNOT_TELL: (st.info, ":material/question_mark:"),
-}
-WHOLE_TITLES = {
-    "accuracy": "Accuracy",
-    "subset_accuracy": "Sets right",
-    "micro_f1": "Micro F1",
-    "macro_f1": "Macro F1",
 }
 
 
@@ -48,7 +43,7 @@ def whole_cards(comparison: Comparison) -> None:
         with column.container(border=True, gap="xxsmall", height="stretch"):
             value = EM_DASH if row["after"] != row["after"] else f"{row['after']:.3f}"
             st.metric(
-                WHOLE_TITLES[row["metric"]], value, help="After; the mean over the trainings of that side."
+                METRICS[row["metric"]].title, value, help="After; the mean over the trainings of that side."
             )
             st.caption(
                 f"before {row['before']:.3f}  \n"

@@ -5,10 +5,10 @@ from typing import Any
 
 import streamlit as st
 
+from app.widgets.train_options import UNSET
 from diagnostics.experiments.options import ExperimentOption, ExperimentSpec, parsed_values
 
 N_COLUMNS = 3
-UNSET = "chosen for you"
 TITLES = {
     ("seeds", "n"): "Trainings",
     ("seeds", "points"): "Difference to see (points)",
@@ -75,4 +75,4 @@ def _field(
 
 def _help(option: ExperimentOption) -> str:
     sentence = option.help[0].upper() + option.help[1:]
-    return f"{sentence}. Left empty: {option.none_means}." if option.none_means else f"{sentence}."
+    return f"{sentence}. {UNSET}: {option.none_means}." if option.none_means else f"{sentence}."

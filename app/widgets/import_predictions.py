@@ -52,8 +52,9 @@ def _upload(project: Project) -> None:
         key=FILE,
     )
     st.text_input("Name of the model", key=MODEL, max_chars=context.MAX_NAME)
-    if THRESHOLDS in options_for(project.info.modality, project.info.label_kind):
-        option_field(THRESHOLDS, key=f"{KEY}_{THRESHOLDS}")
+    options = options_for(project.info.modality, project.info.label_kind)
+    if THRESHOLDS in options:
+        option_field(THRESHOLDS, options[THRESHOLDS], key=f"{KEY}_{THRESHOLDS}")
     st.checkbox(
         "Training items were predicted out of fold, by models that were not trained on them",
         key=OUT_OF_FOLD,

@@ -12,6 +12,7 @@ from curation.run_removal import N_NEWEST, keep_run, kept_runs, plan_removal, re
 from diagnostics.run_folder import RunInfo
 
 TABLE_KEY = "runs_table"
+MODEL_PX, KEPT_PX = 130, 50
 
 
 def run_list(project: Project) -> None:
@@ -30,22 +31,22 @@ def run_list(project: Project) -> None:
         "run in the table to keep or remove it."
     )
     if picked is not None:
+        st.caption(escape(f"{picked.name}: {_model_in_full(picked)}, on {picked.device}."))
         _actions(project, picked.run_id, is_kept=picked.run_id in kept)
 
 
 def _table(runs: list[RunInfo], kept: frozenset[str]) -> RunInfo | None:
-    """Draw the runs; returns the one that is picked."""
+    """Draw the runs, with what fits beside the sidebar of a small screen; returns the one that is picked."""
     rows = [
         {
-            "run": info.name,
-            "kept": "kept" if info.run_id in kept else None,
+            "run": info.run_id,
             "finished": info.finished_at,
             "version": info.dataset_version["number"],
             "model": _model(info),
             "predictions": _predicted_by(info),
             "items": info.n_train,
             "took": duration_text(info.seconds),
-            "device": info.device,
+            "kept": "kept" if info.run_id in kept else None,
         }
         for info in runs
     ]
@@ -60,14 +61,13 @@ def _table(runs: list[RunInfo], kept: frozenset[str]) -> RunInfo | None:
         selection_mode="single-row",
         column_config={
             "run": config.TextColumn("Run"),
-            "kept": config.TextColumn("Kept"),
             "finished": config.DatetimeColumn("Finished (UTC)", format="YYYY-MM-DD HH:mm"),
-            "version": config.NumberColumn("Dataset version"),
-            "model": config.TextColumn("Model"),
-            "predictions": config.TextColumn("Training items predicted by"),
-            "items": config.NumberColumn("Trained on", format="localized"),
+            "version": config.NumberColumn("Version", help="The dataset version that it was trained on."),
+            "model": config.TextColumn("Model", width=MODEL_PX),
+            "predictions": config.TextColumn("Predicted by", help="What predicted the training items."),
+            "items": config.NumberColumn("Items", format="localized", help="Items that it was trained on."),
             "took": config.TextColumn("Took"),
-            "device": config.TextColumn("Device"),
+            "kept": config.TextColumn("Kept", width=KEPT_PX),
         },
     )
     places = event.selection.rows
@@ -114,13 +114,22 @@ def _keep(project: Project, run_id: str, keep: bool) -> None:
 
 def _predicted_by(info: RunInfo) -> str:
     if info.imported is not None:
-        return "imported, in sample" if info.in_sample else "imported, out of fold"
-    return f"{info.n_folds} folds" if not info.in_sample else "one model, in sample"
+        return "imported, in sample" if info.in_sample else "imported"
+    return f"{info.n_folds} folds" if not info.in_sample else "one, in sample"
 
 
 def _model(info: RunInfo) -> str:
+    """In the few words that a column has room for."""
     if info.imported is not None:
-        return info.imported.name or f"imported from {info.imported.file}"
+        return info.imported.name or info.imported.file
     if info.quick is not None:
-        return f"quick: heads on {info.quick.embeddings}"
+        return f"quick, from {info.quick.base_run}" if info.quick.base_run else "quick"
     return f"{info.arch}, pretrained" if info.pretrained else info.arch
+
+
+def _model_in_full(info: RunInfo) -> str:
+    if info.imported is not None:
+        return f"predictions imported from {info.imported.file}"
+    if info.quick is not None:
+        return f"heads on {info.quick.embeddings}"
+    return _model(info)

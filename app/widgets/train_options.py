@@ -1,25 +1,53 @@
 """The training options as a form, drawn from the table that the command line takes its options from."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from diagnostics.model_choices import MODEL_CHOICES, options_of
 from diagnostics.training.config import OPTIONS, Option, TrainConfig
+from diagnostics.training.imbalance import IMBALANCE
 
 N_COLUMNS = 3
 MAX_SEEDS = 50
 ARCH = "arch"
-UNSET = "chosen for you"
+UNSET = "Chosen for you"
 TITLES = {
     "arch": "Model",
     "lr": "Learning rate",
     "augment": "Augmentation",
     "n_threads": "CPU threads",
+    "imbalance": "Rare classes",
     "early_stopping_patience": "Early stopping (epochs)",
     "keep_best": "Keep the best epoch",
     "pretrained": "Pretrained weights",
     "planted": "Planted wrong labels (share)",
+}
+CHOICE_NAMES: dict[str, Mapping[Any, str]] = {
+    "resize": {
+        "squish": "Squish: nothing is cut",
+        "crop": "Crop: the middle square",
+        "pad": "Pad: grey bars",
+    },
+    "imbalance": {name: remedy.title for name, remedy in IMBALANCE.items()},
+    "augment": {
+        "none": "None",
+        "light": "Light: small shifts",
+        "standard": "Standard: also zooms, turns, light",
+    },
+    "flip": {None: UNSET, True: "Yes", False: "No"},
+    "mixed_precision": {
+        "auto": UNSET,
+        "off": "Off: full precision",
+        "fp16": "Half precision (fp16)",
+        "bf16": "Half precision (bf16)",
+    },
+    "thresholds": {
+        "best_f1": "Best F1 of each class",
+        "0.5": "0.5 for all classes",
+        "0.2": "0.2 for all classes",
+    },
 }
 
 
@@ -34,7 +62,7 @@ def train_options(modality: str, label_kind: str) -> dict[str, object]:
         names = list(options)[start : start + N_COLUMNS]
         for name, column in zip(names, st.columns(N_COLUMNS, vertical_alignment="bottom"), strict=False):
             with column:
-                value = option_field(name, key=f"train_{name}")
+                value = option_field(name, options[name], key=f"train_{name}")
             if value != getattr(defaults, name):
                 chosen[name] = value
     return chosen
@@ -49,6 +77,7 @@ def _model_field(modality: str) -> str:
             option_title(ARCH),
             list(choices),
             key=f"train_{ARCH}",
+            format_func=lambda name: choices[name].title if name in choices else name,
             accept_new_options=True,
             help=_help(OPTIONS[ARCH]),
         )
@@ -87,26 +116,20 @@ def option_title(name: str) -> str:
     return f"{title} (px)" if name.endswith("_px") else title
 
 
-def option_field(name: str, *, key: str) -> object:
+def option_field(name: str, option: Option, *, key: str) -> object:
     """Draw the field of an option with its default; returns its value."""
-    option, default = OPTIONS[name], getattr(TrainConfig(), name)
+    default = getattr(TrainConfig(), name)
     title, text = option_title(name), _help(option)
-    if option.choices:
-        return st.selectbox(
-            title, option.choices, index=option.choices.index(str(default)), help=text, key=key
-        )
-    if option.kind is bool and option.none_means:
-        return _three_way(title, text, key)
+    if name in CHOICE_NAMES:
+        names = CHOICE_NAMES[name]
+        values = option.choices or tuple(names)
+        index = values.index(default)
+        return st.selectbox(title, values, index=index, format_func=names.__getitem__, help=text, key=key)
     if option.kind is bool:
         return st.checkbox(title, value=bool(default), help=text, key=key)
     if option.kind is str:
         return st.text_input(title, value=default, help=text, key=key, placeholder=UNSET) or default
     return _number(title, option, default, text, key)
-
-
-def _three_way(title: str, text: str, key: str) -> bool | None:
-    words = {None: UNSET, True: "yes", False: "no"}
-    return st.selectbox(title, list(words), format_func=words.__getitem__, help=text, key=key)
 
 
 def _number(title: str, option: Option, default: Any, text: str, key: str) -> object:
@@ -120,4 +143,4 @@ def _number(title: str, option: Option, default: Any, text: str, key: str) -> ob
 
 def _help(option: Option) -> str:
     sentence = option.help[0].upper() + option.help[1:]
-    return f"{sentence}. Left empty: {option.none_means}." if option.none_means else f"{sentence}."
+    return f"{sentence}. {UNSET}: {option.none_means}." if option.none_means else f"{sentence}."

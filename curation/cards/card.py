@@ -10,6 +10,7 @@ import pandas as pd
 
 from curation.project import Project
 from curation.run_classes import names_now
+from curation.run_folders import finished_run_ids, run_number
 from curation.run_table import RunTable, run_table
 from diagnostics.errors import RunError
 from diagnostics.explanations import FOLDER, read_explanations
@@ -68,7 +69,7 @@ class CardRequest:
             feature_names=explanations.parts,
             labels=labels,
             about=about,
-            say_about=[self.project.label_kind.is_set or each for each in (about != labels).tolist()],
+            say_about=self.project.label_kind.says_about(about, labels).tolist(),
             run_id=source.run.info.run_id,
         )
 
@@ -113,18 +114,13 @@ def _explaining(project: Project, table: RunTable) -> RunTable | None:
     """The run itself if it has explanations, else the last one before it that has and can be read; None if there is
     none."""
     own = table.run.info.run_id
-    having = [folder.parent.name for folder in project.runs_dir.glob(f"run-*/{FOLDER}")]
+    having = [each for each in finished_run_ids(project) if (project.runs_dir / each / FOLDER).is_dir()]
     if own in having:
         return table
-    for run_id in sorted((each for each in having if _age(each) < _age(own)), key=_age, reverse=True):
+    for run_id in reversed([each for each in having if run_number(each) < run_number(own)]):
         with suppress(RunError):
             return run_table(project, run_id)
     return None
-
-
-def _age(run_id: str) -> tuple[int, str]:
-    """What puts the names of runs in the order of their numbers."""
-    return len(run_id), run_id
 
 
 def _labels(

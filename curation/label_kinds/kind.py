@@ -70,6 +70,8 @@ class LabelReader(Protocol):
 
 
 Members = Callable[[str], tuple[str, ...]]
+Labels = npt.NDArray[np.object_]
+Change = Callable[[str | None, str, Sequence[str]], str | None]
 Join = Callable[[FloatArray, FloatArray], FloatArray]
 
 
@@ -78,7 +80,6 @@ class LabelKind:
     """One kind of label.
 
     key : as `diagnostics.task.Task.label_kind` and project.json name it
-    is_set : whether a label is a set of classes, of which one can be added or removed
     checks : what is looked for when labels are taken in, beside what is looked for in all
     reader : (form, the classes that the user named or None) -> what reads the labels of a source
     members : (label text) -> the classes that an item with this label has, in the order in which they stand there
@@ -86,15 +87,21 @@ class LabelKind:
     wrong_name : (name) -> why no class may be called so; "" if it may
     hold_out : (units, label texts, fraction=, seed=) -> (n_items,), which items go to validation
     max_k : (number of classes) -> what k of the ranking by confusion can be at most; why_max_k : the reason
+    changes : what can be done with a class beside giving it, by its name in `curation.bulk`: (label text, None = not
+        labelled; the class; all classes in order) -> the new label, None where that changes nothing
     together : (probabilities grouped by what their classes have become) -> that of each group
     join : (probabilities, (n_classes_of_run, n_classes) 1 where a class has become the other) -> those of the classes
+    occurring_in : the columns of a run's scores that name labels which are no class; () = every label is one
     predicted : (run, rows of its predictions) -> the labels that it predicts, in its own classes
+    prediction : (the label that a run predicts, its most probable class, both as of now) -> what is shown as predicted
     class_report, totals : (labels, codes, predicted codes) -> what `curation.reports` says of a split
     compared : the names of those totals that runs are compared by, the leading one first
     said : (a row of a queue, the ranking, its k) -> in words, what the model says of it
+    says_about : (what explanations are about, the labels of these items) -> (n_items,), which cards have to name it
     reasoned_from : the columns of a queue that `diagnostics.reasons` reads beside what was seen of the items
     exchanged_by_chance : (labels, codes, predicted codes) -> (n_classes, n_classes), how many items would be predicted
         the second class in place of the first if the one had nothing to do with the other
+    own_columns : of a ranked queue, beside those of all kinds of label
     class_suspects : of `curation.run_index.SUSPECTS`, what a class can be of an item; () where it has just one
     class_filter : the field of `curation.queues.QueueQuery` by which one class is reviewed at a time
     suspects_text : how many items of a class are suspect, of {n_open} that nobody decided on and {n} in its queue
@@ -102,7 +109,6 @@ class LabelKind:
     """
 
     key: str
-    is_set: bool
     checks: Mapping[str, Check]
     reader: Callable[[LabelForm, tuple[str, ...] | None], LabelReader]
     members: Members
@@ -111,15 +117,20 @@ class LabelKind:
     hold_out: Callable[..., BoolArray]
     max_k: Callable[[int], int]
     why_max_k: str
+    changes: Mapping[str, Change]
     together: Callable[[Any], pd.Series]
     join: Join
-    predicted: Callable[["Run", IntArray], npt.NDArray[np.object_]]
+    occurring_in: tuple[str, ...]
+    predicted: Callable[["Run", IntArray], Labels]
+    prediction: Callable[[str | None, str], str | None]
     class_report: Callable[["LabelSpace", IntArray, IntArray], "ClassReport"]
     totals: Callable[["LabelSpace", IntArray, IntArray], "dict[str, Estimate]"]
     compared: tuple[str, ...]
     said: Callable[[Mapping[str, Any], str, int], str]
+    says_about: Callable[[Labels, Labels], BoolArray]
     reasoned_from: tuple[str, ...]
     exchanged_by_chance: Callable[["LabelSpace", IntArray, IntArray], FloatArray]
+    own_columns: tuple[str, ...]
     class_suspects: tuple[str, ...]
     class_filter: str
     suspects_text: str

@@ -172,6 +172,16 @@ def hold_out(units: Sequence[str], labels: Sequence[str], *, fraction: float, se
     return held_out
 
 
+def _with_class(label: str | None, name: str, classes: Sequence[str]) -> str | None:
+    names = () if label is None else members(label)
+    return None if name in names else text_of([*names, name], classes)
+
+
+def _without_class(label: str | None, name: str, classes: Sequence[str]) -> str | None:
+    names = () if label is None else members(label)
+    return text_of([other for other in names if other != name], classes) if name in names else None
+
+
 def _said(record: Mapping[str, Any], by: str, k: int) -> str:
     named = ", ".join(f"`{name}`" for name in members(record["predicted_label"])) or "none of the classes"
     return named + (HESITATION[by].format(value=record[by]) if by in HESITATION else _against_given(record))
@@ -217,7 +227,6 @@ def _exchanged_by_chance(labels: "LabelSpace", codes: IntArray, predicted: IntAr
 
 SEVERAL_LABELS = LabelKind(
     key="multi",
-    is_set=True,
     checks=CHECKS,
     reader=_reader,
     members=members,
@@ -226,15 +235,20 @@ SEVERAL_LABELS = LabelKind(
     hold_out=hold_out,
     max_k=lambda n_classes: 2,
     why_max_k="Confusion is how near a probability is to where it decides",
+    changes={"add": _with_class, "remove": _without_class},
     together=lambda groups: groups.max(),
     join=_join,
+    occurring_in=("given_label", "predicted_label", "second_label"),
     predicted=lambda run, rows: run.scores["predicted_label"].to_numpy(dtype=object)[rows],
+    prediction=lambda label, most_probable: label,
     class_report=_class_report,
     totals=_totals,
     compared=("subset_accuracy", "micro_f1", "macro_f1"),
     said=_said,
+    says_about=lambda about, labels: np.ones(len(about), dtype=np.bool_),
     reasoned_from=("given_label", "suspect", "second_label", "p_second"),
     exchanged_by_chance=_exchanged_by_chance,
+    own_columns=("suspect", "suspect_label"),
     class_suspects=(MISSING, SUPERFLUOUS),
     class_filter="suspect_label",
     suspects_text="{n_open:,} of {n:,} suspects open",

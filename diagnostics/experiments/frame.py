@@ -350,7 +350,11 @@ def ruler_of(items: pd.DataFrame, task: Task, *, rule: str) -> Ruler:
 
 
 class Watch:
-    """Tells how far an experiment is and how long it still takes, going by its own trainings so far."""
+    """Tells how far an experiment is and how long it still takes, going by its own trainings so far.
+
+    How far is a share of the time, so that ten trainings of a second do not look like ten of a minute; where nothing is
+    known of how long one takes, each counts the same.
+    """
 
     def __init__(
         self,
@@ -367,6 +371,7 @@ class Watch:
         self._seconds: dict[str, list[float]] = {QUICK: [], FULL: []}
         full_s = speed.full_s and speed.full_s * trainings.n_models
         self._expected = {QUICK: speed.quick_s, FULL: full_s}
+        self._began_s: float | None = None
         self._on_progress, self.should_stop, self._clock = on_progress, should_stop, clock
 
     def over(self, way: str, trainer: Trainer) -> Trainer:
@@ -375,10 +380,11 @@ class Watch:
         def watched(items: pd.DataFrame, *, seed: int, config: TrainConfig | None = None) -> FloatArray:
             if self.should_stop():
                 raise Cancelled("The experiment was stopped.")
+            self._began_s = self._clock()
             self._tell(way)
-            began_s = self._clock()
             found = trainer(items, seed=seed, config=config)
-            self._seconds[way].append(self._clock() - began_s)
+            self._seconds[way].append(self._running_s())
+            self._began_s = None
             self.skip(way)
             return found
 
@@ -399,25 +405,45 @@ class Watch:
         taken = self._seconds[way]
         return float(np.median(taken)) if taken else None
 
+    def _running_s(self) -> float:
+        """How long the training that runs now has taken so far, 0 between trainings."""
+        return 0.0 if self._began_s is None else self._clock() - self._began_s
+
     def _tell(self, way: str, *, within: float = 0.0, detail: str = "") -> None:
-        n_done = self._n - sum(self._left.values())
+        n_done, running_s = self._n - sum(self._left.values()), self._running_s()
         words = f"{way} training {min(n_done + 1, self._n)} of {self._n}"
-        metrics = {} if (left := self._seconds_left(way, within)) is None else {"seconds_left": left}
-        done, total = round(1000 * (n_done + within)), 1000 * self._n
+        left_s = self._seconds_left(way, within, running_s)
+        share, metrics = (n_done + within) / max(1, self._n), {}
+        if left_s is not None:
+            metrics = {"seconds_left": left_s}
+            spent_s = running_s + sum(map(sum, self._seconds.values()))
+            share = spent_s / (spent_s + left_s) if spent_s + left_s > 0 else share
+        total = 1000 * self._n
         self._on_progress(
-            Progress("experiment", done, total, " · ".join(filter(None, (words, detail))), metrics)
+            Progress(
+                "experiment", round(total * share), total, " · ".join(filter(None, (words, detail))), metrics
+            )
         )
 
-    def _seconds_left(self, way: str, within: float) -> float | None:
+    def _seconds_left(self, way: str, within: float, running_s: float) -> float | None:
         left = 0.0
         for name, n_left in self._left.items():
             if n_left == 0:
                 continue
-            each = self.seconds_each(name) or self._expected[name]
+            done = within if name == way else 0.0
+            each = self.seconds_each(name) or self._foreseen_s(name, done, running_s)
             if each is None:
                 return None
-            left += each * (n_left - (within if name == way else 0.0))
+            left += each * (n_left - done)
         return left
+
+    def _foreseen_s(self, way: str, within: float, running_s: float) -> float | None:
+        """How long a training takes before the first of its kind is finished: what was expected, the more of it
+        replaced by what the first has taken the further that is; None while nothing is known."""
+        expected_s = self._expected[way]
+        if within == 0:
+            return expected_s
+        return running_s / within if expected_s is None else running_s + (1 - within) * expected_s
 
 
 def without(items: pd.DataFrame, item_ids: Sequence[str] | pd.Index | np.ndarray) -> pd.DataFrame:

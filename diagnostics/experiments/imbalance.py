@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diagnostics.compare import IMPROVED, METRIC_NAMES, WORSE, Comparison
+from diagnostics.compare import IMPROVED, WORSE, Comparison
 from diagnostics.errors import ConfigError
 from diagnostics.experiments.families import corrected_together, points_text
 from diagnostics.experiments.frame import (
@@ -33,12 +33,13 @@ from diagnostics.experiments.frame import (
 )
 from diagnostics.experiments.options import Options
 from diagnostics.label_kinds import label_kind_of
+from diagnostics.metric_names import METRICS
 from diagnostics.task import FloatArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, Remedy
 
 ONE_POINT = 0.01
-MACRO_F1, RARE_F1, CLASS_F1 = METRIC_NAMES["macro_f1"], "mean F1 of rare classes", "F1"
+MACRO_F1, RARE_F1, CLASS_F1 = METRICS["macro_f1"].name, "mean F1 of rare classes", "F1"
 NOT_BY_HEADS, SAME_BY_HEADS = "not available in the quick estimate", "as {other} in the quick estimate"
 NOT_BY_MODEL = "this model cannot be trained so"
 TABLE_COLUMNS = (
@@ -107,7 +108,7 @@ def comparison_table(
     compared = _comparer(data, trainings, None)
     compared_rare = _comparer(data, trainings, rare) if rare else None
     n_labels = dict(zip(data.ruler.classes, data.n_labels().tolist(), strict=True))
-    whole, main = data.ruler.metrics.whole, METRIC_NAMES[data.ruler.metrics.main]
+    whole, main = data.ruler.metrics.whole, METRICS[data.ruler.metrics.main].name
     rows: list[dict[str, Any]] = []
     for name in _remedies(data):
         if name == NO_REMEDY:
@@ -117,7 +118,7 @@ def comparison_table(
             continue
         found = compared(name)
         n_items = len(data.train_items), found.n_items
-        rows += [_row(name, METRIC_NAMES[metric], found.of(metric), *n_items) for metric in whole]
+        rows += [_row(name, METRICS[metric].name, found.of(metric), *n_items) for metric in whole]
         if compared_rare is None:
             continue
         own = found.classes.set_index("label").loc[list(rare)]
@@ -129,7 +130,7 @@ def comparison_table(
             of_class = _row(name, CLASS_F1, renamed, n_labels[str(label)], row["support"])
             rows.append(of_class | {"label": label})
     table = pd.DataFrame(rows).reindex(columns=list(TABLE_COLUMNS[1:]))
-    families = [*(METRIC_NAMES[metric] for metric in whole), RARE_F1]
+    families = [*(METRICS[metric].name for metric in whole), RARE_F1]
     return corrected_together(table.assign(label=table["label"].fillna("")), families)
 
 

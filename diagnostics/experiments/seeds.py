@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from diagnostics.compare import ALPHA, METRIC_NAMES, POWER
+from diagnostics.compare import ALPHA, POWER
 from diagnostics.experiments.frame import (
     FULL,
     MEASURED,
@@ -33,6 +33,7 @@ from diagnostics.experiments.frame import (
 from diagnostics.experiments.options import Options
 from diagnostics.influence import CLASS_METRICS
 from diagnostics.measures import AnyMetrics
+from diagnostics.metric_names import METRICS
 from diagnostics.task import FloatArray
 
 TABLE_COLUMNS = (
@@ -209,7 +210,7 @@ def _is_enough(main: Mapping[Any, Any], points: float) -> bool:
 
 def _verdict(main: Mapping[Any, Any], points: float) -> str:
     answer = "large enough" if _is_enough(main, points) else "too small"
-    name = METRIC_NAMES[main["metric"]]
+    name = METRICS[main["metric"]].name
     return f"The validation set is {answer} for differences of {_points(points)} of {name}."
 
 
@@ -217,7 +218,7 @@ def _why(main: Mapping[Any, Any], way: str, points: float) -> str:
     return (
         f"With {main['support']:,} items and {main['n_trainings']} trainings on each side, "
         f"{100 * main['smallest_difference']:.1f} points is the smallest that can be seen (80 % power). "
-        f"From seed to seed {METRIC_NAMES[main['metric']]} moves by {100 * main['sd']:.2f} points (standard deviation) "
+        f"From seed to seed {METRICS[main['metric']].name} moves by {100 * main['sd']:.2f} points (standard deviation) "
         f"around {100 * main['mean']:.1f} %{' with heads alone' if way == QUICK else ''}."
         f"{'' if _is_enough(main, points) else _remedy(main, points)}"
     )
@@ -253,7 +254,7 @@ def _agreement(tables: dict[str, pd.DataFrame], ruler: Ruler) -> str:
     if len(tables) < 2:
         return ""
     quick, full = (_main(tables[way], ruler)["sd"] for way in (QUICK, FULL))
-    name = METRIC_NAMES[ruler.metrics.main]
+    name = METRICS[ruler.metrics.main].name
     words = f"{name} moves by {100 * quick:.2f} points with heads and by {100 * full:.2f} with whole models"
     if full > WIDE * quick:
         return f"Heads and whole models disagree: {words}. Whole models count."

@@ -9,13 +9,13 @@ from diagnostics.errors import ConfigError, DataError
 from diagnostics.label_kinds.kind import CheckWords, Problem, Question
 from diagnostics.label_space import LabelSpace, Texts, set_space
 from diagnostics.measures import Measure, sets_measure
-from diagnostics.multilabel.imbalance import SET_REMEDIES
 from diagnostics.multilabel.planting import plant_toggles
 from diagnostics.multilabel.splits import make_multilabel_folds
 from diagnostics.probability_rows import ProbabilityRows, no_number, outside
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, WEIGHTED_LOSS, Remedy
+from diagnostics.training.label_choices import SEVERAL_LABELS
 from diagnostics.training.planting import PlantedLabels
 
 SMALLEST_PROBABILITY = 1e-7
@@ -25,12 +25,12 @@ HALF = 0.5
 class SeveralLabels:
     """See `diagnostics.label_kinds.kind.LabelKind`. Each class is a question of its own: has the item the label?"""
 
-    key = "multi"
+    key = SEVERAL_LABELS.key
     learning = "diagnostics.label_kinds.multi_learning"
     scoring = "diagnostics.label_kinds.multi_scoring"
     notes: tuple[str, ...] = ()
     words = CheckWords(
-        whole="subset accuracy",
+        whole="share of sets right",
         by_epoch="label-wise accuracy",
         given_back="the models give back the labels they learnt from with a micro F1 of {share}",
         right_on_new="On the validation items it is {share}",
@@ -39,7 +39,7 @@ class SeveralLabels:
     )
     usual_gain = 0.05
     own_scale: tuple[str, ...] = (FOCAL_LOSS, WEIGHTED_LOSS)
-    remedies: Mapping[str, Remedy] = SET_REMEDIES
+    remedies: Mapping[str, Remedy] = SEVERAL_LABELS.remedies
     rows = ProbabilityRows(
         "probabilities from 0 to 1 of each of the {n_classes} classes by itself",
         (no_number(), outside("if these are logits, give their sigmoid")),
@@ -52,11 +52,11 @@ class SeveralLabels:
 
     def refuse(self, config: TrainConfig) -> None:
         """Remedies that go by the one class of each item."""
-        if config.imbalance not in SET_REMEDIES:
+        if config.imbalance not in self.remedies:
             raise ConfigError(
                 f"{IMBALANCE[config.imbalance].title} goes by the one class of each item, and these items can have "
                 "several: an item that is repeated for one of its labels is repeated for all of them. "
-                f"Use imbalance={' or '.join(SET_REMEDIES)}."
+                f"Use imbalance={' or '.join(self.remedies)}."
             )
 
     def check_trainable(self, space: LabelSpace, codes: IntArray) -> None:

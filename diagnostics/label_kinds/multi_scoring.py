@@ -28,7 +28,7 @@ from diagnostics.multilabel.run_thresholds import FILE as THRESHOLDS_FILE
 from diagnostics.multilabel.run_thresholds import predict_sets
 from diagnostics.multilabel.scores import HALF, Pairs, check_probabilities, kinds_of
 from diagnostics.multilabel.signals import NeighbourSupport, PairSignals, pair_signals
-from diagnostics.neighbours import NearItems, nearest_items, write_near_items
+from diagnostics.neighbours import NearItems
 from diagnostics.predictions import Predictions
 from diagnostics.reasons import DOUBTS, LABELS_SEEN
 from diagnostics.run_folder import Run
@@ -52,16 +52,13 @@ WHY_MISSING: Mapping[str, str] = {
 def score_run(
     run_dir: Path,
     predictions: Predictions,
-    content_hashes: Sequence[str],
+    near: NearItems | None,
     *,
+    content_hashes: Sequence[str],
     config: TrainConfig,
     why_missing: Mapping[str, str],
 ) -> Scored:
     """Quality is learnt from held-out predictions and, where there are features, from neighbours."""
-    near = None
-    if predictions.fold_embeddings is not None:
-        near = nearest_items(predictions, content_hashes, seed=config.seed)
-        write_near_items(run_dir, near)
     return _score(
         predictions,
         near,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from diagnostics.label_kinds import label_kind_of
+from diagnostics.neighbours import NearItems
 from diagnostics.predictions import Predictions
 from diagnostics.run_folder import SCORES_FILE, Run, write_table, write_text
 from diagnostics.training.config import TrainConfig
@@ -31,13 +32,15 @@ class Scoring(Protocol):
         self,
         run_dir: Path,
         predictions: Predictions,
-        content_hashes: Sequence[str],
+        near: NearItems | None,
         *,
+        content_hashes: Sequence[str],
         config: TrainConfig,
         why_missing: Mapping[str, str],
     ) -> Scored:
-        """Score what a full or an imported run predicts; near items are kept in its folder.
+        """Score what a full or an imported run predicts.
 
+        near : None if the run keeps no embeddings
         content_hashes : (n_items,), in the order of the predictions
         config : of it count the seed, and how sets of labels are cut from probabilities
         why_missing : by the name of a signal, what to say where it cannot be had

@@ -13,7 +13,8 @@ from diagnostics.probability_rows import ProbabilityRows, no_number, outside, su
 from diagnostics.task import NO_LABEL, BoolArray, FloatArray, IntArray
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.crossval import make_folds
-from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, Remedy
+from diagnostics.training.imbalance import FOCAL_LOSS, Remedy
+from diagnostics.training.label_choices import ONE_LABEL
 from diagnostics.training.planting import PlantedLabels, plant_labels
 
 SMALLEST_PROBABILITY = 1e-7
@@ -22,7 +23,7 @@ SMALLEST_PROBABILITY = 1e-7
 class OneLabel:
     """See `diagnostics.label_kinds.kind.LabelKind`."""
 
-    key = "single"
+    key = ONE_LABEL.key
     learning = "diagnostics.label_kinds.single_learning"
     scoring = "diagnostics.label_kinds.single_scoring"
     notes: tuple[str, ...] = ()
@@ -36,7 +37,7 @@ class OneLabel:
     )
     usual_gain = 0.25
     own_scale: tuple[str, ...] = (FOCAL_LOSS,)
-    remedies: Mapping[str, Remedy] = IMBALANCE
+    remedies: Mapping[str, Remedy] = ONE_LABEL.remedies
     rows = ProbabilityRows(
         "a distribution over the {n_classes} classes",
         (

@@ -9,7 +9,7 @@ import pandas as pd
 from diagnostics.dynamics import read_dynamics
 from diagnostics.label_kinds.scoring import Scored
 from diagnostics.label_quality import FILE, fit_label_quality
-from diagnostics.neighbours import nearest_items, write_near_items
+from diagnostics.neighbours import NearItems
 from diagnostics.predictions import Predictions
 from diagnostics.reasons import quality_table
 from diagnostics.run_folder import Run
@@ -22,16 +22,13 @@ from diagnostics.training.quick_scores import score_quick_round
 def score_run(
     run_dir: Path,
     predictions: Predictions,
-    content_hashes: Sequence[str],
+    near: NearItems | None,
     *,
+    content_hashes: Sequence[str],
     config: TrainConfig,
     why_missing: Mapping[str, str],
 ) -> Scored:
     """A label's quality and the reasons come from all signals that there are."""
-    near = None
-    if predictions.fold_embeddings is not None:
-        near = nearest_items(predictions, content_hashes, seed=config.seed)
-        write_near_items(run_dir, near)
     signals = signals_of(predictions, dynamics=read_dynamics(run_dir), near=near)
     missing = {name: why_missing.get(name, why) for name, why in signals.missing.items()}
     signals = replace(signals, missing=missing)

@@ -20,13 +20,14 @@ def _always() -> str:
 class ModelChoice:
     """A model that the items of a modality can be trained with.
 
-    arch : as `TrainConfig.arch` takes it
+    arch : as `TrainConfig.arch` takes it; title : its name for people
     sentence : what it is and when to take it
     without : the options that it does not have, or that change nothing; they are not offered
     lacks : what of it is not on this machine, as a sentence; "" if nothing is. Looks at files only
     """
 
     arch: str
+    title: str
     sentence: str
     lacks: Callable[[], str] = _always
     without: tuple[str, ...] = ()
@@ -34,7 +35,7 @@ class ModelChoice:
     def is_meant_by(self, arch: str) -> bool:
         """Whether a name means this model, perhaps another variant of it.
 
-        >>> ModelChoice("transformer:distilbert", "").is_meant_by("transformer:roberta")
+        >>> ModelChoice("transformer:distilbert", "DistilBERT", "").is_meant_by("transformer:roberta")
         True
         """
         kind, has_variants, _ = self.arch.partition(":")

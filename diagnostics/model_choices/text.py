@@ -14,21 +14,27 @@ TRANSFORMER_WITHOUT = ("frozen_epochs", "lm_epochs", "weights_file")  # its name
 
 TEXT = (
     ModelChoice(
-        "auto", "The words themselves, tfidf: the right start nearly always.", without=FITTED_AT_ONCE_WITHOUT
+        "auto",
+        "Chosen for you",
+        "The words themselves: the right start nearly always.",
+        without=FITTED_AT_ONCE_WITHOUT,
     ),
     ModelChoice(
         "tfidf",
-        "Counts words and weighs them with a linear model: seconds, and it can say why.",
+        "Counts of words",
+        "Counts words (tf-idf) and weighs them with a linear model: seconds, and it can say why.",
         without=FITTED_AT_ONCE_WITHOUT,
     ),
     ModelChoice(
         "awd_lstm",
-        "A recurrent network that reads words in order, from scratch or pretrained; slow without a GPU.",
+        "Recurrent network",
+        "An AWD-LSTM, which reads words in order, from scratch or pretrained; slow without a GPU.",
         lacks_file(fastai_models, "wt103-fwd"),
         AWD_LSTM_WITHOUT,
     ),
     ModelChoice(
         f"transformer:{TRANSFORMER}",
+        "Transformer (DistilBERT)",
         "A pretrained transformer, the strongest where wording differs much; any name or folder of one will do.",
         lacks_hub_model(TRANSFORMER),
         TRANSFORMER_WITHOUT,

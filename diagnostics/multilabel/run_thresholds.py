@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from diagnostics.errors import RunError
+from diagnostics.formats import refuse_newer
 from diagnostics.multilabel.label_sets import LabelSets
 from diagnostics.multilabel.thresholds import (
     DEFAULT,
@@ -118,11 +119,7 @@ def read_thresholds(run_dir: Path) -> RunThresholds | None:
         return None
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        if values["format_version"] > FORMAT_VERSION:
-            raise RunError(
-                f"{path} has format {values['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
-                "Install a newer Winnow."
-            )
+        refuse_newer(path, values["format_version"], FORMAT_VERSION)
         return RunThresholds.from_json(values)
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"The thresholds in {path} cannot be read: {error}. Train again.") from error

@@ -6,12 +6,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from diagnostics.errors import ConfigError
-from diagnostics.multilabel.imbalance import SET_REMEDIES
-from diagnostics.training.imbalance import FOCAL_LOSS, IMBALANCE, NO_REMEDY, Remedy
+from diagnostics.training.imbalance import FOCAL_LOSS, NO_REMEDY, Remedy
+from diagnostics.training.label_choices import LABEL_CHOICES, ONE_LABEL, SEVERAL_LABELS
 
-LABELS_OF = {"single": "one label an item", "multi": "several labels an item"}
 THRESHOLDS = ("best_f1", "0.5", "0.2")  # names of `diagnostics.multilabel.thresholds.THRESHOLD_RULES`
-REMEDIES = {"single": IMBALANCE, "multi": SET_REMEDIES}
 STANDARD_FOCAL_GAMMA, STANDARD_LABEL_SMOOTHING = 2.0, 0.1
 
 
@@ -34,6 +32,11 @@ class Option:
     none_means: str = ""
     modalities: tuple[str, ...] = ()
     label_kinds: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> list[str]:
+        """The `label_kinds` in words."""
+        return [LABEL_CHOICES[kind].title for kind in self.label_kinds]
 
 
 def _imbalance(remedies: Mapping[str, Remedy]) -> Option:
@@ -100,7 +103,7 @@ OPTIONS: dict[str, Option] = {
     "label_smoothing": Option(
         float, "share of a label spread over all classes", 0.0, 0.5, none_means="0.1, with focal loss 0"
     ),
-    "imbalance": _imbalance(IMBALANCE),
+    "imbalance": _imbalance(ONE_LABEL.remedies),
     "focal_gamma": Option(
         float, "focal loss: how much less sure items count; 0 = as much as others", 0.0, 10.0
     ),
@@ -137,7 +140,7 @@ OPTIONS: dict[str, Option] = {
         "from which probability on an item is predicted to have a label. best_f1: of each class the one with the best "
         "F1 where the items are held out; or the same for all classes",
         choices=THRESHOLDS,
-        label_kinds=("multi",),
+        label_kinds=(SEVERAL_LABELS.key,),
     ),
     "n_threads": Option(int, "CPU threads of the model", 1, 1024, none_means="all cores"),
 }
@@ -215,21 +218,21 @@ class TrainConfig:
         return {name: value for name, value in values.items() if name not in unused & LATER_OPTIONS}
 
 
-def options_for(modality: str, label_kind: str = "single") -> dict[str, Option]:
+def options_for(modality: str, label_kind: str = ONE_LABEL.key) -> dict[str, Option]:
     """The options that training on these items and labels has, with the choices that these labels have."""
     return {
         name: option
-        for name, option in (OPTIONS | {"imbalance": _imbalance(REMEDIES[label_kind])}).items()
+        for name, option in (OPTIONS | {"imbalance": _imbalance(LABEL_CHOICES[label_kind].remedies)}).items()
         if (not option.modalities or modality in option.modalities)
         and (not option.label_kinds or label_kind in option.label_kinds)
     }
 
 
-def check_fits(config: TrainConfig, modality: str, label_kind: str = "single") -> None:
+def check_fits(config: TrainConfig, modality: str, label_kind: str = ONE_LABEL.key) -> None:
     """raises : ConfigError if options are set that training on these items and labels does not have"""
     usable, usual = options_for(modality, label_kind), TrainConfig()
     strange = [
-        f"{name} (for {', '.join((*option.modalities, *map(LABELS_OF.__getitem__, option.label_kinds)))})"
+        f"{name} (for {', '.join((*option.modalities, *option.labels))})"
         for name, option in OPTIONS.items()
         if name not in usable and getattr(config, name) != getattr(usual, name)
     ]

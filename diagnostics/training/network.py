@@ -11,7 +11,8 @@ import pandas as pd
 from diagnostics.modalities import NetworkItems
 from diagnostics.progress import ProgressCallback
 from diagnostics.run_folder import LR_FINDER_FILE, WEIGHTS_FOLDER, write_table, write_text
-from diagnostics.training.checkpoint import save_weights
+from diagnostics.task import FloatArray
+from diagnostics.training.checkpoint import FoldPredictions, save_weights
 from diagnostics.training.device import prepare_torch, seed_everything
 from diagnostics.training.fit import BatchNews, FoldReport, find_lr, fit_fold
 from diagnostics.training.fold import OpenRun, Teller, n_threads_of_model, to_explain
@@ -48,6 +49,20 @@ class NetworkWay:
     def train(self, run: OpenRun, teller: Teller, *, should_stop: Callable[[], bool]) -> None:
         """From the last checkpoint; the weights are kept too."""
         model = teller.model
+        learner = self._learner(run, model)
+        logits = self._fit(run, learner, teller, should_stop)
+        self._keep_weights(run, model, learner.model)
+        kept = self._predict(run, learner.model, teller, should_stop)
+        kept.train_logits[:] = np.nan
+        kept.train_logits[run.plan.trained_on(model)] = logits.means()
+        self._explain(run, model, learner.model, kept.probabilities, should_stop)
+        run.checkpoints.keep_fold(model)
+
+    def _fit(
+        self, run: OpenRun, learner: Any, teller: Teller, should_stop: Callable[[], bool]
+    ) -> LogitRecord:
+        """Train the network of the learner, from its last checkpoint; returns what it said of its items meanwhile."""
+        model = teller.model
         phases = self.items.phases(run.config.lr or PROVISIONAL_LR)
         n_before = run.checkpoints.n_epochs_of(model, [phase.n_epochs for phase in phases])
         teller.go_on_from(run.checkpoints.history_of(model)[:n_before])
@@ -55,8 +70,7 @@ class NetworkWay:
         def on_batch(news: BatchNews) -> None:
             teller.on_trained(news.epoch, news.n_trained, news.items_per_s)
 
-        learner = self._learner(run, model)
-        n_classes, n_features = output_sizes(learner.model)
+        n_classes, _ = output_sizes(learner.model)
         logits = LogitRecord(len(run.plan.trained_on(model)), n_classes)
         fit_fold(
             learner,
@@ -71,11 +85,19 @@ class NetworkWay:
             checkpoints=run.checkpoints,
             report=FoldReport(should_stop=should_stop, on_batch=on_batch, on_epoch=teller.on_epoch),
         )
-        self._keep_weights(run, model, learner.model)
+        return logits
+
+    def _predict(
+        self, run: OpenRun, network: Any, teller: Teller, should_stop: Callable[[], bool]
+    ) -> FoldPredictions:
+        """What the network says of every item, and its features of them, in the files of its model."""
         n_items = len(run.plan.items)
-        kept = run.checkpoints.open_fold(model, n_items=n_items, n_classes=n_classes, n_features=n_features)
+        n_classes, n_features = output_sizes(network)
+        kept = run.checkpoints.open_fold(
+            teller.model, n_items=n_items, n_classes=n_classes, n_features=n_features
+        )
         predict(
-            learner.model,
+            network,
             self.items,
             np.arange(n_items),
             probabilities=kept.probabilities,
@@ -86,18 +108,24 @@ class NetworkWay:
             should_stop=should_stop,
             on_batch=teller.on_predicted,
         )
-        kept.train_logits[:] = np.nan
-        kept.train_logits[run.plan.trained_on(model)] = logits.means()
-        asked = to_explain(run, model, kept.probabilities)
-        if asked is not None:
-            explained = self.items.explain(
-                learner.model,
-                asked,
-                probabilities=run.learning.probabilities,
-                should_stop=should_stop,
-            )
-            run.checkpoints.keep_explanations(model, asked.positions, explained)
-        run.checkpoints.keep_fold(model)
+        return kept
+
+    def _explain(
+        self,
+        run: OpenRun,
+        model: int,
+        network: Any,
+        probabilities: FloatArray,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Keep what speaks for and against the labels of the items that this model is asked about."""
+        asked = to_explain(run, model, probabilities)
+        if asked is None:
+            return
+        explained = self.items.explain(
+            network, asked, probabilities=run.learning.probabilities, should_stop=should_stop
+        )
+        run.checkpoints.keep_explanations(model, asked.positions, explained)
 
     def _find_lr(self, run: OpenRun, should_stop: Callable[[], bool]) -> pd.DataFrame:
         """The learning rate finder's curve on the first model."""

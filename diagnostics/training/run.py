@@ -88,15 +88,7 @@ def train_run(
         _log(run.run_dir, row)
 
     run = _train(inputs, on_row=keep_row, on_progress=on_progress, should_stop=should_stop)
-    order = pd.Index(run.plan.items["item_id"]).get_indexer(pd.Index(items["item_id"]))
-    write_predictions(run_dir, _predictions(run, task, order))
-    if run.opened.way.is_watched:
-        write_dynamics(run_dir, _dynamics(run, order))
-    explanations = _explanations(run, order)
-    if explanations is not None:
-        write_explanations(run_dir, explanations)
-    contents = items["content_hash"].astype(str).tolist()
-    write_scores(run_dir, contents, config=config, why_missing=run.opened.way.why_missing)
+    _write_results(run, inputs)
     info = _info(run, inputs, clock, run_id, dataset_version)
     checkpoints.remove()
     write_run_info(run_dir, info)
@@ -192,6 +184,20 @@ def _train(
 
     train_folds(run, inputs, unfinished, n_parallel=n_beside(run), should_stop=should_stop, tell=tell)
     return run
+
+
+def _write_results(run: OpenRun, inputs: RunInputs) -> None:
+    """What the models say of all items, in the order in which these were given, and the scores made from that."""
+    items, run_dir = inputs.items, run.run_dir
+    order = pd.Index(run.plan.items["item_id"]).get_indexer(pd.Index(items["item_id"]))
+    write_predictions(run_dir, _predictions(run, inputs.task, order))
+    if run.opened.way.is_watched:
+        write_dynamics(run_dir, _dynamics(run, order))
+    explanations = _explanations(run, order)
+    if explanations is not None:
+        write_explanations(run_dir, explanations)
+    contents = items["content_hash"].astype(str).tolist()
+    write_scores(run_dir, contents, config=inputs.config, why_missing=run.opened.way.why_missing)
 
 
 def _write_history(run: OpenRun) -> None:

@@ -27,7 +27,6 @@ from curation.dataset.intake import IntakeSpec, take_in
 from curation.label_kinds.kind import LabelForm
 from curation.project import LEAKS_FILE, Project
 from diagnostics.explanations import explanations_of, write_explanations
-from diagnostics.label_kinds.scoring import scoring_of, write_scored
 from diagnostics.predictions import Predictions, object_array, write_predictions
 from diagnostics.progress import ignore_progress
 from diagnostics.run_folder import (
@@ -39,6 +38,7 @@ from diagnostics.run_folder import (
     write_run_info,
     write_table,
 )
+from diagnostics.run_scores import write_scores
 from diagnostics.scores import scores_table
 from diagnostics.task import label_codes
 from diagnostics.training.config import TrainConfig
@@ -211,14 +211,10 @@ def write_run(
 
 def _write_scores(run_dir: Path, predictions: Predictions, project: Project) -> None:
     """Of one label an item without its quality, which would be learnt from more than random numbers."""
-    if not project.label_kind.is_set:
+    if project.label_kind.key == "single":
         write_table(run_dir / SCORES_FILE, scores_table(predictions))
         return
-    contents = project.items["content_hash"].astype(str).tolist()
-    scoring = scoring_of(project.label_kind.key)
-    write_scored(
-        run_dir, scoring.score_run(run_dir, predictions, contents, config=TrainConfig(), why_missing={})
-    )
+    write_scores(run_dir, project.items["content_hash"].astype(str).tolist(), config=TrainConfig())
 
 
 def _history() -> pd.DataFrame:

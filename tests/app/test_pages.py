@@ -109,7 +109,11 @@ def test_a_page_of_a_quick_run_is_drawn_and_the_train_page_says_what_it_is(proje
     assert not at.error
     if page == "train":
         assert "only heads were trained" in texts(at)
-        assert at.dataframe[0].value["run"].tolist() == ["run-0002 (quick)", "run-0001"]
+        runs = at.dataframe[0].value
+        assert runs[["run", "model"]].to_numpy().tolist() == [
+            ["run-0002", "quick, from run-0001"],
+            ["run-0001", "small_cnn"],
+        ]
 
 
 def test_a_folder_that_is_no_project_is_one_message_that_says_what_to_do(tmp_path, monkeypatch):

@@ -2,6 +2,9 @@ import json
 
 from streamlit.testing.v1 import AppTest
 
+from app.widgets.train_options import CHOICE_NAMES
+from diagnostics.training.config import OPTIONS
+
 
 def form():
     import streamlit as st
@@ -29,6 +32,29 @@ def test_only_what_fits_the_items_and_their_labels_is_offered():
     keys = {widget.key for widget in (*at.selectbox, *at.number_input, *at.text_input, *at.checkbox)}
     assert {"train_folds", "train_thresholds"} <= keys
     assert not keys & {"train_flip", "train_image_size_px", "train_pretrained"}
+
+
+def test_every_value_is_offered_in_words_and_kept_as_it_is():
+    at = AppTest.from_function(form).run()
+    assert all(
+        set(CHOICE_NAMES[name]) >= set(option.choices) for name, option in OPTIONS.items() if option.choices
+    )
+    boxes = {box.label: box for box in at.selectbox}
+    assert boxes["Model"].options[:3] == ["Chosen for you", "Small network", "ResNet-18"]
+    assert boxes["Flip"].options == ["Chosen for you", "Yes", "No"]
+    boxes["Rare classes"].select("weighted_loss").run()
+    assert json.loads(at.json[0].value) == {"imbalance": "weighted_loss"}
+
+
+def test_of_several_labels_only_the_remedies_that_they_have_are_offered():
+    def of_sets():
+        from app.widgets.train_options import train_options
+
+        train_options("image", "multi")
+
+    boxes = {box.label: box for box in AppTest.from_function(of_sets).run().selectbox}
+    assert boxes["Rare classes"].options == ["None", "Weighted loss", "Weighted sampling", "Focal loss"]
+    assert boxes["Thresholds"].options[0] == "Best F1 of each class"
 
 
 def test_a_model_that_is_fitted_at_once_is_not_asked_for_epochs_and_one_that_is_not_is():

@@ -310,7 +310,7 @@ def test_the_command_line_answers_about_sets(loop, capsys):
         "rank PROJECT --suspect missing --pair red,blue",
     ):
         assert winnow(command.replace("PROJECT", folder).split(" ")) == 0, command
-    assert "subset accuracy" in capsys.readouterr().out
+    assert "share of sets right" in capsys.readouterr().out
 
 
 def test_a_cap_holds_items_back_and_is_lifted(loop, capsys):

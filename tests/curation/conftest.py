@@ -17,9 +17,9 @@ from curation.dataset.sources import Columns
 from curation.label_kinds.kind import LabelForm
 from curation.project import Project
 from diagnostics.image_files import ImageRoot
-from diagnostics.label_kinds.scoring import scoring_of, write_scored
 from diagnostics.predictions import ONE_LABEL, Predictions, object_array, write_predictions
 from diagnostics.run_folder import SCORES_FILE, QuickInfo, RunInfo, write_run_info, write_table
+from diagnostics.run_scores import write_scores
 from diagnostics.scores import scores_table
 from diagnostics.task import ITEM_COLUMNS
 from diagnostics.training.config import TrainConfig
@@ -64,8 +64,8 @@ def clock() -> Callable[[], datetime]:
 
 @pytest.fixture
 def make_project(tmp_path) -> MakeProject:
-    """make_project(rows=(item_id, split, given_label)..., classes=..., contents=, groups=) → an empty project in a
-    folder of its own; contents and groups are by item_id, for items that share them."""
+    """make_project(rows=(item_id, split, given_label)..., classes=..., contents=, groups=, database=URL) → an empty
+    project in a folder of its own; contents and groups are by item_id, for items that share them."""
     numbers = iter(range(1000))
 
     def make(
@@ -74,10 +74,11 @@ def make_project(tmp_path) -> MakeProject:
         contents: Mapping[str, str] = NOTHING_SHARED,
         groups: Mapping[str, str] = NOTHING_SHARED,
         label_form: LabelForm = ONE_CLASS_A_ROW,
+        database: str | None = None,
     ) -> Project:
         folder = tmp_path / f"project-{next(numbers)}"
-        intake = _intake(rows, classes, tmp_path, contents, groups)
-        return Project.create(folder, replace(intake, label_form=label_form), now=NOW)
+        intake = replace(_intake(rows, classes, tmp_path, contents, groups), label_form=label_form)
+        return Project.create(folder, intake, now=NOW, database=database)
 
     return make
 
@@ -157,10 +158,7 @@ def _write_scores(run_dir: Path, predictions: Predictions) -> None:
     if predictions.label_kind == ONE_LABEL:
         write_table(run_dir / SCORES_FILE, scores_table(predictions))
         return
-    contents = [str(item_id) for item_id in predictions.item_ids]
-    scoring = scoring_of(predictions.label_kind)
-    scored = scoring.score_run(run_dir, predictions, contents, config=TrainConfig(), why_missing={})
-    write_scored(run_dir, scored)
+    write_scores(run_dir, [str(item_id) for item_id in predictions.item_ids], config=TrainConfig())
 
 
 def _intake(

@@ -87,4 +87,4 @@ def test_sets_are_judged_by_what_their_runs_are_compared_by(measured):
     assert found.runs["val_subset_accuracy"].tolist() == [0.75, 0.95]
     alarm = validation_alarm(project)
     assert alarm is not None
-    assert "subset accuracy on validation rose by 20.0 points" in alarm.text
+    assert "share of sets right on validation rose by 20.0 points" in alarm.text

@@ -151,6 +151,7 @@ def test_the_gold_test_set_is_refused_until_it_is_unlocked(ranked, act, now):
         ("maybe", None, "no choice 'maybe'"),
         ("class", "cow", "'cow' is none of: cat"),
         ("class", None, "needs a class"),
+        ("add", "cat", "An item has one class here"),
     ],
 )
 def test_a_choice_that_does_not_exist_is_refused(ranked, act, choice, label, text):

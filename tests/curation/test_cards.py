@@ -121,6 +121,14 @@ def test_a_run_with_explanations_that_cannot_be_read_is_passed_over(texts, add_r
     assert card.run_id == "run-0001"
 
 
+def test_the_last_run_before_is_the_one_with_the_next_lower_number(texts, add_run):
+    for run_id in ("run-9999", "run-10000"):
+        add_run(texts, run_id, dict.fromkeys("abcd", (0.2, 0.8)))
+    shutil.copytree(texts.runs_dir / "run-0001" / FOLDER, texts.runs_dir / "run-9999" / FOLDER)
+    (card,) = item_cards(texts, "run-10000", ["a"])
+    assert card.run_id == "run-9999"
+
+
 def test_a_long_text_is_cut_with_its_marks_in_place_and_shown_whole_if_asked(texts):
     (card,) = item_cards(texts, "run-0001", ["b"])
     assert card.cut

@@ -1,5 +1,6 @@
 """Opening a database: made up to date once, refused on network mounts, explained when it fails."""
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from curation import database
-from curation.database import metadata, network_filesystem, open_database, reading, remedy_for, writing
+from curation.backends import sqlite
+from curation.backends.sqlite import network_filesystem, remedy_for
+from curation.database import metadata, open_database, reading, writing
 from curation.migrations import HEAD
 from curation.migrations.upgrade import config
 from diagnostics.errors import ProjectError
@@ -35,7 +38,7 @@ def test_a_network_mount_is_known_by_the_longest_mount_point(path, kind):
 
 
 def test_a_database_on_a_network_mount_is_refused_and_postgresql_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "network_filesystem", lambda path, mounts: "nfs4")
+    monkeypatch.setattr(sqlite, "network_filesystem", lambda path, mounts: "nfs4")
     with pytest.raises(ProjectError, match=r"network mount \(nfs4\).*PostgreSQL"):
         open_database(tmp_path / "project.db")
     assert list(tmp_path.iterdir()) == []
@@ -46,6 +49,13 @@ def test_a_new_database_has_round_1_open_and_no_events(tmp_path, now):
     with reading(engine) as connection:
         (row,) = connection.execute(sa.select(database.rounds)).all()
     assert (row.number, row.opened_at, row.opened_event, row.closed_event) == (1, now, 0, None)
+
+
+@pytest.mark.parametrize("name", ["what?x=1", "a%20b", "a#b@c:d", "two words"])
+def test_a_folder_may_have_any_name(name, tmp_path):
+    (tmp_path / name).mkdir()
+    open_database(tmp_path / name / "project.db")
+    assert (tmp_path / name / "project.db").is_file()
 
 
 def test_the_pragmas_hold_on_every_connection(tmp_path):
@@ -137,4 +147,4 @@ def test_two_openings_at_once_make_the_tables_once(tmp_path):
 
 
 def test_errors_that_a_person_cannot_put_right_stay_as_they_are():
-    assert remedy_for("no such table: events") is None
+    assert remedy_for(sqlite3.OperationalError("no such table: events")) is None

@@ -65,7 +65,7 @@ def test_a_failure_half_way_leaves_nothing_behind(intake, tmp_path, monkeypatch)
     def full_disk(*_args, **_kwargs):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("curation.project.open_database", full_disk)
+    monkeypatch.setattr("curation.project.make_database", full_disk)
     with pytest.raises(OSError, match="No space left"):
         Project.create(tmp_path / "project", intake, now=NOW)
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]

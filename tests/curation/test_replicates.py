@@ -51,6 +51,14 @@ def test_replicates_differ_in_the_seed_alone(project, add_run):
     assert [info.run_id for info in replicates_of(project, last)] == ["run-0001", "run-0005"]
 
 
+def test_replicates_are_in_the_order_of_their_numbers(project, add_run):
+    runs = [
+        add_run(project, f"run-{number}", PROBS, config=SEEDS[number % 5]) for number in (9998, 9999, 10000)
+    ]
+    found = [info.run_id for info in replicates_of(project, runs[1])]
+    assert found == ["run-9998", "run-9999", "run-10000"]
+
+
 def test_of_two_runs_with_one_seed_the_one_that_is_asked_for_counts(project, add_run):
     first = add_run(project, "run-0001", PROBS, config=SEEDS[0])
     second = add_run(project, "run-0002", PROBS, config=SEEDS[0])

@@ -87,6 +87,14 @@ def test_the_run_before_is_the_newest_on_an_earlier_version(project, add_run, cl
     assert compare_runs(project, before="run-0001", after="run-0003").run_before == "run-0001"
 
 
+def test_runs_are_in_the_order_of_their_numbers_and_not_of_their_names(project, add_run):
+    for run_id in ("run-9998", "run-9999", "run-10000"):
+        add_run(project, run_id, FIRST)
+    found = compare_runs(project)
+    assert (found.run_before, found.run_after) == ("run-9999", "run-10000")
+    assert compare_runs(project, after="run-9999").run_before == "run-9998"
+
+
 def test_the_first_run_has_nothing_to_be_compared_with(project, add_run):
     add_run(project, "run-0001", FIRST)
     with pytest.raises(RunError, match="nothing to compare run-0001 with"):

@@ -9,7 +9,7 @@ import pytest
 from curation.jobs import running_job
 from curation.queues import QueueQuery, open_queue
 from curation.rounds import is_untouched
-from curation.run_folders import allocate_run, broken_runs, newest_run_id
+from curation.run_folders import allocate_run, broken_runs, newest_run_id, removed_note
 from curation.run_removal import keep_run, kept_runs, plan_removal, remove_replaced_quick_runs, remove_run
 from curation.runs import list_partial_runs, list_runs, read_run
 from curation.test_looks import note_look
@@ -43,6 +43,18 @@ def test_the_newest_quick_runs_stay_and_full_ones_always(with_runs, now):
     ]
     assert names(with_runs) == ["run-0001", "run-0006", "run-0007"]
     assert remove_replaced_quick_runs(with_runs, now=now, n_newest=2) == []
+
+
+def test_a_quick_run_that_cannot_be_removed_stays_and_the_log_says_so(with_runs, now, caplog):
+    removed_note(with_runs, "run-0003").mkdir(parents=True)  # where a file is to be written
+    assert remove_replaced_quick_runs(with_runs, now=now, n_newest=3) == ["run-0002", "run-0004"]
+    assert names(with_runs) == ["run-0001", "run-0003", "run-0005", "run-0006", "run-0007"]
+    (said,) = caplog.messages
+    assert said.startswith("run-0003 (quick) could not be removed: ")
+    with pytest.raises(ProjectError, match=r"run-0003 \(quick\) could not be removed: .*Winnow may write to"):
+        remove_run(with_runs, "run-0003", annotator="ada", now=now)
+    removed_note(with_runs, "run-0003").rmdir()
+    assert remove_replaced_quick_runs(with_runs, now=now, n_newest=3) == ["run-0003"]
 
 
 def test_what_something_stands_on_stays(with_runs, add_run, now):

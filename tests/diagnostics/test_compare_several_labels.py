@@ -38,7 +38,7 @@ def test_a_clearly_better_side_has_improved_in_all_numbers_of_the_whole():
     assert found.whole["metric"].tolist() == ["subset_accuracy", "micro_f1", "macro_f1"]
     assert found.whole["verdict"].tolist() == [IMPROVED] * 3
     assert found.verdict == IMPROVED
-    assert "subset accuracy" in verdict_text(found)
+    assert "share of sets right" in verdict_text(found)
     assert (found.classes["f1_difference"] > 0).all()
     assert found.classes["support"].tolist() == space.targets(codes).sum(axis=0).tolist()
 

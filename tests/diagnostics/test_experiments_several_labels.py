@@ -88,7 +88,7 @@ def test_remedies_for_sets_are_tried_and_others_are_not_offered(sets):
     assert set(result.table["imbalance"]) == {"weighted_loss", "weighted_sampling", "focal_loss"}
     assert imbalance.count(data, options | {"full": True}) == Trainings(n_quick=6, n_full=8)
     own = result.table[result.table["imbalance"] == "weighted_loss"]
-    whole = ["subset accuracy", "micro F1", "macro F1", "mean F1 of rare classes"]
+    whole = ["share of sets right", "micro F1", "macro F1", "mean F1 of rare classes"]
     assert own["metric"].tolist() == [*whole, "F1"]
     assert own["label"].tolist()[-1:] == result.facts["rare_classes"] == ["c"]
     assert own["n_labels"].tolist() == [187, 187, 187, 22, 22]

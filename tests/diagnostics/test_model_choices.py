@@ -15,7 +15,7 @@ from diagnostics.training.config import TrainConfig, options_for
 @pytest.mark.parametrize("modality", MODEL_CHOICES)
 def test_the_first_choice_is_what_is_taken_if_nobody_chooses(modality):
     assert MODEL_CHOICES[modality][0].arch == TrainConfig().arch
-    assert all(choice.sentence.endswith(".") for choice in MODEL_CHOICES[modality])
+    assert all(choice.title and choice.sentence.endswith(".") for choice in MODEL_CHOICES[modality])
 
 
 def test_every_model_for_images_is_one_that_is_known():

@@ -306,7 +306,7 @@ def test_a_fall_of_the_label_wise_accuracy_counts_by_the_answers_that_an_item_is
 
 def test_validation_is_large_enough_by_the_sets_that_are_right_and_imbalance_goes_by_items_of_a_class():
     few = replace(SETS, accuracy=proportion(60, 100), n_items=SETS.n_items | {"val": 100})
-    assert "100 validation items the subset accuracy of 60 %" in seen("WD007", few)
+    assert "100 validation items the share of sets right of 60 %" in seen("WD007", few)
     rare = SETS.counts.assign(train=[600, *[30] * 9], val_hits=[20, *[8] * 9])
     assert outcome("WD010", replace(SETS, counts=rare)) == ISSUE
 

@@ -154,17 +154,6 @@ def _exchanged(found: LabelledPredictions) -> None:
 
 
 several_labels = Result(
-    totals={
-        "subset_accuracy": (
-            "Sets right",
-            "Share of items whose labels are all predicted, and no others.",
-        ),
-        "micro_f1": (
-            "Micro F1",
-            "F1 over all pairs of an item and a class together: frequent classes count most.",
-        ),
-        "macro_f1": ("Macro F1", "Mean of the classes' F1, each counting the same."),
-    },
     thresholds_text=thresholds_text,
     confusions=confusions,
 )

@@ -1,6 +1,6 @@
 """What a kind of label brings to the Performance page."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from curation.reports import ClassThresholds, LabelledPredictions
@@ -10,11 +10,9 @@ from curation.reports import ClassThresholds, LabelledPredictions
 class Result:
     """One kind of label on the Performance page.
 
-    totals : the cards, as metric of `LabelledPredictions.totals` -> (title, what it means)
     thresholds_text : (the run's thresholds) -> a line on where they are from
     confusions : draws which classes are taken for which, below the table of classes
     """
 
-    totals: Mapping[str, tuple[str, str]]
     thresholds_text: Callable[[ClassThresholds], str]
     confusions: Callable[[LabelledPredictions], None]

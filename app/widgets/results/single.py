@@ -83,10 +83,6 @@ def _confused_pairs(found: LabelledPredictions, *, pair_width: Literal["medium",
 
 
 one_label = Result(
-    totals={
-        "accuracy": ("Accuracy", "Share of items predicted as labelled."),
-        "macro_f1": ("Macro F1", "Mean of the classes' F1, each counting the same."),
-    },
     thresholds_text=lambda thresholds: "",
     confusions=confusions,
 )

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import context, op
 
-from curation.database import UtcTime
+from curation.database import ID_TEXT, UtcTime
 
 revision = "0001"
 down_revision = None
@@ -52,7 +52,7 @@ def _create_log() -> None:
         sa.Column("event", NUMBER, primary_key=True, autoincrement=False),
         sa.Column("act", NUMBER, sa.ForeignKey("acts.act"), nullable=False),
         sa.Column("kind", sa.String(8), nullable=False),
-        sa.Column("item_id", sa.Text, nullable=False),
+        sa.Column("item_id", ID_TEXT, nullable=False),
         sa.Column("verdict", sa.String(16)),
         sa.Column("old_label", sa.Text),
         sa.Column("new_label", sa.Text),
@@ -72,7 +72,7 @@ def _create_log() -> None:
 def _create_states() -> None:
     op.create_table(
         "item_states",
-        sa.Column("item_id", sa.Text, primary_key=True),
+        sa.Column("item_id", ID_TEXT, primary_key=True),
         sa.Column("event", NUMBER, nullable=False),
         sa.Column("stands", NUMBER),
         sa.Column("given_label", sa.Text),

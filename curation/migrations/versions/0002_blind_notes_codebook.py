@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from curation.database import UtcTime
+from curation.database import ID_TEXT, UtcTime
 
 revision = "0002"
 down_revision = "0001"
@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.create_table(
         "item_notes",
         sa.Column("number", NUMBER, primary_key=True, autoincrement=True),
-        sa.Column("item_id", sa.Text, nullable=False),
+        sa.Column("item_id", ID_TEXT, nullable=False),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("annotator", sa.Text, nullable=False),
         sa.Column("at", UtcTime, nullable=False),
@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("second_label", sa.Text, nullable=False),
         sa.Column("kind", sa.String(8), nullable=False),
         sa.Column("rule", sa.Text, nullable=False),
-        sa.Column("item_id", sa.Text),
+        sa.Column("item_id", ID_TEXT),
         sa.Column("annotator", sa.Text, nullable=False),
         sa.Column("at", UtcTime, nullable=False),
     )
