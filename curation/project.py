@@ -29,6 +29,7 @@ from curation.label_kinds.kind import LabelForm, LabelKind, form_from_json
 from curation.modalities import modality_of
 from curation.modalities.modality import Modality
 from diagnostics.errors import DataError, ProjectError
+from diagnostics.formats import refuse_newer
 from diagnostics.image_files import ImageRoot
 from diagnostics.task import SPLITS, Task
 
@@ -127,11 +128,7 @@ class Project:
             raise ProjectError(f"{path} is not readable JSON: {error}.") from error
         if not isinstance(values, dict) or not isinstance(values.get("format_version"), int):
             raise ProjectError(f"{path} does not have the fields of a project. Restore it from a backup.")
-        if values["format_version"] > FORMAT_VERSION:
-            raise ProjectError(
-                f"{path} has format {values['format_version']}, this Winnow reads up to {FORMAT_VERSION}. "
-                "Install a newer Winnow."
-            )
+        refuse_newer(path, values["format_version"], FORMAT_VERSION, error=ProjectError)
         parts = (ITEMS_FILE, FINDINGS_FILE, *([] if values.get("database") else [DATABASE_FILE]))
         lost = [name for name in parts if not (folder / name).is_file()]
         if lost:

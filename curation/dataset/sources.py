@@ -209,37 +209,19 @@ def _open_table(source: Source) -> Table:
 
 def _read_table(source: Source, table: Table, reading: Reading, roots: list[ImageRoot]) -> Raw:
     columns = find_columns(source, table, needs_path=reading.needs_path)
-    lost = [name for name in reading.content if name not in table.header]
-    if lost:
-        raise DataError(
-            f"{source.path.name} lacks the columns {', '.join(map(repr, lost))}; it has {', '.join(table.header)}."
-        )
     root = _root_number(ImageRoot.at(source.images or source.path.parent), roots)
-    frame = pd.DataFrame(
-        {name: _cells(table, column) for name, column in zip(RAW_COLUMNS, _named(columns), strict=False)}
-        | {"source": source.path.name, "row": table.numbers, "root": root}
-        | {CONTENT_PREFIX + name: table.column(column) for column, name in reading.content.items()},
-        dtype=object,
-    )
+    frame = _frame(source, table, columns, reading, root)
     findings = list(table.findings)
+    left_out = np.zeros(len(frame), dtype=np.bool_)
     if columns.labels:
         frame["label"], unreadable = _labels_of_columns(table, columns.labels, source.asked.labels)
-        findings += [
-            Finding(
-                "unreadable_labels",
-                message,
-                source.path.name,
-                table.numbers[place],
-                frame["path"].iloc[place],
-            )
-            for place, message in unreadable.items()
-        ]
+        rows = frame.iloc[list(unreadable)]
+        told = zip(unreadable.values(), rows["source"], rows["row"], rows["path"], strict=True)
+        findings += [Finding("unreadable_labels", *each) for each in told]
+        left_out[list(unreadable)] = True
     frame["path"] = frame["path"].map(_plain)
     frame["label"] = frame["label"].map(lambda label: label if label.strip() else "")
     frame["group"] = frame["group"].map(str.strip)
-    left_out = np.zeros(len(frame), dtype=np.bool_)
-    if columns.labels:
-        left_out[list(unreadable)] = True
     if table.exported:
         status = pd.Series(table.column("status"), dtype=object)
         frame.loc[status == "added", "split"] = "train"
@@ -247,6 +229,25 @@ def _read_table(source: Source, table: Table, reading: Reading, roots: list[Imag
         left_out |= (status == "excluded").to_numpy(dtype=np.bool_)
     frame = frame[~left_out].reset_index(drop=True)
     return _raw(frame, findings, columns, source)
+
+
+def _frame(source: Source, table: Table, columns: Columns, reading: Reading, root: int) -> pd.DataFrame:
+    """The cells of a table as they are: RAW_COLUMNS and what the items are read from.
+
+    root : its number among the image roots
+    raises : DataError if a column that is to be read is not there
+    """
+    lost = [name for name in reading.content if name not in table.header]
+    if lost:
+        raise DataError(
+            f"{source.path.name} lacks the columns {', '.join(map(repr, lost))}; it has {', '.join(table.header)}."
+        )
+    return pd.DataFrame(
+        {name: _cells(table, column) for name, column in zip(RAW_COLUMNS, _named(columns), strict=False)}
+        | {"source": source.path.name, "row": table.numbers, "root": root}
+        | {CONTENT_PREFIX + name: table.column(column) for column, name in reading.content.items()},
+        dtype=object,
+    )
 
 
 def _labels_of_columns(

@@ -197,22 +197,30 @@ class EstimatorItems(OpenedItems, Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class OpenInputs:
+    """The items of a run, and how they are to be trained on.
+
+    items : columns TRAIN_COLUMNS, and those that hold what the items are
+    codes : (n_items,), of labels in the space of the run, -1 = not labelled
+    n_train : how many items an epoch of the first model shows
+    """
+
+    items: pd.DataFrame
+    task: Task
+    codes: IntArray
+    config: TrainConfig
+    n_train: int
+    roots: tuple[ImageRoot, ...]
+    cache_dir: Path
+    machine: Machine
+    on_progress: ProgressCallback
+
+
 class OpenItems(Protocol):
     """Take in the items of a run: decode or index what is needed and fill in the configuration."""
 
-    def __call__(
-        self,
-        items: pd.DataFrame,
-        *,
-        task: Task,
-        codes: IntArray,
-        config: TrainConfig,
-        n_train: int,
-        roots: Sequence[ImageRoot],
-        cache_dir: Path,
-        machine: Machine,
-        on_progress: ProgressCallback,
-    ) -> OpenedItems: ...
+    def __call__(self, inputs: OpenInputs) -> OpenedItems: ...
 
 
 class OpenTrained(Protocol):

@@ -14,7 +14,7 @@ from diagnostics.array_loader import ArrayItems, ArrayLoader, pixels_on_device
 from diagnostics.arrays import ByteArray, build_image_array
 from diagnostics.image_files import ImageRoot, decode_image
 from diagnostics.loaders import make_loaders
-from diagnostics.modalities import Machine, ToExplain
+from diagnostics.modalities import Machine, OpenInputs, ToExplain
 from diagnostics.modalities.architectures import (
     Architecture,
     architecture_stats,
@@ -23,7 +23,7 @@ from diagnostics.modalities.architectures import (
     to_channels_last,
 )
 from diagnostics.progress import ProgressCallback
-from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
+from diagnostics.task import NO_LABEL, FloatArray, IntArray
 from diagnostics.training.augment import Augment, Normalise
 from diagnostics.training.checkpoint import load_weights
 from diagnostics.training.config import TrainConfig
@@ -163,37 +163,25 @@ class ImageItems:
         return ArrayItems(self._items.pixels, self._items.rows[positions], codes[torch.from_numpy(positions)])
 
 
-def open_items(
-    items: pd.DataFrame,
-    *,
-    task: Task,
-    codes: IntArray,
-    config: TrainConfig,
-    n_train: int,
-    roots: Sequence[ImageRoot],
-    cache_dir: Path,
-    machine: Machine,
-    on_progress: ProgressCallback,
-) -> ImageItems:
-    """Decode all images once and fill in the configuration.
-
-    items : columns path, root, content_hash
-    """
-    facts = _facts(items, roots, n_train=n_train)
-    settled = resolve_config(config, facts, n_threads=machine.n_threads, precision=machine.precision)
+def open_items(inputs: OpenInputs) -> ImageItems:
+    """Decode all images once and fill in the configuration; of the items count path, root and content_hash."""
+    machine = inputs.machine
+    facts = _facts(inputs.items, inputs.roots, n_train=inputs.n_train)
+    settled = resolve_config(inputs.config, facts, n_threads=machine.n_threads, precision=machine.precision)
     find_architecture(settled.arch)
     array = build_image_array(
-        items,
-        roots=roots,
-        cache_dir=cache_dir,
+        inputs.items,
+        roots=inputs.roots,
+        cache_dir=inputs.cache_dir,
         size_px=settled.image_size_px or 0,
         resize=settled.resize,
         n_workers=machine.n_threads,
-        on_progress=on_progress,
+        on_progress=inputs.on_progress,
     )
-    rows = array.rows_of(items["content_hash"])
+    rows = array.rows_of(inputs.items["content_hash"])
     pixels = pixels_on_device(array.pixels, machine.device)
-    return ImageItems(ArrayItems(pixels, rows, torch.from_numpy(codes)), settled, task.classes, machine)
+    items = ArrayItems(pixels, rows, torch.from_numpy(inputs.codes))
+    return ImageItems(items, settled, inputs.task.classes, machine)
 
 
 def open_trained(

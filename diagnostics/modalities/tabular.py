@@ -19,14 +19,14 @@ from diagnostics.errors import ConfigError
 from diagnostics.explanations import Explanations
 from diagnostics.image_files import ImageRoot
 from diagnostics.loaders import make_loaders
-from diagnostics.modalities import EmbedInputs, Machine, OpenedItems, ToExplain
+from diagnostics.modalities import EmbedInputs, Machine, OpenedItems, OpenInputs, ToExplain
 from diagnostics.modalities.tabular_quick import RowFeatures
 from diagnostics.progress import ProgressCallback
 from diagnostics.rows.boosting import BoostedTrees, fit_boosted_trees, in_bins
 from diagnostics.rows.encoding import EncodedRows, RowEncoding, fit_encoding
 from diagnostics.rows.explain import explain_rows
 from diagnostics.rows.net import RowNet
-from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
+from diagnostics.task import NO_LABEL, FloatArray, IntArray
 from diagnostics.training.checkpoint import load_weights
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.estimator import EstimatorWay, settled_without_epochs
@@ -282,32 +282,18 @@ def _as_it_is(values: Tensor) -> Tensor:
     return values
 
 
-def open_items(
-    items: pd.DataFrame,
-    *,
-    task: Task,
-    codes: IntArray,
-    config: TrainConfig,
-    n_train: int,
-    roots: Sequence[ImageRoot],
-    cache_dir: Path,
-    machine: Machine,
-    on_progress: ProgressCallback,
-) -> OpenedItems:
-    """Turn rows into numbers and fill in the configuration.
+def open_items(inputs: OpenInputs) -> OpenedItems:
+    """Turn rows into numbers and fill in the configuration; of the items count feature:NAME and content_hash.
 
-    items : the columns feature:NAME, content_hash
     raises : ConfigError for an unknown architecture or options that it does not have, DataError without features
     """
+    config = inputs.config
     arch = GRADIENT_BOOSTING if config.arch == "auto" else config.arch
     if arch not in ARCHITECTURES:
         near = difflib.get_close_matches(arch, ARCHITECTURES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {' and '.join(ARCHITECTURES)}."
         raise ConfigError(f"Rows cannot be trained on with the architecture {arch!r}: {hint}")
-    embed = EmbedInputs(
-        items, MODALITY, tuple(roots), cache_dir, machine, on_progress, should_stop=lambda: False
-    )
-    return ARCHITECTURES[arch](embed, replace(config, arch=arch), task, codes, n_train)
+    return ARCHITECTURES[arch](replace(inputs, config=replace(config, arch=arch)))
 
 
 def open_trained(
@@ -332,32 +318,37 @@ def open_trained(
     )
 
 
-def _open_boosting(
-    inputs: EmbedInputs, config: TrainConfig, task: Task, codes: IntArray, n_train: int
-) -> BoostingItems:
-    settled = settled_without_epochs(config, inputs.machine, why="gradient boosting is fitted at once")
+def _open_boosting(inputs: OpenInputs) -> BoostingItems:
+    settled = settled_without_epochs(inputs.config, inputs.machine, why="gradient boosting is fitted at once")
     encoding = fit_encoding(inputs.items)
+    embed = EmbedInputs(
+        inputs.items,
+        MODALITY,
+        inputs.roots,
+        inputs.cache_dir,
+        inputs.machine,
+        inputs.on_progress,
+        should_stop=lambda: False,
+    )
     return BoostingItems(
         encoding,
         encoding.encode(inputs.items),
-        RowFeatures().embed(inputs).read()[0],
+        RowFeatures().embed(embed).read()[0],
         settled,
         n_threads=inputs.machine.n_threads,
     )
 
 
-def _open_net(
-    inputs: EmbedInputs, config: TrainConfig, task: Task, codes: IntArray, n_train: int
-) -> NetItems:
+def _open_net(inputs: OpenInputs) -> NetItems:
     encoding = fit_encoding(inputs.items)
     rows = encoding.encode(inputs.items)
     flagged = np.flatnonzero(~rows.is_category & np.isnan(rows.values).any(axis=0))
-    settled = settled_network(config, n_train, inputs.machine, shown=ROWS_SEEN, epochs=EPOCHS)
+    settled = settled_network(inputs.config, inputs.n_train, inputs.machine, shown=ROWS_SEEN, epochs=EPOCHS)
     settled = replace(settled, frozen_epochs=0)
-    return NetItems(encoding, rows, flagged, codes, settled, task.classes, inputs.machine)
+    return NetItems(encoding, rows, flagged, inputs.codes, settled, inputs.task.classes, inputs.machine)
 
 
-ARCHITECTURES: dict[str, Callable[[EmbedInputs, TrainConfig, Task, IntArray, int], OpenedItems]] = {
+ARCHITECTURES: dict[str, Callable[[OpenInputs], OpenedItems]] = {
     GRADIENT_BOOSTING: _open_boosting,
     TABULAR_NET: _open_net,
 }

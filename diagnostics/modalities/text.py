@@ -11,10 +11,8 @@ import pandas as pd
 
 from diagnostics.errors import ConfigError, DataError
 from diagnostics.image_files import ImageRoot
-from diagnostics.modalities import Machine, NetworkItems, OpenedItems
+from diagnostics.modalities import Machine, NetworkItems, OpenedItems, OpenInputs
 from diagnostics.progress import ProgressCallback
-from diagnostics.task import IntArray, Task
-from diagnostics.training.config import TrainConfig
 
 AUTO = "tfidf"
 MODELS = {
@@ -24,36 +22,17 @@ MODELS = {
 }
 
 
-def open_items(
-    items: pd.DataFrame,
-    *,
-    task: Task,
-    codes: IntArray,
-    config: TrainConfig,
-    n_train: int,
-    roots: Sequence[ImageRoot],
-    cache_dir: Path,
-    machine: Machine,
-    on_progress: ProgressCallback,
-) -> OpenedItems:
-    """Take in the texts of a run for the model of the configuration, or tfidf.
+def open_items(inputs: OpenInputs) -> OpenedItems:
+    """Take in the texts of a run for the model of the configuration, or tfidf; of the items count text, content_hash
+    and unit.
 
-    items : columns text, content_hash, unit
     raises : ConfigError for a model that there is none of
     """
-    if "text" not in items:
+    if "text" not in inputs.items:
         raise DataError("These items have no column text, which models of texts read.")
+    config = inputs.config
     settled = replace(config, arch=AUTO) if config.arch == "auto" else config
-    opened: OpenedItems = _module_of(settled.arch).open_items(
-        items,
-        task=task,
-        codes=codes,
-        config=settled,
-        n_train=n_train,
-        cache_dir=cache_dir,
-        machine=machine,
-        on_progress=on_progress,
-    )
+    opened: OpenedItems = _module_of(settled.arch).open_items(replace(inputs, config=settled))
     return opened
 
 

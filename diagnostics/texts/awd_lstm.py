@@ -33,10 +33,10 @@ from fastai.text.models.awdlstm import AWD_LSTM, awd_lstm_lm_config
 from torch import Tensor
 
 from diagnostics.errors import Cancelled, WeightsError
-from diagnostics.modalities import Machine
+from diagnostics.modalities import Machine, OpenInputs
 from diagnostics.model_choices.text import AWD_LSTM_WITHOUT
 from diagnostics.progress import Progress, ProgressCallback
-from diagnostics.task import IntArray, Task
+from diagnostics.task import IntArray
 from diagnostics.texts.networks import NetworkTexts, open_trained_texts
 from diagnostics.texts.tokens import TokenItems
 from diagnostics.training.checkpoint import load_weights, save_weights
@@ -213,31 +213,22 @@ def _tokenizer() -> TokenizeWithRules:
     return TokenizeWithRules(SpacyTokenizer())
 
 
-def open_items(
-    items: pd.DataFrame,
-    *,
-    task: Task,
-    codes: IntArray,
-    config: TrainConfig,
-    n_train: int,
-    cache_dir: Path,
-    machine: Machine,
-    on_progress: ProgressCallback,
-) -> NetworkTexts:
+def open_items(inputs: OpenInputs) -> NetworkTexts:
     """Cut the texts of a run into tokens, as `diagnostics.modalities.text.open_items`.
 
     raises : WeightsError if pretrained weights are asked for that cannot be had
     """
+    config = inputs.config
     refuse_options(config, AWD_LSTM_WITHOUT, why=f"{NAME} is unfrozen layer by layer")
-    on_progress(Progress("tokens", 0, len(items), "cutting texts into tokens"))
-    texts = items["text"].tolist()
+    texts = inputs.items["text"].tolist()
+    inputs.on_progress(Progress("tokens", 0, len(texts), "cutting texts into tokens"))
     pretrained = find_pretrained(config) if config.pretrained else None
     counts = Counter(word for words in words_of(texts) for word in words)
     vocabulary = make_vocab(counts, min_freq=FEWEST_OF_A_WORD)
     network = AwdLstm(vocabulary, PRETRAINED_SIZES if pretrained else SCRATCH_SIZES, pretrained)
-    known = settled_network(config, n_train, machine, shown=SHOWN, epochs=EPOCHS)
-    opened = NetworkTexts(network, texts, codes, known, task.classes, machine)
-    on_progress(Progress("tokens", len(items), len(items), "cutting texts into tokens"))
+    known = settled_network(config, inputs.n_train, inputs.machine, shown=SHOWN, epochs=EPOCHS)
+    opened = NetworkTexts(network, texts, inputs.codes, known, inputs.task.classes, inputs.machine)
+    inputs.on_progress(Progress("tokens", len(texts), len(texts), "cutting texts into tokens"))
     return opened
 
 

@@ -3,18 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.special import softmax
 
 from diagnostics.errors import DataError
 from diagnostics.explanations import Explanations, explanations_of
-from diagnostics.modalities import Machine, ToExplain
-from diagnostics.progress import Progress, ProgressCallback
-from diagnostics.task import FloatArray, IntArray, Task
+from diagnostics.modalities import OpenInputs, ToExplain
+from diagnostics.progress import Progress
+from diagnostics.task import FloatArray, IntArray
 from diagnostics.texts.counts import CountedTexts
 from diagnostics.texts.pieces import parts_of
 from diagnostics.texts.quick import TextFeatures
@@ -159,25 +157,17 @@ def word_effects(
     return parts[:, 0], parts[:, 1], until[parts[:, 1]] - until[parts[:, 0]]
 
 
-def open_items(
-    items: pd.DataFrame,
-    *,
-    task: Task,
-    codes: IntArray,
-    config: TrainConfig,
-    n_train: int,
-    cache_dir: Path,
-    machine: Machine,
-    on_progress: ProgressCallback,
-) -> TfidfItems:
+def open_items(inputs: OpenInputs) -> TfidfItems:
     """Count the texts of a run, as `diagnostics.modalities.text.open_items`.
 
     raises : ConfigError if options are set that only networks have
     """
-    settled = settled_without_epochs(config, machine, why=f"{NAME} is fitted at once, from scratch")
-    on_progress(Progress("count", 0, len(items), "counting words"))
+    items, n_items = inputs.items, len(inputs.items)
+    why = f"{NAME} is fitted at once, from scratch"
+    settled = settled_without_epochs(inputs.config, inputs.machine, why=why)
+    inputs.on_progress(Progress("count", 0, n_items, "counting words"))
     counted = CountedTexts(items["text"].tolist())
-    shared = TextFeatures().embed_counted(counted, items, cache_dir)
-    on_progress(Progress("count", len(items), len(items), "counting words"))
+    shared = TextFeatures().embed_counted(counted, items, inputs.cache_dir)
+    inputs.on_progress(Progress("count", n_items, n_items, "counting words"))
     features, units = shared.read()[0], items["unit"].tolist()
-    return TfidfItems(counted, features, units, replace(settled, arch=NAME), len(task.classes))
+    return TfidfItems(counted, features, units, replace(settled, arch=NAME), len(inputs.task.classes))

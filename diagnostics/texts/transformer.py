@@ -14,10 +14,10 @@ from fastai.learner import Learner
 from torch import Tensor, nn
 
 from diagnostics.errors import ConfigError
-from diagnostics.modalities import Machine
+from diagnostics.modalities import Machine, OpenInputs
 from diagnostics.model_choices.text import TRANSFORMER_WITHOUT
 from diagnostics.progress import Progress, ProgressCallback
-from diagnostics.task import IntArray, Task
+from diagnostics.task import IntArray
 from diagnostics.texts.networks import NetworkTexts, open_trained_texts
 from diagnostics.texts.tokens import TokenItems
 from diagnostics.training.config import TrainConfig, refuse_options
@@ -127,35 +127,20 @@ def layer_groups(network: Classifier) -> list[list[nn.Parameter]]:
     return [group for group in groups if group]
 
 
-def open_items(
-    items: pd.DataFrame,
-    *,
-    task: Task,
-    codes: IntArray,
-    config: TrainConfig,
-    n_train: int,
-    cache_dir: Path,
-    machine: Machine,
-    on_progress: ProgressCallback,
-) -> NetworkTexts:
+def open_items(inputs: OpenInputs) -> NetworkTexts:
     """Cut the texts of a run into the model's tokens, as `diagnostics.modalities.text.open_items`.
 
     raises : ConfigError if the package transformers or the name is missing; WeightsError if the model cannot be had
     """
-    refuse_options(
-        config,
-        TRANSFORMER_WITHOUT,
-        why=f"{NAME}:NAME names its weights and is trained whole",
-    )
+    config, why = inputs.config, f"{NAME}:NAME names its weights and is trained whole"
+    refuse_options(config, TRANSFORMER_WITHOUT, why=why)
     name = _checked(config.arch)
-    on_progress(Progress("tokens", 0, len(items), "cutting texts into tokens"))
-    known = replace(
-        settled_network(config, n_train, machine, shown=SHOWN, epochs=EPOCHS),
-        pretrained=True,
-        lr=config.lr or USUAL_LR,
-    )
-    opened = NetworkTexts(Transformer(name), items["text"].tolist(), codes, known, task.classes, machine)
-    on_progress(Progress("tokens", len(items), len(items), "cutting texts into tokens"))
+    texts = inputs.items["text"].tolist()
+    inputs.on_progress(Progress("tokens", 0, len(texts), "cutting texts into tokens"))
+    settled = settled_network(config, inputs.n_train, inputs.machine, shown=SHOWN, epochs=EPOCHS)
+    known = replace(settled, pretrained=True, lr=config.lr or USUAL_LR)
+    opened = NetworkTexts(Transformer(name), texts, inputs.codes, known, inputs.task.classes, inputs.machine)
+    inputs.on_progress(Progress("tokens", len(texts), len(texts), "cutting texts into tokens"))
     return opened
 
 

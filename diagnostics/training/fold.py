@@ -13,7 +13,7 @@ import pandas as pd
 from diagnostics.chunks import n_cores
 from diagnostics.image_files import ImageRoot
 from diagnostics.label_kinds.kind import Learning, learning_of
-from diagnostics.modalities import Machine, OpenedItems, ToExplain, open_items_of
+from diagnostics.modalities import Machine, OpenedItems, OpenInputs, ToExplain, open_items_of
 from diagnostics.progress import ProgressCallback
 from diagnostics.task import NO_LABEL, FloatArray, IntArray, Task
 from diagnostics.training.checkpoint import Checkpoints
@@ -85,15 +85,17 @@ def open_run(inputs: RunInputs, *, on_progress: ProgressCallback) -> OpenRun:
     plan = make_plan(inputs.items, inputs.task, inputs.config)
     machine = _machine(inputs.config)
     opened = open_items_of(inputs.task.modality)(
-        plan.items,
-        task=inputs.task,
-        codes=plan.codes,
-        config=inputs.config,
-        n_train=plan.n_shown(0, inputs.config),
-        roots=inputs.roots,
-        cache_dir=inputs.cache_dir,
-        machine=machine,
-        on_progress=on_progress,
+        OpenInputs(
+            plan.items,
+            task=inputs.task,
+            codes=plan.codes,
+            config=inputs.config,
+            n_train=plan.n_shown(0, inputs.config),
+            roots=inputs.roots,
+            cache_dir=inputs.cache_dir,
+            machine=machine,
+            on_progress=on_progress,
+        )
     )
     config = opened.config
     if not opened.way.is_watched:
