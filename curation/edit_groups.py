@@ -20,6 +20,7 @@ from diagnostics.experiments.edits import (
     Edits,
 )
 from diagnostics.experiments.frame import ExperimentData
+from diagnostics.task import are_among
 
 
 def find_edits(project: Project, version: DatasetVersion, *, since: int = 0) -> Edits:
@@ -60,8 +61,8 @@ def with_edits(
     """The data with the edits beside them, and with the train items that only trainings without some edits use."""
     edits = find_edits(project, version, since=since)
     rows = pd.concat(_both(project, version, since)[::-1], ignore_index=True)
-    rows = rows[rows["item_id"].isin(edits.table["item_id"]) & ~rows["item_id"].duplicated()]
-    spare = rows[~rows["item_id"].isin(data.train_items["item_id"])]
+    rows = rows[are_among(rows["item_id"], edits.table["item_id"]) & ~rows["item_id"].duplicated()]
+    spare = rows[~are_among(rows["item_id"], data.train_items["item_id"])]
     spare = spare[(spare["split"] == "train") & spare["label"].notna()].assign(held_back=False)
     return replace(data, spare_items=spare.reset_index(drop=True), about={**data.about, ABOUT: edits})
 

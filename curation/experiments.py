@@ -51,7 +51,7 @@ from diagnostics.experiments.options import ExperimentSpec, Options, checked_opt
 from diagnostics.formats import refuse_newer
 from diagnostics.progress import ProgressCallback, ignore_progress
 from diagnostics.run_folder import RunInfo, write_table, write_text
-from diagnostics.task import FloatArray
+from diagnostics.task import FloatArray, are_among
 from diagnostics.training.config import TrainConfig
 from diagnostics.training.imbalance import NO_REMEDY
 from diagnostics.training_noise import TrainingNoise
@@ -376,7 +376,7 @@ def _trainers(
     from diagnostics.training.trainers import quick_trainer
 
     items = training_items(project, version)
-    is_ruler = items["item_id"].isin(pd.Index(data.ruler.item_ids))
+    is_ruler = are_among(items["item_id"], data.ruler.item_ids)
     items = pd.concat([data.train_items, data.spare_items, items[is_ruler]], ignore_index=True)
     trainers = Trainers(quick=None, full=None, typical_noise=_typical_noise(project, data))
     try:

@@ -29,6 +29,7 @@ from curation.spreadsheet import CURATED_COLUMNS, EXPORTED_SCORES, MANIFEST_SUFF
 from diagnostics.errors import ProjectError
 from diagnostics.image_files import ImageRoot
 from diagnostics.run_folder import Run
+from diagnostics.task import are_among
 
 FORMAT_VERSION = 1
 PATCH_COLUMNS = ("id", "path", "verdict", "label", "note", "annotator", "decided_at")
@@ -138,7 +139,7 @@ def patch_table(project: Project, event: int, *, classes: ClassList | None = Non
     """
     items = project.items
     decided = project.decisions.state_table(event, classes=classes).set_index("item_id")
-    changed = items["item_id"].isin(decided.index)
+    changed = are_among(items["item_id"], decided.index)
     decided = decided.reindex(items.loc[changed, "item_id"]).reset_index()
     paths = shown_paths(items, project.info.roots)[changed].reset_index(drop=True)
     notes = notes_at(project.engine, event)

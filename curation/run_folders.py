@@ -157,8 +157,9 @@ def found_lr(project: Project, config: TrainConfig) -> float | None:
 
 
 def same_options(first: TrainConfig, second: TrainConfig) -> bool:
-    """Whether two runs were asked for with the same options, whatever their seeds and learning rates."""
-    one, other = (replace(config, seed=0, lr=None).identity() for config in (first, second))
+    """Whether two runs were asked for with the same options, whatever their seeds and learning rates, and whatever part
+    of the machine they took."""
+    one, other = (replace(config, seed=0, lr=None, n_threads=None).identity() for config in (first, second))
     return one == other
 
 

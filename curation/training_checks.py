@@ -27,7 +27,7 @@ from diagnostics.label_kinds import label_kind_of, space_of
 from diagnostics.metrics import proportion, share_of_answers
 from diagnostics.multilabel.run_thresholds import read_thresholds
 from diagnostics.run_folder import Run
-from diagnostics.task import IntArray
+from diagnostics.task import IntArray, are_among
 from diagnostics.training.imbalance import IMBALANCE
 
 
@@ -77,7 +77,7 @@ def _leaking(project: Project, run: Run) -> pd.Series:
     predictions = run.predictions
     learnt = predictions.item_ids[learnt_from(predictions)]
     leaks = project.leaks
-    leaks = leaks[leaks["item_id"].isin(learnt) & leaks["other_split"].isin(HELD_OUT)]
+    leaks = leaks[are_among(leaks["item_id"], learnt) & leaks["other_split"].isin(HELD_OUT)]
     return leaks.drop_duplicates("item_id")["kind"]
 
 

@@ -48,7 +48,7 @@ export const oneLabel = {
   lines: () => new Lines(),
   largeLines(item) {
     const given = item.blind ? "hidden" : (item.given_label ?? "no label");
-    const predicted = item.blind ? "hidden" : `${item.predicted_label ?? "–"} ${percent(item.p_predicted)}`;
+    const predicted = item.blind ? "hidden" : `${item.predicted_label ?? "–"} ${percent(item.p_predicted).replace(" ", "\u00a0")}`;
     return [line("given", given), line("model", predicted)];
   },
 };

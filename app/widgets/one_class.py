@@ -1,6 +1,8 @@
 """One class at a time: among equals the eye finds the odd one. The address holds which class, or that all are mixed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Literal
 
 import streamlit as st
 
@@ -9,14 +11,17 @@ from app.widgets.class_editor import class_editor
 from app.widgets.page import escape
 from curation.project import Project
 from curation.queues import CLASS_FILTERS, QueueQuery
+from curation.quick_rounds import event_of
 
 MIXED = "mixed"
+OPEN: Final[Literal["open"]] = "open"
 SAID_OTHERWISE = (MIXED, *CLASS_FILTERS, "pair", "search", "verdict", "annotator")
 OF_A_CLASS = ("given", "given_with", "suspect_label")
 
 
 def pick_class(project: Project, query: QueueQuery, params: Mapping[str, Sequence[str]]) -> QueueQuery:
-    """The query for the class with the most open suspects, unless the address says what is wanted."""
+    """The query for the class with the most open suspects, unless the address says what is wanted; of what is still to
+    be decided, once a run has learned from decisions: it would show what was confirmed before anything else."""
     if any(name in params for name in SAID_OTHERWISE):
         return query
     mixed = context.open_view(query)
@@ -24,7 +29,11 @@ def pick_class(project: Project, query: QueueQuery, params: Mapping[str, Sequenc
     if first is None:
         return query
     st.query_params[project.label_kind.class_filter] = first
-    return mixed.query_of_class(first)
+    picked = mixed.query_of_class(first)
+    if "decided" in params or event_of(mixed.table.run.info) == 0:
+        return picked
+    st.query_params["decided"] = OPEN
+    return replace(picked, decided=OPEN)
 
 
 def class_row(project: Project, query: QueueQuery) -> str:

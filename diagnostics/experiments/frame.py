@@ -25,7 +25,7 @@ from diagnostics.label_kinds import label_kind_of
 from diagnostics.label_space import LabelSpace
 from diagnostics.measures import AnyMetrics, Measure
 from diagnostics.progress import Progress, ProgressCallback
-from diagnostics.task import BoolArray, FloatArray, IntArray, Task
+from diagnostics.task import BoolArray, FloatArray, IntArray, Task, are_among
 from diagnostics.training.config import TrainConfig
 from diagnostics.training_noise import Training, TrainingNoise
 
@@ -448,7 +448,7 @@ class Watch:
 
 def without(items: pd.DataFrame, item_ids: Sequence[str] | pd.Index | np.ndarray) -> pd.DataFrame:
     """The items but these."""
-    return items[~items["item_id"].isin(pd.Index(item_ids))]
+    return items[~are_among(items["item_id"], item_ids)]
 
 
 def seconds_text(seconds: float) -> str:

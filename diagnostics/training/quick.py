@@ -147,6 +147,7 @@ def fit_quick(
     def tell(n_done: int) -> None:
         on_progress(Progress("heads", n_done, prepared.n_folds, f"head {n_done} of {prepared.n_folds}"))
 
+    tell(0)
     return fit_linear_heads(
         parts,
         learning_of(plan.kind, plan.space).outcome(plan.codes, prepared.machine.device),

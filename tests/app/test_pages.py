@@ -317,6 +317,15 @@ def test_review_begins_with_the_class_that_has_most_open_suspects_and_leads_to_t
     assert at.query_params["given"] == suspects[0]
 
 
+def test_after_a_run_that_learned_from_decisions_review_begins_with_what_is_open(project, add_run):
+    assert "decided" not in opened("review").query_params
+    decide(project, open_queue(project, QueueQuery()).item_ids()[0], "label_right")
+    add_run(project, "run-0002", event=project.decisions.last_event())
+    at = opened("review")
+    assert at.query_params["decided"] == "open"
+    assert "decided" not in opened("review", mixed="1").query_params
+
+
 def test_a_queue_of_one_predicted_class_is_named_as_that(project):
     names = project.task.classes
     name = next(name for name in names if open_queue(project, QueueQuery(predicted=name)).open_suspects())

@@ -120,6 +120,9 @@ def test_a_learning_rate_that_was_found_is_used_again(project, add_run):
     found(project, add_run, "run-0003", 0.02, config=TrainConfig(epochs=3))
     found(project, add_run, "run-0004", 0.03, quick=QuickInfo("features", None, 0.1))
     assert found_lr(project, TrainConfig(seed=7)) == 0.01
+    assert found_lr(project, TrainConfig(n_threads=1)) == 0.01, (
+        "threads are of the machine, not of the training"
+    )
     assert found_lr(project, TrainConfig(epochs=3)) == 0.02
     assert found_lr(project, TrainConfig(folds=0)) is None
 
