@@ -216,13 +216,18 @@ def _make_up_sums(joint: IntArray, counts: FloatArray, rows: IntArray, columns: 
     """
     n_classes = len(joint)
     rounded = joint[rows, columns]
+    rests = counts - rounded
     sums, rounded_sums = (np.bincount(columns, values, n_classes) for values in (counts, rounded))
     missing = (sums.round() - rounded_sums).astype(np.int64)
     off = np.flatnonzero(missing)
-    is_off = missing[columns] != 0
-    rests = np.zeros((len(off), n_classes))
-    rests[np.searchsorted(off, columns[is_off]), rows[is_off]] = (counts - rounded)[is_off]
-    for column, order, n_missing in zip(off, np.argsort(rests, axis=1), missing[off], strict=True):
+    by_column = np.argsort(columns, kind="stable")
+    starts, stops = (np.searchsorted(columns[by_column], off, side=side) for side in ("left", "right"))
+    column_rests = np.empty(n_classes)
+    for column, start, stop in zip(off.tolist(), starts.tolist(), stops.tolist(), strict=True):
+        mine = by_column[start:stop]
+        column_rests[:] = 0
+        column_rests[rows[mine]] = rests[mine]
+        order, n_missing = np.argsort(column_rests), missing[column]
         moved = order[-n_missing:] if n_missing > 0 else order[:-n_missing]
         joint[moved, column] += np.sign(n_missing)
 
