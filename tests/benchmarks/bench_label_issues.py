@@ -44,8 +44,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--shapes", nargs="+", default=["1000000x100", "50000x1000"], help="items x classes")
-    parser.add_argument("--rounds", type=int, default=5, help="processes of each, in turn")
-    parser.add_argument("--repeats", type=int, default=5, help="calls a process")
+    parser.add_argument("--rounds", type=int, default=3, help="processes of each, in turn")
+    parser.add_argument("--repeats", type=int, default=15, help="calls a process")
     parser.add_argument("--from-disk", action="store_true", help="map the file instead of loading it")
     parser.add_argument("--without-cleanlab", action="store_true")
     parser.add_argument("--device", help="score by torch on this device; cpu:0 is torch on the processor")
